@@ -1,0 +1,1 @@
+"""Témoin: a site video recorder. See README.md."""

@@ -1,0 +1,1 @@
+"""From cameras to pictures: RTSP, reconnection, clocks."""

@@ -1,0 +1,1 @@
+"""Simulated cameras and drawn scenes. Nothing else imports this package."""

@@ -1,0 +1,1 @@
+"""Pictures as evidence: cutting clips whose payload is byte-identical."""

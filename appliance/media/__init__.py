@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: RTP, NAL units, access units, boxes, parts."""

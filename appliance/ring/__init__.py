@@ -1,0 +1,1 @@
+"""The ring on disk: chunks, disks, index, writer, reader."""

@@ -1,0 +1,1 @@
+"""One thin composition per process."""

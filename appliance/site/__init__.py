@@ -1,0 +1,1 @@
+"""The description of a site and what it allows."""

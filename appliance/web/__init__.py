@@ -1,0 +1,1 @@
+"""The local UI's server: API and page."""
