@@ -35,13 +35,13 @@ def fixed(value: int, length: int) -> str:
 
 
 def ue(value: int) -> str:
-    """Unsigned Exp-Golomb, descriptor ue(v)."""
+    """An unsigned Exp-Golomb code."""
     code = format(value + 1, "b")
     return "0" * (len(code) - 1) + code
 
 
 def se(value: int) -> str:
-    """Signed Exp-Golomb, descriptor se(v)."""
+    """A signed Exp-Golomb code."""
     return ue(2 * value - 1 if value > 0 else -2 * value)
 
 
