@@ -71,11 +71,16 @@ class ClipChunk:
     generation: int
     init: bytes
     parts: tuple[ClipPart, ...]
+    codec: str = ""
+    width: int = 0
+    height: int = 0
 
     @staticmethod
     def of(answer: Mapping[str, Any], path: str, init: bytes) -> "ClipChunk":
         """From one element of `chunks` in the answer; `path` is what `read` understands."""
-        return ClipChunk(path, int(answer["generation"]), init, tuple(ClipPart(*row) for row in answer["parts"]))
+        parts = tuple(ClipPart(*row) for row in answer["parts"])
+        about = str(answer["codec"]), int(answer["width"]), int(answer["height"])
+        return ClipChunk(path, int(answer["generation"]), init, parts, *about)
 
 
 class Piece(NamedTuple):
@@ -93,6 +98,9 @@ class ClipFile:
 
     init: bytes
     pieces: list[Piece] = field(default_factory=list)
+    codec: str = ""
+    width: int = 0
+    height: int = 0
 
     @property
     def from_us(self) -> int:
@@ -170,7 +178,7 @@ def plan_clip(chunks: Sequence[ClipChunk], from_us: int, to_us: int) -> list[Cli
         if description != described or not files:
             if not part.keyframe:
                 continue  # no decoder could start a file here
-            files.append(ClipFile(chunk.init))
+            files.append(ClipFile(chunk.init, [], chunk.codec, chunk.width, chunk.height))
             described, clock = description, _FileClock()
         files[-1].pieces.append(Piece(chunk.path, chunk.generation, part, clock.place(chunk, part)))
     return files

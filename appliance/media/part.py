@@ -12,7 +12,7 @@ bytes                   field        meaning
 25                      u24          flags: 1 starts with a keyframe, 2 starts a run
 28                      u64          generation of the chunk
 36                      u32          run number of the stream
-40                      u32          sequence number of the part in its run
+40                      u32          sequence number of the part: rises through the life of the stream
 44                      i64          UTC of the part's `tfdt`, microseconds
 52                      i64          monotonic microseconds of the same instant, in the boot below
 60                      16 bytes     boot id
@@ -22,7 +22,7 @@ bytes                   field        meaning
 92                      u32          length of the `mdat` payload
 96                      u32          header CRC of the part before (of the chunk header for the first part)
 100                     u32          payload CRC: CRC-32 (zlib) of the `mdat` payload
-104                     u32          0
+104                     u32          number of the 4 KiB block of its chunk where the part begins
 108                     u32          header CRC: CRC-32 (zlib) of bytes 0..108 and 112..h
 112                     `moof`       mfhd, traf(tfhd, tfdt version 1, trun version 1): 88 + 16 n bytes
 h-8 = 200 + 16 n        u32, 'mdat'  8 + payload length
@@ -30,9 +30,9 @@ h                       payload      access units: NAL units behind 4-byte lengt
 h + payload             `free`       8 bytes or more, zeros: to the next 4 KiB border; absent when it fits exactly
 ======================  ===========  ====================================================================
 
-`mfhd` sequence number = the part's block number in its chunk: strictly rising as ISO/IEC 14496-12 section 8.8.5
-asks, and a part that lies where it was not written to is found out. The layout is fixed, so that a reader patches
-`mfhd` and `tfdt` at MFHD_SEQUENCE and TFDT_TIME without parsing.
+`mfhd` sequence number = the part's sequence number: rising by one as ISO/IEC 14496-12 section 8.8.5 wishes and VLC
+expects. The block number finds out a part that lies where it was not written to. The layout is fixed, so that a
+reader patches `mfhd` and `tfdt` at MFHD_SEQUENCE and TFDT_TIME without parsing.
 """
 
 import struct
@@ -90,7 +90,6 @@ _MOOF: Final = "I4sI4sIII4sI4sIII4sIQI4sIII"  # moof, mfhd, traf, tfhd, tfdt, tr
 _MOOF_FIXED: Final = 88  # bytes of moof without rows
 _HEADER_FIELDS: Final = 20
 _MOOF_FIELDS: Final = 21
-_MFHD_FIELD: Final = 5
 _TFDT_FIELD: Final = 15
 
 
@@ -255,9 +254,9 @@ def build_part(
     _layout(count).pack_into(
         into, 0,
         UUID_SIZE, b"uuid", PART_USERTYPE, VERSION << 24 | flags, generation, run, sequence, utc_us, monotonic_us,
-        boot_id, clock_state, cause, 0, first.camera_us, length, payload_length, previous_crc, payload_crc, 0, 0,
+        boot_id, clock_state, cause, 0, first.camera_us, length, payload_length, previous_crc, payload_crc, offset // BLOCK, 0,
         moof_size, b"moof",
-        16, b"mfhd", 0, offset // BLOCK,
+        16, b"mfhd", 0, sequence,
         moof_size - 24, b"traf",
         16, b"tfhd", 0x020000, TRACK_ID,  # default-base-is-moof
         20, b"tfdt", 1 << 24, tfdt,
@@ -334,7 +333,7 @@ def parse_part(block: bytes | memoryview, offset: int = 0) -> ParsedPart:
     fields = _layout(count).unpack_from(block, offset)
     (
         *_box, version_flags, generation, run, sequence, utc_us, monotonic_us, boot_id, clock_state, cause, _,
-        camera_us, length, payload_length, previous_crc, payload_crc, _, header_crc,
+        camera_us, length, payload_length, previous_crc, payload_crc, block_number, header_crc,
     ) = fields[:_HEADER_FIELDS]  # fmt: skip
     if header_crc != _header_crc(block, offset, start):
         raise PartUnreadable(offset=offset, why="header CRC")
@@ -359,8 +358,7 @@ def parse_part(block: bytes | memoryview, offset: int = 0) -> ParsedPart:
         previous_crc=previous_crc,
         header_crc=header_crc,
     )
-    block_number, tfdt = moof[_MFHD_FIELD], moof[_TFDT_FIELD]
-    return ParsedPart(header, offset, length, offset + start, payload_length, block_number, tfdt, rows)
+    return ParsedPart(header, offset, length, offset + start, payload_length, block_number, moof[_TFDT_FIELD], rows)
 
 
 def verify_payload(block: bytes | memoryview, part: ParsedPart) -> bool:
