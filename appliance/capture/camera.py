@@ -1,0 +1,367 @@
+"""One stream of one camera, recorded for ever: connect, play, notice what fails, wait, connect again.
+
+Each runner is alone: it owns its connection, its clocks and its sink, and nothing it meets reaches another.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from appliance.capture.connection import RtspConnection
+from appliance.capture.errors import CameraAuthentication, CameraClosed, CameraSilent, CaptureError, NoKeyframe
+from appliance.capture.rtsp import RtspSession, open_connection
+from appliance.capture.runs import RunKeeper
+from appliance.capture.sdp import VideoTrack
+from appliance.capture.state import CameraState, CaptureState
+from appliance.capture.url import Credentials, RtspUrl, parse_url
+from appliance.core.cause import GapCause
+from appliance.core.clock import Clock
+from appliance.core.units import US_PER_SECOND
+from appliance.media.access_unit import H264Depacketiser, Picture
+from appliance.media.input_errors import RtcpInvalid
+from appliance.media.rtp import SenderReport, parse_rtcp
+from appliance.media.stream import ClockState, StreamKey, StreamSink
+
+log = logging.getLogger(__name__)
+
+SILENCE_S: Final = 8.0
+"""Seconds without a whole picture before the camera counts as silent. Longer than a Wi-Fi stall or the pause of a
+camera that changes its settings (2-5 s); with a reconnect behind it a loss is still visible within 30 s."""
+
+KEYFRAME_S: Final = 30.0
+"""Seconds of pictures without a usable keyframe. "Smart" codecs stretch a GOP to 20 s."""
+
+WATCH_S: Final = 2.0
+"""Seconds between looks at silence and rate: a quarter of SILENCE_S. The end of a connection is noticed at once."""
+
+BACKOFF_BASE: Final = 1.8
+BACKOFF_MAX_S: Final = 60.0
+"""Waits of 1, 1.8, 3.2, 5.8 ... 60 s: a camera that reboots (30-60 s) is met soon after, a dead one costs nothing."""
+
+STABLE_S: Final = 10.0
+"""Seconds of pictures after which a failure is a new one and not the next of a series."""
+
+AUTH_BACKOFF_S: Final = 60.0
+AUTH_BACKOFF_MAX_S: Final = 300.0
+"""Seconds after a refused password, doubling. Cameras lock an account after 5 wrong tries in some minutes (Dahua: 5
+in 5 min): one try in five minutes never locks it, and the first is still quick after a typing error."""
+
+Connect = Callable[[RtspUrl, Clock], Awaitable[RtspConnection]]
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def backoff_s(failures: int, rng: random.Random) -> float:
+    """Seconds before the next try after `failures` in a row; up to a quarter less, so that cameras spread out."""
+    wait = BACKOFF_MAX_S if failures >= 7 else min(BACKOFF_BASE**failures, BACKOFF_MAX_S)
+    return wait * (0.75 + 0.25 * rng.random())
+
+
+def auth_backoff_s(refusals: int, rng: random.Random) -> float:
+    """Seconds before a refused password is tried again, never less than AUTH_BACKOFF_S; `refusals` from 1."""
+    wait = min(AUTH_BACKOFF_S * 2.0 ** min(refusals - 1, 8), AUTH_BACKOFF_MAX_S)
+    return float(wait * (1 + 0.25 * rng.random()))
+
+
+class CameraRunner:
+    """Records one stream. `run()` never returns; `drain()` is called at each tick of the ring; `state()` any time.
+
+    `url`: rtsp URL, user and password in it or in `credentials`. `connect`, `rng`, `sleep`: for tests.
+    `clock_state`: the judgement of UTC to write into each run. `first_cause`: why the video before the first run is
+    missing (see RunKeeper).
+    """
+
+    def __init__(
+        self,
+        key: StreamKey,
+        url: str,
+        credentials: Credentials | None,
+        sink: StreamSink,
+        clock: Clock,
+        *,
+        connect: Connect = open_connection,
+        rng: random.Random | None = None,
+        sleep: Sleep = asyncio.sleep,
+        clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL,
+        first_cause: GapCause = GapCause.NONE,
+    ) -> None:
+        self.key = key
+        self._url = url
+        self._credentials = credentials
+        self._clock = clock
+        self._connect = connect
+        self._rng = rng if rng is not None else random.Random()  # noqa: S311 - jitter, no secret
+        self._sleep = sleep
+        self._runs = RunKeeper(sink, clock, clock_state, first_cause)
+        self._wake = asyncio.Event()
+        self._state = CaptureState.IDLE
+        self._since_us = clock.utc_us()
+        self._error: CaptureError | None = None
+        self._told: str | None = None
+        self._failures = 0
+        self._refusals = 0
+        self._sessions = 0
+        self._connection: RtspConnection | None = None
+        self._depacketiser: H264Depacketiser | None = None
+        self._lost_before = 0
+        self._report: SenderReport | None = None
+        self._audio_offered = False
+        self._pictures = 0
+        self._last_picture_us = 0
+        self._last_run_us = 0
+        self._run_opened_us: int | None = None
+        self._measured_us = 0
+        self._measured_pictures = 0
+        self._measured_bytes = 0
+        self._fps = 0.0
+        self._rate = 0.0
+
+    async def run(self) -> None:
+        """Record until cancelled. Failures are states, never exceptions."""
+        try:
+            while True:
+                await self._rest(self._failed(await self._session()))
+        finally:
+            self._enter(CaptureState.STOPPED)
+
+    def retry_now(self) -> None:
+        """Do not wait out the backoff: something was changed."""
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Take what the kernel holds back below the low-water mark."""
+        if self._connection is not None:
+            self._connection.drain()
+
+    def state(self) -> CameraState:
+        """State for the socket and the probes."""
+        streaming = self._state in {CaptureState.WAITING_KEYFRAME, CaptureState.PLAYING}
+        parameters = self._runs.parameters
+        error = None if self._state is CaptureState.PLAYING else self._error
+        lost = self._lost_before + (self._depacketiser.packets_lost if self._depacketiser else 0)
+        return CameraState(
+            state=self._state,
+            since_utc_us=self._since_us,
+            cause=error.cause if error else self._runs.cause,
+            sentence_fr=error.sentence("fr") if error else "",
+            sentence_en=error.sentence("en") if error else "",
+            fps=round(self._fps, 2) if streaming else 0.0,
+            bitrate=int(self._rate * 8) if streaming else 0,
+            width=parameters.width if parameters else 0,
+            height=parameters.height if parameters else 0,
+            codec=parameters.codec if parameters else "",
+            lost_packets=lost,
+            reconnects=max(0, self._sessions - 1),
+            audio_offered=self._audio_offered,
+            camera_clock_offset_us=self._runs.camera_clock_offset_us,
+            pictures=self._pictures,
+            runs=self._runs.runs,
+        )
+
+    async def _session(self) -> CaptureError:
+        """One try, from connecting to whatever ended it; the connection is closed when it returns."""
+        self._enter(CaptureState.CONNECTING)
+        self._run_opened_us = None
+        try:
+            url = parse_url(self._url)
+            self._connection = connection = await self._connect(url, self._clock)
+        except CaptureError as error:
+            return error
+        session = RtspSession(connection, url, self._credentials or url.credentials)
+        reason: CaptureError = CameraClosed(reason="the recorder stops")
+        cause = GapCause.APPLIANCE_OFF  # unless a failure says otherwise
+        try:
+            await self._start(session)
+            reason = await self._watch(session)
+            cause = reason.cause
+        except CaptureError as error:
+            reason, cause = error, error.cause
+        finally:
+            # First the run, then the courtesy: TEARDOWN's answer may take its time, and pictures still on the way
+            # must not open another run.
+            self._connection = None
+            self._close_depacketiser()
+            self._runs.failed(cause)
+            await session.close(reason)
+        return reason
+
+    async def _start(self, session: RtspSession) -> None:
+        """DESCRIBE, SETUP and PLAY of the video track."""
+        self._enter(CaptureState.DESCRIBING)
+        track = await session.describe()
+        self._audio_offered = track.audio_offered
+        self._sessions += 1
+        self._enter(CaptureState.SETTING_UP)
+        self._runs.connected(track.parameter_sets)
+        self._report = None
+        self._depacketiser = self._depacketise(track, session.connection)
+        await session.setup(track, self._depacketiser, self._on_rtcp)
+        self._enter(CaptureState.STARTING)
+        self._begin_measuring(session.connection)
+        await session.play()
+        if not self._runs.open:  # pictures may come before PLAY's answer
+            self._enter(CaptureState.WAITING_KEYFRAME)
+
+    def _depacketise(self, track: VideoTrack, connection: RtspConnection) -> H264Depacketiser:
+        """The depacketiser of the track's codec; H.265 (RFC 7798) has its place here."""
+
+        def on_picture(picture: Picture) -> None:
+            if self._connection is connection:
+                self._on_picture(picture, connection.arrival_us)
+
+        def on_gap(_lost: int) -> None:
+            if self._connection is connection:
+                self._runs.gap()
+                self._follow_run(connection.arrival_us)
+
+        return H264Depacketiser(track.payload_type, on_picture, on_gap)
+
+    def _close_depacketiser(self) -> None:
+        if self._depacketiser is not None:
+            self._lost_before += self._depacketiser.packets_lost
+            self._depacketiser = None
+
+    def _on_picture(self, picture: Picture, arrival_us: int) -> None:
+        self._pictures += 1
+        self._last_picture_us = arrival_us
+        self._apply_report()
+        self._runs.picture(picture, arrival_us)
+        self._follow_run(arrival_us)
+
+    def _follow_run(self, now_us: int) -> None:
+        """The state follows the run; the first run of a session is the recovery."""
+        if not self._runs.open:
+            if self._state is CaptureState.PLAYING:
+                self._enter(CaptureState.WAITING_KEYFRAME)
+            return
+        self._last_run_us = now_us
+        if self._state is CaptureState.PLAYING:
+            return
+        self._enter(CaptureState.PLAYING)
+        if self._run_opened_us is None:
+            self._run_opened_us = now_us
+            self._refusals = 0
+        self._error = None
+        if self._told is not None:
+            log.info("%s: recorded again", self.key)
+            self._told = None
+
+    def _on_rtcp(self, data: bytes) -> None:
+        try:
+            reports = parse_rtcp(data)
+        except RtcpInvalid:
+            return
+        connection, depacketiser = self._connection, self._depacketiser
+        if connection is None or depacketiser is None:
+            return
+        for report in reports:
+            if isinstance(report, SenderReport):
+                self._report = report
+                self._apply_report()
+            elif depacketiser.ssrc in report.ssrcs:
+                connection.abort(CameraClosed(reason="the camera said goodbye"))
+
+    def _apply_report(self) -> None:
+        """A sender report counts when it is of the stream's own source; it may come before the first packet."""
+        report, depacketiser = self._report, self._depacketiser
+        if report is not None and depacketiser is not None and report.ssrc == depacketiser.ssrc:
+            self._runs.camera_clock.report(report.ntp, report.timestamp)
+            self._report = None
+
+    async def _watch(self, session: RtspSession) -> CaptureError:
+        """Until the session fails: silence, rates, keep-alive. Returns why it ended."""
+        connection = session.connection
+        keep_alive_us = int(session.keep_alive_s * US_PER_SECOND)
+        next_keep_alive_us = self._clock.monotonic_us() + keep_alive_us
+        pending: asyncio.Task[None] | None = None
+        try:
+            while not connection.closed.done():
+                await self._pause(connection)
+                now = self._clock.monotonic_us()
+                self._measure(connection, now)
+                if error := self._silent(now):
+                    return error
+                if now >= next_keep_alive_us and (pending is None or pending.done()):
+                    next_keep_alive_us = now + int(session.keep_alive_s * US_PER_SECOND)
+                    pending = asyncio.create_task(_keep_alive(session), name=f"keep-alive {self.key}")
+            return connection.closed.result()
+        finally:
+            if pending is not None:
+                pending.cancel()
+
+    async def _pause(self, connection: RtspConnection) -> None:
+        """WATCH_S, or until the connection ends."""
+        sleeper = asyncio.ensure_future(self._sleep(WATCH_S))
+        either: set[asyncio.Future[Any]] = {sleeper, connection.closed}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+
+    def _silent(self, now_us: int) -> CaptureError | None:
+        if now_us - self._last_picture_us > SILENCE_S * US_PER_SECOND:
+            return CameraSilent(reason=f"no picture for {SILENCE_S:g} s")
+        if not self._runs.open and now_us - self._last_run_us > KEYFRAME_S * US_PER_SECOND:
+            return NoKeyframe(seconds=KEYFRAME_S)
+        return None
+
+    def _begin_measuring(self, connection: RtspConnection) -> None:
+        now = self._clock.monotonic_us()
+        self._last_picture_us = self._last_run_us = self._measured_us = now
+        self._measured_pictures, self._measured_bytes = self._pictures, connection.bytes_received
+        self._fps = self._rate = 0.0
+
+    def _measure(self, connection: RtspConnection, now_us: int) -> None:
+        """Rates since the last look, half of the new value each time; the socket's mark follows."""
+        seconds = (now_us - self._measured_us) / US_PER_SECOND
+        if seconds <= 0:
+            return
+        fps = (self._pictures - self._measured_pictures) / seconds
+        rate = (connection.bytes_received - self._measured_bytes) / seconds
+        self._fps = (self._fps + fps) / 2 if self._fps else fps
+        self._rate = (self._rate + rate) / 2 if self._rate else rate
+        self._measured_us, self._measured_pictures = now_us, self._pictures
+        self._measured_bytes = connection.bytes_received
+        connection.set_rate(self._rate)
+
+    def _failed(self, error: CaptureError) -> float:
+        """Note a failure, tell it once, and say how long to wait."""
+        self._runs.failed(error.cause)  # of a try that never became a session, too
+        self._error = error
+        self._enter(CaptureState.WAITING)
+        if self._told != error.code:
+            log.warning("%s: %s", self.key, error)
+            self._told = error.code
+        if isinstance(error, CameraAuthentication):
+            self._refusals += 1
+            return auth_backoff_s(self._refusals, self._rng)
+        if self._run_opened_us is not None:
+            played_s = (self._clock.monotonic_us() - self._run_opened_us) / US_PER_SECOND
+            self._failures = 0 if played_s >= STABLE_S else 1
+        wait_s = backoff_s(self._failures, self._rng)
+        self._failures += 1
+        return wait_s
+
+    async def _rest(self, wait_s: float) -> None:
+        """Wait out the backoff, or until `retry_now`."""
+        self._wake.clear()
+        sleeper = asyncio.ensure_future(self._sleep(wait_s))
+        woken = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeper, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            woken.cancel()
+
+    def _enter(self, state: CaptureState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._since_us = self._clock.utc_us()
+
+
+async def _keep_alive(session: RtspSession) -> None:
+    try:
+        await session.keep_alive()
+    except CaptureError as error:
+        session.connection.abort(error)

@@ -1,0 +1,254 @@
+"""One RTSP connection: a large receive buffer in which answers and interleaved packets are found in place.
+
+asyncio.BufferedProtocol: the kernel writes into the buffer, the parser walks it once, whole messages are consumed
+and what is left (less than one message) moves to the front. A low-water mark on the socket (SO_RCVLOWAT) lets the
+kernel collect 60 ms of the stream before it wakes us: receiving costs a third then. While an answer is awaited,
+and before PLAY, the mark is one byte.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from struct import Struct
+from typing import Final, Protocol
+
+from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
+from appliance.capture.message import Message, encode_request, parse_head
+from appliance.core.clock import Clock
+
+MESSAGE_BYTES: Final = 65_536 + 4
+"""Bytes. The largest interleaved message: a 16-bit length behind '$' and channel (RFC 2326 section 10.12)."""
+
+BUFFER_BYTES: Final = MESSAGE_BYTES + 65_536
+"""Bytes. An unfinished message and room for a whole low-water mark behind it: 128 KiB a connection."""
+
+HEAD_BYTES: Final = 16_384
+"""Bytes of an answer's start line and headers. Cameras send under 2 000."""
+
+BODY_BYTES: Final = 65_536 - HEAD_BYTES
+"""Bytes of an answer's body (SDP). Cameras send under 2 000; head and body must fit the buffer."""
+
+LOW_WATER_US: Final = 60_000
+"""Microseconds of the stream's measured rate that the kernel collects: 16 wake-ups a second. Video held in the
+socket is lost with the machine, so the mark is short beside the ring's 0.4 s tick."""
+
+LOW_WATER_MAX: Final = 65_536
+"""Bytes: the room behind an unfinished message."""
+
+ANSWER_S: Final = 10.0
+"""Seconds to wait for an answer: weak cameras take 3-4 s while they boot; three of them fit the 30 s budget."""
+
+_DOLLAR: Final = 0x24
+_INTERLEAVED: Final = Struct(">BBH")
+_BLANKS: Final = b"\r\n \t\x00"
+
+
+class PacketReceiver(Protocol):
+    """Takes the RTP packets of one channel (media.access_unit)."""
+
+    def packet(self, data: bytearray, view: memoryview, start: int, end: int) -> None: ...
+
+    def fragments(self, view: memoryview, pos: int, end: int, channel_word: int) -> int: ...
+
+
+class RtspConnection(asyncio.BufferedProtocol):
+    """Framing, requests and answers. Never raises into the event loop: what goes wrong ends the connection.
+
+    `closed` is done when the connection is over; its result is the reason.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._data = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self._data)
+        self._filled = 0
+        self._consumed = 0  # bytes of the connection before the buffer's first
+        self._transport: asyncio.Transport | None = None
+        self._receiver: PacketReceiver | None = None
+        self._on_rtcp: Callable[[bytes], None] | None = None
+        self._channel = -1
+        self._rtcp_channel = -1
+        self._sequence = 0
+        self._awaited: dict[int, asyncio.Future[Message]] = {}
+        self._mark = 1
+        self._wanted_mark = 1
+        self.closed: asyncio.Future[CaptureError] = asyncio.get_running_loop().create_future()
+        self.arrival_us = 0  # monotonic time at which the bytes being parsed were read
+        self.bytes_received = 0
+        self.stray_messages = 0  # interleaved data on channels that were never assigned
+
+    def receive(self, channels: tuple[int, int], receiver: PacketReceiver, on_rtcp: Callable[[bytes], None]) -> None:
+        """Packets of these channels (RTP, RTCP) go there from now on, PLAY answered or not."""
+        self._channel, self._rtcp_channel = channels
+        self._receiver, self._on_rtcp = receiver, on_rtcp
+
+    async def request(self, method: str, url: str, headers: Mapping[str, str], timeout_s: float = ANSWER_S) -> Message:
+        """Send a request and wait for its answer; raises CameraSilent, or why the connection is over."""
+        if self.closed.done():
+            raise self.closed.result()
+        self._sequence += 1
+        sequence = self._sequence
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._awaited[sequence] = answer
+        self._apply_mark()
+        if self._transport is not None:
+            self._transport.write(encode_request(method, url, sequence, headers))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except TimeoutError as error:
+            raise CameraSilent(reason=f"no answer to {method} for {timeout_s:g} s") from error
+        finally:
+            self._awaited.pop(sequence, None)
+            self._apply_mark()
+
+    def set_rate(self, bytes_per_second: float) -> None:
+        """Choose the low-water mark for a stream of this rate."""
+        mark = max(1, min(LOW_WATER_MAX, int(bytes_per_second * LOW_WATER_US / 1_000_000)))
+        if not 0.75 * self._wanted_mark <= mark <= 1.25 * self._wanted_mark:
+            self._wanted_mark = mark
+            self._apply_mark()
+
+    def drain(self) -> None:
+        """Take what lies in the socket below the low-water mark: called at each tick."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._mark <= 1:
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is None:
+            return
+        try:
+            count = os.readv(sock.fileno(), [self._view[self._filled :]])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            return  # the event loop meets the same error and reports it
+        if count:
+            self.buffer_updated(count)
+
+    def abort(self, reason: CaptureError) -> None:
+        """End the connection at once."""
+        self._finish(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.BufferedProtocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called once by the event loop."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called once by the event loop: the camera closed, or the network did."""
+        self._finish(CameraClosed(reason=f"{exc}" if exc else "end of stream"))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the kernel writes next: never empty, a whole message always fits."""
+        return self._view[self._filled :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """New bytes are in the buffer: parse all messages that are there whole."""
+        self.arrival_us = self._clock.monotonic_us()
+        self.bytes_received += nbytes
+        end = self._filled + nbytes
+        try:
+            pos = self._parse(end)
+        except CaptureError as error:
+            self._filled = 0
+            self.abort(error)
+            return
+        if pos:
+            self._data[: end - pos] = self._data[pos:end]
+            self._consumed += pos
+        self._filled = end - pos
+
+    def _parse(self, end: int) -> int:
+        """Consume whole messages from the buffer's start; returns the position of the first unfinished one."""
+        data, view, receiver, channel = self._data, self._view, self._receiver, self._channel
+        channel_word = _DOLLAR << 8 | (channel & 0xFF)
+        pos = 0
+        while pos < end:
+            if data[pos] != _DOLLAR:
+                after = self._text(pos, end)
+                if after == pos:
+                    return pos
+                pos = after
+                receiver, channel = self._receiver, self._channel
+                channel_word = _DOLLAR << 8 | (channel & 0xFF)
+                continue
+            if end - pos < 4:
+                return pos
+            _, number, length = _INTERLEAVED.unpack_from(data, pos)
+            stop = pos + 4 + length
+            if stop > end:
+                return pos
+            if number == channel and receiver is not None:
+                receiver.packet(data, view, pos + 4, stop)
+                pos = receiver.fragments(view, stop, end, channel_word)
+                continue
+            if number == self._rtcp_channel and self._on_rtcp is not None:
+                self._on_rtcp(bytes(view[pos + 4 : stop]))
+            else:
+                self.stray_messages += 1
+            pos = stop
+        return pos
+
+    def _text(self, pos: int, end: int) -> int:
+        """An answer or a request of the camera's at `pos`; returns the position behind it, or `pos` if unfinished."""
+        data = self._data
+        if data[pos] in _BLANKS:
+            return pos + 1  # empty lines between messages, before '$' too
+        limit = min(end, pos + HEAD_BYTES)
+        head_end, body = data.find(b"\r\n\r\n", pos, limit), 4
+        bare = data.find(b"\n\n", pos, limit if head_end < 0 else head_end)
+        if bare >= 0:
+            head_end, body = bare, 2
+        if head_end < 0:
+            start = bytes(data[pos : min(end, pos + 5)])
+            if limit - pos >= HEAD_BYTES or not (b"RTSP/".startswith(start) or start.isalpha()):
+                raise RtspInvalid(reason="neither an answer nor a packet", at=self._consumed + pos)
+            return pos
+        message, length = parse_head(bytes(data[pos:head_end]), self._consumed + pos)
+        if length > BODY_BYTES:
+            raise RtspInvalid(reason=f"a body of {length} bytes", at=self._consumed + pos)
+        first = head_end + body
+        if first + length > end:
+            return pos
+        self._message(Message(message.status, message.method, message.headers, bytes(data[first : first + length])))
+        return first + length
+
+    def _message(self, message: Message) -> None:
+        if message.method == "REDIRECT":
+            raise RedirectRefused
+        if message.method:
+            if self._transport is not None:
+                number = message.sequence or 0
+                self._transport.write(f"RTSP/1.0 501 Not Implemented\r\nCSeq: {number}\r\n\r\n".encode())
+            return
+        wanted = message.sequence
+        if wanted is None:
+            wanted = min(self._awaited, default=0)  # cameras that forget CSeq answer in order
+        answer = self._awaited.get(wanted)
+        if answer is not None and not answer.done():  # else: an answer that came too late
+            answer.set_result(message)
+
+    def _finish(self, reason: CaptureError) -> None:
+        if not self.closed.done():
+            self.closed.set_result(reason)
+        for answer in self._awaited.values():
+            if not answer.done():
+                answer.set_exception(self.closed.result())
+
+    def _apply_mark(self) -> None:
+        """Tell the kernel: 1 byte while an answer is outstanding, else what the rate wants."""
+        mark = 1 if self._awaited else self._wanted_mark
+        transport = self._transport
+        if mark == self._mark or transport is None or transport.is_closing():
+            return
+        sock = transport.get_extra_info("socket")
+        if sock is None or transport.get_extra_info("ssl_object") is not None:
+            return  # behind TLS bytes are not video: the kernel's mark would count records
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
+        self._mark = mark

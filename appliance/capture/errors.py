@@ -1,0 +1,134 @@
+"""Why a camera's pictures do not arrive: each failure is named, says what to do, and has the cause of its gap."""
+
+from typing import ClassVar
+
+from appliance.core.cause import GapCause
+from appliance.core.errors import ApplianceError
+
+
+class CaptureError(ApplianceError):
+    """Base: one camera cannot be recorded for now. `cause` is written beside the gap."""
+
+    code = "capture"
+    fr = "La caméra n'est pas enregistrée. Vérifiez-la."
+    en = "The camera is not recorded. Check it."
+    cause: ClassVar[GapCause] = GapCause.CAMERA_PROTOCOL
+
+
+class CameraUrlInvalid(CaptureError):
+    """The configured address is no RTSP URL this reader can open."""
+
+    code = "camera_url"
+    fr = "Adresse de caméra inutilisable ({reason}). Écrivez rtsp://ADRESSE:554/CHEMIN."
+    en = "Unusable camera address ({reason}). Write rtsp://ADDRESS:554/PATH."
+
+
+class CameraUnreachable(CaptureError):
+    """No route, no name, or no answer to the TCP connection."""
+
+    code = "camera_unreachable"
+    fr = "La caméra {host} ne répond pas ({reason}). Vérifiez son alimentation, son câble et le commutateur."
+    en = "The camera {host} does not answer ({reason}). Check its power, its cable and the switch."
+    cause = GapCause.CAMERA_UNREACHABLE
+
+
+class CameraRefused(CaptureError):
+    """The TCP connection was refused, or the camera said it is full (453, 503)."""
+
+    code = "camera_refused"
+    fr = "La caméra {host} refuse la connexion ({reason}). Vérifiez le port RTSP et le nombre de clients autorisés."
+    en = "The camera {host} refuses the connection ({reason}). Check the RTSP port and how many clients it allows."
+    cause = GapCause.CAMERA_REFUSED
+
+
+class CameraAuthentication(CaptureError):
+    """Wrong or missing user and password, or a scheme nobody speaks."""
+
+    code = "camera_auth"
+    fr = "La caméra refuse le mot de passe ({reason}). Corrigez-le ; prochain essai dans une minute ou plus."
+    en = "The camera refuses the password ({reason}). Correct it; the next try is in a minute or more."
+    cause = GapCause.CAMERA_AUTH
+
+
+class CameraSilent(CaptureError):
+    """Connected, but no answer or no picture any more."""
+
+    code = "camera_silent"
+    fr = "La caméra n'envoie plus rien ({reason}). Redémarrez-la si cela dure."
+    en = "The camera sends nothing any more ({reason}). Restart it if this lasts."
+    cause = GapCause.CAMERA_SILENT
+
+
+class CameraClosed(CaptureError):
+    """The camera ended the stream or the connection."""
+
+    code = "camera_closed"
+    fr = "La caméra a coupé la connexion ({reason}). Vérifiez son alimentation et le réseau si cela se répète."
+    en = "The camera closed the connection ({reason}). Check its power and the network if this repeats."
+    cause = GapCause.CAMERA_CLOSED
+
+
+class RtspInvalid(CaptureError):
+    """Bytes or an answer that RTSP does not allow. `at`: position in the connection's byte stream."""
+
+    code = "camera_rtsp"
+    fr = "Réponse RTSP incompréhensible ({reason}, octet {at}). Mettez la caméra à jour."
+    en = "RTSP answer not understood ({reason}, byte {at}). Update the camera."
+
+
+class RequestRejected(CaptureError):
+    """The camera answered a request with a status that has no name of its own here."""
+
+    code = "camera_request"
+    fr = "La caméra refuse {method} (code {status}). Vérifiez le réglage du flux sur la caméra."
+    en = "The camera rejects {method} (status {status}). Check the stream's settings on the camera."
+
+
+class RedirectRefused(CaptureError):
+    """The camera sends the recorder elsewhere (3xx, REDIRECT): never followed, a camera LAN has fixed addresses."""
+
+    code = "camera_redirect"
+    fr = "La caméra renvoie vers une autre adresse. Écrivez l'adresse définitive dans la configuration."
+    en = "The camera redirects to another address. Write the final address in the configuration."
+
+
+class StreamNotFound(CaptureError):
+    """404: the path is unknown to the camera."""
+
+    code = "camera_no_stream"
+    fr = "La caméra ne connaît pas le flux {path}. Corrigez le chemin RTSP."
+    en = "The camera does not know the stream {path}. Correct the RTSP path."
+    cause = GapCause.CAMERA_NO_STREAM
+
+
+class SdpInvalid(CaptureError):
+    """The description is not SDP, or has no media (RFC 8866)."""
+
+    code = "camera_sdp"
+    fr = "Description SDP illisible ({reason}). Mettez la caméra à jour."
+    en = "Unreadable SDP description ({reason}). Update the camera."
+
+
+class CodecRefused(CaptureError):
+    """No video track, or one that is not recorded."""
+
+    code = "camera_codec"
+    fr = "Format vidéo non enregistré : {codec}. Réglez la caméra sur H.264."
+    en = "Video format not recorded: {codec}. Set the camera to H.264."
+    cause = GapCause.CAMERA_CODEC
+
+
+class TransportRefused(CaptureError):
+    """The camera does not send RTP over the RTSP connection (461, or another transport in its answer)."""
+
+    code = "camera_transport"
+    fr = "La caméra n'envoie pas la vidéo sur TCP ({reason}). Autorisez RTP sur RTSP (TCP)."
+    en = "The camera does not send video over TCP ({reason}). Allow RTP over RTSP (TCP)."
+
+
+class NoKeyframe(CaptureError):
+    """Pictures arrive, but none that a recording may begin with."""
+
+    code = "camera_no_keyframe"
+    fr = "Aucune image clé utilisable depuis {seconds} s. Réglez l'intervalle d'images clés à 2 s."
+    en = "No usable keyframe for {seconds} s. Set the keyframe interval to 2 s."

@@ -1,0 +1,147 @@
+"""Session descriptions (RFC 8866) as cameras write them: line by line, an unreadable line costs only itself."""
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.capture.errors import CodecRefused, SdpInvalid
+
+MAX_LINES: Final = 2000
+"""Lines. Cameras send 15 to 40."""
+
+_STATIC_TYPES: Final = {0: "PCMU", 8: "PCMA", 26: "JPEG", 32: "MPV", 33: "MP2T"}
+"""Payload types that need no rtpmap (RFC 3551 section 6)."""
+
+_VIDEO_CLOCK: Final = 90_000
+
+
+@dataclass(slots=True)
+class Media:
+    """One m= section. `encodings`: payload type -> (name in upper case, clock rate); `formats`: fmtp parameters."""
+
+    kind: str
+    protocol: str
+    payload_types: list[int]
+    encodings: dict[int, tuple[str, int]] = field(default_factory=dict)
+    formats: dict[int, dict[str, str]] = field(default_factory=dict)
+    control: str | None = None
+
+
+@dataclass(slots=True)
+class SessionDescription:
+    """What was understood; `ignored` are the lines that were not."""
+
+    control: str | None = None
+    media: list[Media] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    """The track to SETUP. `parameter_sets`: NAL units as SDP gave them, unchecked."""
+
+    codec: str
+    payload_type: int
+    control: str | None
+    parameter_sets: tuple[bytes, ...]
+    audio_offered: bool
+
+
+def parse_sdp(body: bytes) -> SessionDescription:
+    """Parse a description; raises SdpInvalid when there is no media section in it."""
+    text = body.decode("utf-8", "replace")
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise SdpInvalid(reason=f"{len(lines)} lines")
+    session = SessionDescription()
+    for line in lines:
+        kind, equals, value = line.partition("=")
+        if not equals or len(kind) != 1:
+            session.ignored.append(line)
+        elif kind == "m":
+            session.media.append(_media(value, session.ignored))
+        elif kind == "a" and not _attribute(session, value):
+            session.ignored.append(line)
+    if not session.media:
+        raise SdpInvalid(reason="no media section")
+    return session
+
+
+def choose_video(session: SessionDescription) -> VideoTrack:
+    """The first H.264 video track; raises CodecRefused naming what is there instead. Audio is never chosen."""
+    audio = any(media.kind == "audio" for media in session.media)
+    seen: list[str] = []
+    for media in session.media:
+        if media.kind != "video":
+            continue
+        for number in media.payload_types:
+            name, clock = media.encodings.get(number, (_STATIC_TYPES.get(number, f"type {number}"), _VIDEO_CLOCK))
+            formats = media.formats.get(number, {})
+            if name != "H264" or clock != _VIDEO_CLOCK or formats.get("packetization-mode") == "2":
+                seen.append(name)
+                continue
+            return VideoTrack("h264", number, media.control, _parameter_sets(formats), audio)
+    raise CodecRefused(codec=", ".join(seen) or "no video track")
+
+
+def _media(value: str, ignored: list[str]) -> Media:
+    """m=video 0 RTP/AVP 96: a section whose payload types are no numbers (TP-Link) has none."""
+    words = value.split()
+    types: list[int] = []
+    for word in words[3:]:
+        if word.isascii() and word.isdigit() and int(word) < 128:
+            types.append(int(word))
+        else:
+            ignored.append(f"m={value}")
+    return Media(words[0].lower() if words else "", words[2] if len(words) > 2 else "", types)
+
+
+def _attribute(session: SessionDescription, value: str) -> bool:
+    """One a= line; False when it should have meant something and did not."""
+    name, _, rest = value.partition(":")
+    name, rest = name.strip().lower(), rest.strip()
+    media = session.media[-1] if session.media else None
+    if name == "control":
+        if media is None:
+            session.control = rest
+        else:
+            media.control = rest
+        return True
+    if media is None or name not in {"rtpmap", "fmtp"}:
+        return True
+    number, _, rest = rest.partition(" ")
+    if not (number.isascii() and number.isdigit() and int(number) < 128):
+        return False
+    if name == "fmtp":
+        media.formats[int(number)] = _format_parameters(rest)
+        return True
+    encoding = rest.strip().split("/")
+    clock = encoding[1].strip() if len(encoding) > 1 else ""
+    if not (clock.isascii() and clock.isdigit() and len(clock) < 10):
+        return False
+    media.encodings[int(number)] = (encoding[0].strip().upper(), int(clock))
+    return True
+
+
+def _format_parameters(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for item in text.split(";"):
+        name, _, value = item.strip().partition("=")
+        if name:
+            found[name.strip().lower()] = value.strip()
+    return found
+
+
+def _parameter_sets(formats: dict[str, str]) -> tuple[bytes, ...]:
+    """sprop-parameter-sets (RFC 6184 section 8.1); what is not base64 is left out, in-band sets will do."""
+    sets: list[bytes] = []
+    for item in formats.get("sprop-parameter-sets", "").split(","):
+        text = item.strip()
+        try:
+            data = b64decode(text + "=" * (-len(text) % 4))
+        except (binascii.Error, ValueError):
+            continue
+        if data:
+            sets.append(data)
+    return tuple(sets)

@@ -1,0 +1,332 @@
+"""RTP packets in, coded pictures out: the H.264 depacketiser of RFC 6184 (packetization modes 0 and 1).
+
+The hot path of the recorder: about 360 packets a second for each 4 Mbit/s camera. Payloads are copied once, from
+the receive buffer to the picture, and a middle fragment of a large picture costs one header unpack and five
+comparisons (`fragments`). Nothing a camera sends raises: what breaks the rules is counted and the picture it
+belongs to is dropped and reported as a gap, because a damaged picture stored as whole would be a lie.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+from appliance.media.input_errors import RtpInvalid
+from appliance.media.nal import AUD, IDR, LENGTH_BYTES, PPS, SLICE, SPS, annex_b_ranges
+from appliance.media.rtp import parse_rtp
+
+MAX_UNIT_BYTES: Final = 8 * 1024 * 1024
+"""Bytes. Four times the largest IDR seen (2 MB at 3840 x 2160); above it the sender is broken or hostile."""
+
+FOREIGN_PACKETS: Final = 64
+"""Packets of another SSRC in a row before it is taken as the stream's own. A stale session of the same camera
+leaks a few (live555); an encoder that restarted sends nothing else."""
+
+STAP_A: Final = 24
+FU_A: Final = 28
+"""Packet types of RFC 6184 section 5.2."""
+
+_FRAGMENT: Final = Struct(">HHHHQH")
+"""An interleaved RTP packet that holds a fragment: '$' and channel, length, V/P/X/CC and M/PT, sequence number,
+timestamp and SSRC, FU indicator and FU header (RFC 2326 section 10.12, RFC 3550 section 5.1, RFC 6184 section 5.8)."""
+
+_NO_FRAGMENT: Final = -1
+_LENGTH_PLACE: Final = bytes(LENGTH_BYTES)
+_VCL_TYPES: Final = frozenset(range(SLICE, IDR + 1))
+_SLICE_TYPES: Final = frozenset({SLICE, 2, IDR})
+"""Units that begin with first_mb_in_slice: slices and data partition A (sections 7.3.2.8 and 7.3.2.9.1)."""
+
+_FIRST_TYPES: Final = frozenset({AUD, SPS})
+"""Only ever the first of an access unit (section 7.4.1.2.3). SEI and PPS are too, but cameras put them behind."""
+
+_IGNORED_TYPES: Final = frozenset({0, 30, 31})
+"""Reserved packet types, which a receiver ignores (RFC 6184 section 5.4)."""
+
+MAX_SETS: Final = 64
+"""Parameter sets in one picture. Cameras send two to four; more is an attempt to fill memory."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """One access unit as sent. `data`: NAL units behind 4-byte lengths; `timestamp`: RTP, 32 bits.
+
+    `parameter_sets`: the SPS and PPS it carried in band, in order.
+    """
+
+    data: bytearray
+    timestamp: int
+    keyframe: bool
+    parameter_sets: tuple[bytes, ...]
+
+
+class H264Depacketiser:
+    """State of one RTP stream. `on_picture(picture)` and `on_gap(packets lost, at least)` are called in order.
+
+    After a gap nothing is delivered until a picture is known to be whole from its first packet: the next one
+    behind an unbroken boundary, or one that begins with an AUD or SPS.
+    """
+
+    __slots__ = (
+        "_ends_by_marker", "_foreign", "_fragment_word", "_fu_at", "_fu_type", "_idr", "_initial", "_next_sequence",
+        "_on_gap", "_on_picture", "_plain_word", "_sets", "_skip", "_ssrc", "_stream_word", "_timestamp", "_unit",
+        "_vcl", "foreign_packets", "malformed", "packets_lost", "payload_type",
+    )  # fmt: skip
+
+    def __init__(self, payload_type: int, on_picture: Callable[[Picture], None], on_gap: Callable[[int], None]) -> None:
+        self.payload_type = payload_type
+        self._on_picture = on_picture
+        self._on_gap = on_gap
+        self._plain_word = 0x8000 | payload_type  # version 2, no padding, extension or CSRC, marker clear
+        self._next_sequence = -1
+        self._ssrc = -1
+        self._foreign = 0
+        self._ends_by_marker = True
+        self._stream_word = 0
+        self._timestamp = -1
+        self._skip = True
+        self._initial = True  # nothing was taken yet: the first picture may begin with any slice that begins one
+        self.malformed = 0
+        self.foreign_packets = 0
+        self.packets_lost = 0
+        self._unit = bytearray()
+        self._vcl = False  # a slice of the picture under way is there
+        self._idr = False
+        self._sets: list[bytes] = []
+        self._fu_at = -1  # where the open fragmented unit's length stands in _unit
+        self._fu_type = 0
+        self._fragment_word = _NO_FRAGMENT  # FU indicator and header of its next middle fragment
+
+    @property
+    def ssrc(self) -> int:
+        """The stream's SSRC, or -1 before the first packet."""
+        return self._ssrc
+
+    def fragments(self, view: memoryview, pos: int, end: int, channel_word: int) -> int:
+        """Take the middle fragments of the open NAL unit that stand, framed, from `pos` on.
+
+        `channel_word` = 0x2400 | channel. Returns the position of the first message that is anything else, is not
+        there whole, or is not next in sequence.
+        """
+        fragment = self._fragment_word
+        if fragment < 0:
+            return pos
+        unit, plain, stream, sequence = self._unit, self._plain_word, self._stream_word, self._next_sequence
+        unpack, last = _FRAGMENT.unpack_from, end - _FRAGMENT.size
+        while pos <= last:
+            magic, length, flags, number, source, head = unpack(view, pos)
+            stop = pos + 4 + length
+            if (
+                head != fragment or number != sequence or magic != channel_word or flags != plain
+                or source != stream or stop > end or length < 14
+            ):  # fmt: skip
+                break
+            unit += view[pos + 18 : stop]
+            sequence = (sequence + 1) & 0xFFFF
+            pos = stop
+        self._next_sequence = sequence
+        if len(unit) > MAX_UNIT_BYTES:
+            self._broken()
+        return pos
+
+    def packet(self, data: bytearray, view: memoryview, start: int, end: int) -> None:
+        """Take any RTP packet in `data[start:end]`; `view` is a view of the same bytes."""
+        try:
+            marker, kind, sequence, timestamp, ssrc, payload, stop = parse_rtp(view, start, end)
+        except RtpInvalid:
+            self.malformed += 1
+            return
+        if kind != self.payload_type or (ssrc != self._ssrc and not self._accept_source(ssrc)):
+            self.foreign_packets += 1
+            return
+        self._foreign = 0
+        intact = sequence == self._next_sequence
+        if not intact and not self._in_sequence(sequence):
+            return
+        self._next_sequence = (sequence + 1) & 0xFFFF
+        if timestamp != self._timestamp:
+            self._boundary(intact=intact)
+            self._timestamp = timestamp
+        if payload < stop:
+            self._payload(data, view, payload, stop)
+        if marker:
+            self._marked()
+        if len(self._unit) > MAX_UNIT_BYTES:
+            self._broken()
+
+    def _accept_source(self, ssrc: int) -> bool:
+        """The first source is the stream's; another one takes over only after FOREIGN_PACKETS in a row."""
+        if self._ssrc >= 0:
+            self._foreign += 1
+            if self._foreign < FOREIGN_PACKETS:
+                return False
+            self._damage(0)
+        self._ssrc = ssrc
+        self._next_sequence = -1
+        return True
+
+    def _in_sequence(self, sequence: int) -> bool:
+        """Judge a sequence number that is not the next one; False: a repetition, to be dropped."""
+        if self._next_sequence < 0:
+            return True
+        ahead = (sequence - self._next_sequence) & 0xFFFF
+        if ahead == 0xFFFF:
+            self.foreign_packets += 1  # the last packet once more
+            return False
+        # TCP never reorders: a number behind is a sender that restarted; how much is missing nobody knows.
+        self._damage(ahead if ahead < 0x8000 else 1)
+        return True
+
+    def _boundary(self, *, intact: bool) -> None:
+        """Another timestamp: what came before it is a whole picture, unless a fragment misses its end.
+
+        Parameter sets and SEI sent under a timestamp of their own stay and belong to the picture that follows.
+        """
+        if self._fu_at >= 0:
+            self._broken()
+        elif self._vcl and not self._skip:
+            self._deliver()
+        if intact and self._skip:
+            self._skip = False
+            self._clear()
+
+    def _marked(self) -> None:
+        """The marker bit ends a picture (RFC 6184 section 5.1), if there is one: some cameras mark their SEI."""
+        if self._fu_at >= 0:
+            self._close_fragments()
+        if not self._vcl or not self._ends_by_marker:
+            return
+        if self._skip:
+            self._skip = False
+            self._clear()
+        else:
+            self._deliver()
+
+    def _payload(self, data: bytearray, view: memoryview, start: int, stop: int) -> None:
+        kind = view[start] & 0x1F
+        if kind == FU_A:
+            self._fragment(view, start, stop)
+        elif self._fu_at >= 0:
+            self._broken()
+        elif 1 <= kind < STAP_A:
+            for first, last in annex_b_ranges(data, start, stop):  # nearly always one: the payload
+                self._unit_whole(view, first, last)
+        elif kind == STAP_A:
+            self._aggregate(view, start + 1, stop)
+        elif kind not in _IGNORED_TYPES:
+            self._broken()  # interleaved mode, which was not asked for
+
+    def _aggregate(self, view: memoryview, at: int, stop: int) -> None:
+        """STAP-A: units behind 16-bit sizes (RFC 6184 section 5.7.1)."""
+        while at < stop:
+            first = at + 2
+            last = first + int.from_bytes(view[at:first], "big")
+            if last > stop:
+                self._broken()
+                return
+            if last > first:
+                self._unit_whole(view, first, last)
+            at = last
+
+    def _fragment(self, view: memoryview, start: int, stop: int) -> None:
+        """FU-A (RFC 6184 section 5.8). The first fragment's type holds: some cameras change it on the way."""
+        if stop - start < 2:
+            self._broken()
+            return
+        header = view[start + 1]
+        kind = header & 0x1F
+        if header & 0x80:
+            if self._fu_at >= 0:
+                self._broken()
+            begins = bool(view[start + 2] & 0x80) if stop - start > 2 else not self._vcl
+            if not self._unit_begins(kind, begins_picture=begins):
+                return
+            self._fu_at, self._fu_type = len(self._unit), kind
+            self._unit += _LENGTH_PLACE
+            self._unit.append((view[start] & 0xE0) | kind)
+            self._stream_word = self._timestamp << 32 | self._ssrc
+        elif self._fu_at < 0:
+            if not self._skip:
+                self._broken()
+            self._vcl = self._vcl or kind in _VCL_TYPES
+            return
+        self._unit += view[start + 2 : stop]
+        self._fragment_word = view[start] << 8 | header & 0x3F
+        if header & 0x40:
+            self._close_fragments()
+
+    def _close_fragments(self) -> None:
+        """Write the length of the reassembled unit. A fragmented parameter set may hide a byte stream (V380)."""
+        first = self._fu_at + LENGTH_BYTES
+        self._unit[self._fu_at : first] = (len(self._unit) - first).to_bytes(LENGTH_BYTES, "big")
+        at, self._fu_at, self._fragment_word = self._fu_at, -1, _NO_FRAGMENT
+        if self._fu_type in _VCL_TYPES:
+            return
+        content = self._unit[first:]
+        del self._unit[at:]
+        view = memoryview(content)
+        for begin, stop in annex_b_ranges(content, 0, len(content)):
+            self._unit_whole(view, begin, stop)
+
+    def _unit_whole(self, view: memoryview, first: int, stop: int) -> None:
+        kind = view[first] & 0x1F
+        begins = stop - first > 1 and view[first + 1] >= 0x80  # first_mb_in_slice = 0 is the single bit 1
+        if not self._unit_begins(kind, begins_picture=begins):
+            return
+        self._unit += (stop - first).to_bytes(LENGTH_BYTES, "big")
+        self._unit += view[first:stop]
+        if kind in {SPS, PPS}:
+            self._sets.append(bytes(view[first:stop]))
+            if len(self._sets) > MAX_SETS:
+                self._broken()
+
+    def _unit_begins(self, kind: int, *, begins_picture: bool) -> bool:
+        """A NAL unit begins: end the picture before it if it starts another one. False: it is to be dropped."""
+        is_slice = kind in _SLICE_TYPES
+        if self._skip:
+            if kind not in _FIRST_TYPES and not (self._initial and (begins_picture or kind not in _VCL_TYPES)):
+                self._vcl = self._vcl or kind in _VCL_TYPES
+                return False
+            self._skip = self._initial = False
+            self._clear()
+        elif self._vcl:
+            if kind in _FIRST_TYPES or (is_slice and begins_picture):
+                self._deliver()
+        elif is_slice and not begins_picture:
+            # The picture it belongs to was ended by a marker that only ended a slice.
+            self._ends_by_marker = False
+            self._broken()
+            self._vcl = True
+            return False
+        if kind in _VCL_TYPES:
+            self._vcl = True
+            self._idr = self._idr or kind == IDR
+        return True
+
+    def _deliver(self) -> None:
+        picture = Picture(self._unit, self._timestamp, self._idr, tuple(self._sets))
+        self._clear()
+        self._on_picture(picture)
+
+    def _broken(self) -> None:
+        self.malformed += 1
+        self._damage(0)
+
+    def _damage(self, lost: int) -> None:
+        """Drop the picture under way and all up to the next one known to be whole."""
+        if self._skip and not lost:
+            self._clear()
+            return
+        self._clear()
+        self._skip = True
+        self._initial = False
+        self.packets_lost += lost
+        self._on_gap(lost)
+
+    def _clear(self) -> None:
+        self._unit = bytearray()
+        self._vcl = False
+        self._idr = False
+        self._sets = []
+        self._fu_at = -1
+        self._fu_type = 0
+        self._fragment_word = _NO_FRAGMENT
