@@ -1,0 +1,144 @@
+"""Clip routes: a stretch of a stream as MP4 files that any player opens, every `mdat` as it was recorded.
+
+How a clip is cut is `evidence.clip`'s business; here it is listed, named and sent.
+"""
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
+from appliance.web import query
+from appliance.web.errors import NoSuchFile
+from appliance.web.media import RECORDER, find_stream, json_response, not_recorded, send_blocks
+from appliance.web.recorder import Answer, SiteInfo
+
+SITE: Final = web.AppKey("site", SiteInfo)
+ZONE: Final = web.AppKey("zone", ZoneInfo)
+
+LEASE_S: Final = 60
+"""s. Longest lease of the recorder: the chunks are not freed while a clip is being sent."""
+
+BATCH: Final = 1 << 20
+"""Bytes gathered by one visit to a thread: enough that the visits cost nothing beside the reading."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A clip to send: its files, and the chunks they come from by path."""
+
+    files: list[ClipFile]
+    chunks: Mapping[str, Answer]
+
+
+async def clips(request: web.Request) -> web.StreamResponse:
+    """GET clips: the files of a clip; one unless the codec parameters changed on the way."""
+    camera = query.path(request, query.CameraPath).id
+    asked = query.query(request, query.ClipsQuery)
+    planned = (await _plan(request, camera, asked)).files
+    name = find_name(await request.app[RECORDER].state(), camera)
+    zone = request.app[ZONE]
+    body: dict[str, Any] = {
+        "camera": camera,
+        "stream": asked.q,
+        "from_us": asked.from_,
+        "to_us": asked.to,
+        "files": [
+            {
+                "file": number,
+                "name": file_name(request.app[SITE].name, name, file, zone, number, len(planned)),
+                "from_us": file.from_us,
+                "to_us": file.to_us,
+                "length": file.size,
+            }
+            for number, file in enumerate(planned, 1)
+        ],
+    }
+    return json_response(body)
+
+
+async def clip(request: web.Request) -> web.StreamResponse:
+    """GET clip.mp4: one file of a clip, its length known, sent in 64 KiB writes."""
+    camera = query.path(request, query.CameraPath).id
+    asked = query.query(request, query.ClipQuery)
+    plan = await _plan(request, camera, asked)
+    planned = plan.files
+    if asked.file > len(planned):
+        raise NoSuchFile(files=len(planned))
+    file = planned[asked.file - 1]
+    recorder = request.app[RECORDER]
+    title = file_name(
+        request.app[SITE].name,
+        find_name(await recorder.state(), camera),
+        file,
+        request.app[ZONE],
+        asked.file,
+        len(planned),
+    )
+    response = web.StreamResponse(headers={"Content-Type": "video/mp4", "Content-Disposition": disposition(title)})
+    response.content_length = file.size
+    blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length))
+    return await send_blocks(request, response, lambda: _gather(blocks))
+
+
+def _gather(blocks: Iterator[bytes | memoryview]) -> bytes:
+    """The next BATCH bytes or a little more, empty at the end. Runs in a thread: reading blocks."""
+    held: list[bytes | memoryview] = []
+    size = 0
+    for block in blocks:
+        held.append(block)
+        size += len(block)
+        if size >= BATCH:
+            break
+    return b"".join(held)
+
+
+async def _plan(request: web.Request, camera: str, asked: query.ClipsQuery) -> Plan:
+    recorder = request.app[RECORDER]
+    find_stream(await recorder.state(), camera, asked.q)
+    await recorder.lease(camera, asked.q, asked.from_, asked.to, LEASE_S)
+    answer = await recorder.ranges(camera, asked.q, asked.from_, asked.to, from_keyframe=True)
+    rows: Sequence[Answer] = answer["chunks"]
+
+    def plan() -> list[ClipFile]:
+        chunks = [ClipChunk.of(row, row["path"], bytes(recorder.read(row, 0, row["init_length"]))) for row in rows]
+        return plan_clip(chunks, asked.from_, asked.to)
+
+    files = await asyncio.to_thread(plan)
+    if not files:
+        raise await not_recorded(recorder, camera, asked.q, asked.from_, {"chunks": []})
+    return Plan(files, {row["path"]: row for row in rows})
+
+
+def find_name(state: Mapping[str, Any], camera: str) -> str:
+    """The camera's name for people."""
+    return next((str(row["name"]) for row in state["cameras"] if row["id"] == camera), camera)
+
+
+def file_name(site: str, camera: str, file: ClipFile, zone: ZoneInfo, number: int, files: int) -> str:
+    """A telling name: site, camera, first instant in the site's time with its offset, seconds, part number."""
+    start = (EPOCH + timedelta(microseconds=file.from_us)).astimezone(zone)
+    seconds = max(1, round((file.to_us - file.from_us) / 1_000_000))
+    part = f"_{number}-sur-{files}" if files > 1 else ""
+    return f"{_plain(site)}_{_plain(camera)}_{start.strftime('%Y-%m-%d_%Hh%Mm%Ss%z')}_{seconds}s{part}.mp4"
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition (RFC 6266): ASCII name for old clients, UTF-8 for the others."""
+    ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(name)}"
+
+
+def _plain(text: str) -> str:
+    """Letters, digits and hyphens only: safe in any file system, no path, no quote."""
+    return re.sub(r"[^\w]+", "-", text, flags=re.UNICODE).strip("-_") or "sans-nom"

@@ -1,0 +1,113 @@
+"""What the API refuses and why: each error knows its HTTP status and tells the operator what to do."""
+
+from typing import ClassVar
+
+from appliance.core.errors import ApplianceError
+
+
+class WebError(ApplianceError):
+    """Base of the errors of the local UI's server. `status` is the HTTP status (RFC 9110 section 15)."""
+
+    code: ClassVar[str] = "web"
+    fr: ClassVar[str] = "Erreur du serveur local. Rechargez la page."
+    en: ClassVar[str] = "Error of the local server. Reload the page."
+    status: ClassVar[int] = 500
+
+
+class BadQuery(WebError):
+    """A path or query parameter is missing, unknown or wrong."""
+
+    code = "bad-query"
+    fr = "La demande n'est pas valable: {where}: {what}. Corrigez ce paramètre."
+    en = "The request is not valid: {where}: {what}. Correct this parameter."
+    status = 400
+
+
+class ForeignHost(WebError):
+    """The Host header is not a loopback name: a page elsewhere may be trying DNS rebinding."""
+
+    code = "foreign-host"
+    fr = "Cette page ne répond qu'à l'adresse locale: ouvrez http://localhost:{port}/ sur l'enregistreur même."
+    en = "This page answers to the local address only: open http://localhost:{port}/ on the recorder itself."
+    status = 421
+
+
+class CrossSite(WebError):
+    """A request that changes something came from another site's page (Sec-Fetch-Site)."""
+
+    code = "cross-site"
+    fr = "Demande refusée: elle vient d'un autre site. Agissez depuis la page de l'enregistreur."
+    en = "Request refused: it comes from another site. Act from the recorder's own page."
+    status = 403
+
+
+class NoSuchPage(WebError):
+    """No route has this path."""
+
+    code = "no-such-page"
+    fr = "Rien à cette adresse. Revenez à l'accueil."
+    en = "Nothing at this address. Go back to the home page."
+    status = 404
+
+
+class MethodRefused(WebError):
+    """The path exists, not with this method: nothing can be changed through this API yet."""
+
+    code = "method-refused"
+    fr = "Cette adresse se lit seulement (GET)."
+    en = "This address can only be read (GET)."
+    status = 405
+
+
+class UnknownCamera(WebError):
+    """The site has no such camera, or the camera has no such stream."""
+
+    code = "unknown-camera"
+    fr = "Aucune caméra « {camera} » avec un flux « {stream} ». Choisissez-en une dans la liste de l'accueil."
+    en = 'No camera "{camera}" with a stream "{stream}". Choose one from the list on the home page.'
+    status = 404
+
+
+class NotRecorded(WebError):
+    """Nothing was recorded at that instant; the problem body carries the gap and its neighbours."""
+
+    code = "not-recorded"
+    fr = "Pas d'image à cet instant: {cause_fr}. Choisissez un instant enregistré."
+    en = "No picture at this instant: {cause_en}. Choose a recorded instant."
+    status = 404
+
+
+class NoSuchInit(WebError):
+    """The chunk that an init id names is gone, or never was."""
+
+    code = "no-such-init"
+    fr = "Cet en-tête de vidéo n'existe plus: la séquence a été effacée à son échéance. Rechargez la page."
+    en = "This video header no longer exists: the footage was erased when due. Reload the page."
+    status = 404
+
+
+class NoSuchFile(WebError):
+    """A clip has fewer files than the number asked for."""
+
+    code = "no-such-file"
+    fr = "Cette séquence a {files} fichier(s): demandez un numéro de 1 à {files}."
+    en = "This clip has {files} file(s): ask for a number from 1 to {files}."
+    status = 404
+
+
+class RecorderDown(WebError):
+    """The recorder's socket does not answer; the page tries again by itself."""
+
+    code = "recorder-down"
+    fr = "L'enregistreur ne répond pas. La page réessaie seule; si cela dure une minute, prévenez le technicien."
+    en = "The recorder does not answer. The page tries again by itself; if it lasts a minute, call the technician."
+    status = 503
+
+
+class NotLoopback(WebError):
+    """The server was told to listen where others could reach it, and there are no accounts yet."""
+
+    code = "not-loopback"
+    fr = "Refus d'écouter sur {host}: sans comptes, la page n'est servie que sur 127.0.0.1 ou ::1."
+    en = "Refusing to listen on {host}: without accounts the page is served on 127.0.0.1 or ::1 only."
+    status = 500

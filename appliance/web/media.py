@@ -1,0 +1,228 @@
+"""Media routes: GOP, init segment, parts and history of one stream, straight from the ring's published bytes."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from appliance.core.errors import ApplianceError
+from appliance.core.units import US_PER_SECOND
+from appliance.web import query
+from appliance.web.errors import NoSuchInit, NotRecorded, UnknownCamera
+from appliance.web.problem import Problem
+from appliance.web.recorder import Answer, Recorder
+from appliance.web.slices import MediaSlice, gop_complete, gop_slice, neighbours, parts_slice
+from appliance.web.timeline import NOT_YET, UNKNOWN, Gap, cause_name, find_gaps, gap_at, read_spans, words
+
+log = logging.getLogger(__name__)
+
+RECORDER: Final = web.AppKey("recorder", Recorder)
+
+GOP_REACH_US: Final = (4 * US_PER_SECOND, 30 * US_PER_SECOND, 300 * US_PER_SECOND)
+"""us asked for behind an instant to see its GOP's end: 2 s GOPs are the rule, "smart" codecs reach minutes."""
+
+NEIGHBOUR_US: Final = 60 * US_PER_SECOND
+"""us around an instant without video that are searched for what was recorded next to it."""
+
+WRITE: Final = 64 << 10
+"""Bytes per write: over TLS this costs a twelfth of a FileResponse (engineering note 21)."""
+
+READ: Final = 4 << 20
+"""Bytes per read of a chunk; its generation is checked around each."""
+
+
+async def gop(request: web.Request) -> web.StreamResponse:
+    """GET gop: the parts of the GOP that contains `t`, or a problem that names the gap."""
+    camera = query.path(request, query.CameraPath).id
+    asked = query.query(request, query.GopQuery)
+    recorder = request.app[RECORDER]
+    answer: Answer = {"chunks": []}
+    for reach in GOP_REACH_US:
+        answer = await recorder.ranges(camera, asked.q, asked.t, asked.t + reach, from_keyframe=True)
+        if gop_complete(answer, asked.t) or answer["durable_us"] is None or answer["durable_us"] <= asked.t + reach:
+            break
+    found = gop_slice(answer, asked.t)
+    if found is None:
+        raise await not_recorded(recorder, camera, asked.q, asked.t, answer)
+    return await _send(request, found, with_init=asked.init)
+
+
+async def parts(request: web.Request) -> web.StreamResponse:
+    """GET parts: whole parts by time, from a keyframe on, up to a chunk's or a run's end."""
+    camera = query.path(request, query.CameraPath).id
+    asked = query.query(request, query.PartsQuery)
+    recorder = request.app[RECORDER]
+    answer = await recorder.ranges(camera, asked.q, asked.from_, asked.to, from_keyframe=True)
+    found = parts_slice(answer, asked.from_)
+    if found is None:
+        raise await not_recorded(recorder, camera, asked.q, asked.from_, answer)
+    return await _send(request, found, with_init=asked.init)
+
+
+async def init(request: web.Request) -> web.StreamResponse:
+    """GET init: ftyp and moov of the chunk that the id names."""
+    where = query.path(request, query.InitPath)
+    instant, disk, number, generation = where.init_id.split("-")
+    recorder = request.app[RECORDER]
+    for stream in ("sub", "main"):
+        answer = await recorder.ranges(where.id, stream, int(instant), int(instant) + 1, from_keyframe=True)
+        for chunk in answer["chunks"]:
+            if (str(chunk["disk"]), chunk["number"], chunk["generation"]) == (disk, int(number), int(generation)):
+                body = await asyncio.to_thread(recorder.read, chunk, 0, chunk["init_length"])
+                return web.Response(body=body, headers={"Content-Type": content_type(chunk, body)})
+    raise NoSuchInit
+
+
+async def timeline(request: web.Request) -> web.StreamResponse:
+    """GET timeline: spans and gaps of one stream, each gap with its cause in words."""
+    camera = query.path(request, query.CameraPath).id
+    asked = query.query(request, query.TimelineQuery)
+    recorder = request.app[RECORDER]
+    state = await recorder.state()
+    stream = find_stream(state, camera, asked.stream)
+    history = await _history(recorder, state, stream, (camera, asked.stream, asked.from_, asked.to))
+    return json_response(history)
+
+
+def json_response(body: Mapping[str, Any]) -> web.Response:
+    """A JSON body as UTF-8 as it is: French sentences stay readable in a terminal."""
+    return web.Response(body=json.dumps(body, ensure_ascii=False).encode(), content_type="application/json")
+
+
+def find_stream(state: Answer, camera: str, stream: str) -> Answer:
+    """The state of one stream; UnknownCamera when the site has none of that name."""
+    for row in state["cameras"]:
+        if row["id"] == camera and stream in row["streams"]:
+            found: Answer = row["streams"][stream]
+            return found
+    raise UnknownCamera(camera=camera, stream=stream)
+
+
+def content_type(chunk: Answer, init_segment: bytes) -> str:
+    """MIME type with the RFC 6381 codecs string, as MediaSource wants it."""
+    codec = str(chunk["codec"])
+    if "." not in codec:  # a bare "h264": profile, constraints and level stand in avcC (ISO/IEC 14496-15 5.3.3.1)
+        found = re.search(rb"avcC\x01(...)", init_segment, re.DOTALL)
+        codec = f"avc1.{found[1].hex()}" if found else "avc1.640028"
+    return f'video/mp4; codecs="{codec}"'
+
+
+async def _history(
+    recorder: Recorder, state: Answer, stream: Answer, what: tuple[str, str, int, int]
+) -> dict[str, Any]:
+    camera, name, from_us, to_us = what
+    now = int(state["now_utc_us"])
+    answer = await recorder.spans(camera, name, from_us, to_us)
+    spans = read_spans(answer, from_us, to_us)
+    last = spans[-1].to_us if spans else from_us
+    after = UNKNOWN
+    if to_us < now and last < to_us:
+        later = read_spans(await recorder.spans(camera, name, to_us, now), to_us, now)
+        after = later[0].cause if later else UNKNOWN
+    live = answer.get("live") or {}
+    live_cause = cause_name(live.get("cause"))
+    gaps = find_gaps(
+        spans, from_us, to_us, now_us=now, first_us=stream.get("first_utc_us"), after=after, live=live_cause
+    )
+    fr, en = words(live_cause)
+    return {
+        "camera": camera,
+        "stream": name,
+        "from_us": from_us,
+        "to_us": to_us,
+        "now_us": now,
+        "first_us": stream.get("first_utc_us"),
+        "durable_us": answer["durable_us"],
+        "spans": [{"from_us": span.from_us, "to_us": span.to_us} for span in spans],
+        "gaps": [gap.body() for gap in gaps],
+        "live": {"state": str(live.get("state", "unknown")), "cause": live_cause, "fr": fr, "en": en},
+    }
+
+
+async def not_recorded(recorder: Recorder, camera: str, stream: str, instant: int, near: Answer) -> Exception:
+    """UnknownCamera, or NotRecorded with the gap, the recorded instants beside it and the durable mark."""
+    state = await recorder.state()
+    row = find_stream(state, camera, stream)
+    around = (camera, stream, max(0, instant - NEIGHBOUR_US), instant + NEIGHBOUR_US)
+    history = await _history(recorder, state, row, around)
+    gaps = [Gap(gap["from_us"], gap["to_us"], gap["cause"], gap["open"]) for gap in history["gaps"]]
+    found = gap_at(gaps, instant) or Gap(instant, instant, UNKNOWN if instant < history["now_us"] else NOT_YET)
+    before, after = neighbours(near, instant)
+    if after is None:
+        after = await _next_recorded(recorder, (camera, stream), instant, history["now_us"])
+    fr, en = words(found.cause)
+    return Problem(
+        NotRecorded(cause_fr=fr, cause_en=en),
+        gap=found.body(),
+        previous_us=before,
+        next_us=after,
+        durable_us=history["durable_us"],
+    )
+
+
+async def _next_recorded(recorder: Recorder, key: tuple[str, str], instant: int, now: int) -> int | None:
+    if instant >= now:
+        return None
+    spans = read_spans(await recorder.spans(*key, instant, now), instant, now)
+    return spans[0].from_us if spans else None
+
+
+async def send_blocks(
+    request: web.Request, response: web.StreamResponse, more: Callable[[], bytes]
+) -> web.StreamResponse:
+    """Send what `more` yields (in a thread, empty at the end) in writes of 64 KiB; Content-Length is set already.
+
+    The first block is read before the head is sent, so that lost footage is a problem body. Lost later, the
+    connection is cut: shorter than its Content-Length, no client takes it for whole.
+    """
+    block = await asyncio.to_thread(more)
+    await response.prepare(request)
+    if request.method == "HEAD":
+        return response
+    try:
+        while block:
+            view = memoryview(block)
+            for start in range(0, len(view), WRITE):
+                await response.write(view[start : start + WRITE])
+            block = await asyncio.to_thread(more)
+    except ApplianceError as error:
+        log.warning("%s cut short: %s: %s", request.path, error.code, error)
+        if request.transport is not None:
+            request.transport.abort()
+        return response
+    await response.write_eof()
+    return response
+
+
+async def _send(request: web.Request, found: MediaSlice, *, with_init: bool) -> web.StreamResponse:
+    recorder = request.app[RECORDER]
+    head = await asyncio.to_thread(recorder.read, found.chunk, 0, found.chunk["init_length"])
+    response = web.StreamResponse(headers=_headers(found, content_type(found.chunk, head)))
+    response.content_length = found.length + (len(head) if with_init else 0)
+    blocks = _blocks(recorder, found, head if with_init else b"")
+    return await send_blocks(request, response, lambda: next(blocks, b""))
+
+
+def _blocks(recorder: Recorder, found: MediaSlice, head: bytes) -> Iterator[bytes]:
+    """The slice's bytes in reads of READ; the first one goes out with the head, in one block."""
+    for at in range(0, found.length, READ):
+        block = recorder.read(found.chunk, found.offset + at, min(found.length - at, READ))
+        yield head + block if at == 0 and head else block
+
+
+def _headers(found: MediaSlice, mime: str) -> dict[str, str]:
+    """What a player needs beside the bytes; figures are UTC microseconds."""
+    headers = {
+        "Content-Type": mime,
+        "Media-Init": found.init_id,
+        "Media-Zero-Utc": str(found.zero_us),
+        "Media-Start-Utc": str(found.start_us),
+        "Media-End-Utc": str(found.end_us),
+    }
+    if found.next_us is not None:
+        headers["Media-Next-Utc"] = str(found.next_us)
+    return headers

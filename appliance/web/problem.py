@@ -1,0 +1,62 @@
+"""Errors as application/problem+json (RFC 9457), each with its code and a French and an English sentence."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from appliance.core.errors import ApplianceError
+from appliance.web.errors import MethodRefused, NoSuchPage, WebError
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+_STATUS_OF_OTHERS: Final = 503
+"""A named error from below (the recorder, a disk) is the service that is missing, not the request."""
+
+
+class Problem(Exception):
+    """An error with members of its own for the body (RFC 9457 section 3.2): the gap at an instant, say."""
+
+    def __init__(self, error: WebError, **members: object) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.members = members
+
+
+def problem_response(error: ApplianceError, members: Mapping[str, object] | None = None) -> web.Response:
+    """The error as a response."""
+    status = error.status if isinstance(error, WebError) else _STATUS_OF_OTHERS
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.sentence("en"),
+        "status": status,
+        "code": error.code,
+        "fr": error.sentence("fr"),
+        "en": error.sentence("en"),
+        **(members or {}),
+    }
+    return web.Response(status=status, body=json.dumps(body, ensure_ascii=False).encode(), content_type=CONTENT_TYPE)
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns every named error, and aiohttp's own refusals, into a problem body."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem_response(problem.error, problem.members)
+    except ApplianceError as error:
+        if not isinstance(error, WebError):
+            log.warning("%s %s: %s: %s", request.method, request.path, error.code, error)
+        return problem_response(error)
+    except web.HTTPMethodNotAllowed as refusal:
+        response = problem_response(MethodRefused())
+        response.headers["Allow"] = refusal.headers.get("Allow", "GET, HEAD")
+        return response
+    except web.HTTPNotFound:
+        return problem_response(NoSuchPage())

@@ -1,0 +1,225 @@
+"""From the recorder's state to what a tired person needs: all is well, or what is wrong, since when, what to do.
+
+Pure functions. Truth is taken from the result, not from the claim: a stream records when its durable mark
+follows the present, whatever its state is called.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from appliance.core.cause import GapCause
+from appliance.web.timeline import cause_name, words
+
+LATE_US: Final = 10_000_000
+"""us. A healthy durable mark is under 1 s old; a lost disk may delay it 8 s without losing a picture."""
+
+STARTING_US: Final = 20_000_000
+"""us. A camera answers and sends a keyframe within this after a start, else something is wrong."""
+
+Status = Literal["recording", "starting", "stopped"]
+
+
+class _Known(BaseModel):
+    """Fields of the recorder's answer that the page shows; others are left out."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class StreamState(_Known):
+    """One stream, as the recorder tells it."""
+
+    state: str = "unknown"
+    since_utc_us: int | None = None
+    cause: str | int | None = None
+    fps: float | None = None
+    bitrate: float | None = None  # bit/s
+    width: int | None = None
+    height: int | None = None
+    codec: str | None = None
+    durable_utc_us: int | None = None
+    first_utc_us: int | None = None
+    lost_packets: int | None = None
+
+
+class CameraState(_Known):
+    """One camera and its streams."""
+
+    id: str
+    name: str
+    place: str = ""
+    streams: dict[str, StreamState]
+
+
+class DiskState(_Known):
+    """One recording disk; chunks by state, the heartbeat's mark."""
+
+    path: str
+    chunks: int = 0
+    free: int = 0
+    open: int = 0
+    closed: int = 0
+    freed: int = 0
+    backend: str = ""
+    tick_ms: float | None = None
+    mark_utc_us: int | None = None
+
+
+class RecorderState(_Known):
+    """The whole answer."""
+
+    now_utc_us: int
+    cameras: list[CameraState] = []
+    disks: list[DiskState] = []
+    jobs: list[dict[str, Any]] = []
+
+
+_CHECK_CABLE: Final = (
+    "Vérifiez l'alimentation et le câble de la caméra, puis le port du commutateur.",
+    "Check the camera's power and cable, then the switch port.",
+)
+_CALL: Final = ("Prévenez le technicien.", "Call the technician.")
+
+ADVICE: Final[dict[str, tuple[str, str]]] = {
+    GapCause.CAMERA_REFUSED.name: _CHECK_CABLE,
+    GapCause.CAMERA_UNREACHABLE.name: _CHECK_CABLE,
+    GapCause.CAMERA_SILENT.name: _CHECK_CABLE,
+    GapCause.CAMERA_CLOSED.name: (
+        "Rien à faire si cela reste rare: l'enregistreur se reconnecte seul. Sinon redémarrez la caméra.",
+        "Nothing to do if it stays rare: the recorder reconnects by itself. Otherwise restart the camera.",
+    ),
+    GapCause.CAMERA_AUTH.name: (
+        "Le mot de passe de la caméra a changé: faites-le corriger dans les réglages par le technicien.",
+        "The camera's password has changed: have the technician correct it in the settings.",
+    ),
+    GapCause.CAMERA_NO_STREAM.name: (
+        "L'adresse du flux n'est pas la bonne: faites-la corriger par le technicien.",
+        "The stream's address is wrong: have the technician correct it.",
+    ),
+    GapCause.CAMERA_CODEC.name: (
+        "Réglez la caméra sur H.264 ou H.265.",
+        "Set the camera to H.264 or H.265.",
+    ),
+    GapCause.PACKET_LOSS.name: (
+        "Le réseau des caméras perd des données: faites vérifier câble et commutateur.",
+        "The camera network loses data: have cable and switch checked.",
+    ),
+    GapCause.DISK.name: (
+        "Un disque est en panne ou trop lent: faites-le remplacer.",
+        "A disk has failed or is too slow: have it replaced.",
+    ),
+    GapCause.PLANNED.name: ("Rien à faire: la pause est prévue.", "Nothing to do: the pause is planned."),
+    GapCause.NONE.name: _CHECK_CABLE,
+}
+
+
+def status_of(stream: StreamState, now_us: int) -> Status:
+    """What a stream really does now."""
+    if stream.durable_utc_us is not None and now_us - stream.durable_utc_us <= LATE_US:
+        return "recording"
+    if stream.first_utc_us is None and stream.since_utc_us is not None and now_us - stream.since_utc_us <= STARTING_US:
+        return "starting"
+    return "stopped"
+
+
+def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of GET /api/v1/state, the site apart (contract: schema State)."""
+    state = RecorderState.model_validate(answer)
+    now = state.now_utc_us
+    issues = [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
+    issues += [issue for disk in state.disks for issue in _disk_issues(disk, now)]
+    issues += [_job_issue(job) for job in state.jobs if job.get("late")]
+    starting = any(
+        status_of(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
+    )
+    return {
+        "now_utc_us": now,
+        "verdict": "attention" if issues else "starting" if starting else "ok",
+        "issues": issues,
+        "cameras": [_camera_body(camera, now) for camera in state.cameras],
+        "disks": [disk.model_dump() for disk in state.disks],
+    }
+
+
+def _camera_body(camera: CameraState, now_us: int) -> dict[str, Any]:
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "place": camera.place,
+        "streams": {name: _stream_body(stream, now_us) for name, stream in camera.streams.items()},
+    }
+
+
+def _stream_body(stream: StreamState, now_us: int) -> dict[str, Any]:
+    status = status_of(stream, now_us)
+    cause = None if status == "recording" else cause_name(stream.cause)
+    fr, en = ("", "") if cause is None else words(cause)
+    return {**stream.model_dump(exclude={"cause"}), "status": status, "cause": cause, "fr": fr, "en": en}
+
+
+def _camera_issues(camera: CameraState, now_us: int) -> list[dict[str, Any]]:
+    """One issue per cause: both streams of a dead camera are one thing to mend."""
+    stopped = {name: stream for name, stream in camera.streams.items() if status_of(stream, now_us) == "stopped"}
+    issues: list[dict[str, Any]] = []
+    for cause in dict.fromkeys(cause_name(stream.cause) for stream in stopped.values()):
+        names = [name for name, stream in stopped.items() if cause_name(stream.cause) == cause]
+        issues.append(_camera_issue(camera, names, cause))
+    return issues
+
+
+def _camera_issue(camera: CameraState, names: Sequence[str], cause: str) -> dict[str, Any]:
+    fr, en = words(cause)
+    whole = len(names) == len(camera.streams)
+    which_fr, which_en = ("", "") if whole else _STREAM_WORDS.get(names[0], ("", ""))
+    since = [stream.durable_utc_us or stream.since_utc_us for stream in (camera.streams[name] for name in names)]
+    todo_fr, todo_en = ADVICE.get(cause, _CALL)
+    return {
+        "code": cause,
+        "camera": camera.id,
+        "place": camera.place,
+        "since_us": min((at for at in since if at is not None), default=None),
+        "fr": f"{camera.name}{which_fr}: n'enregistre plus ({fr})",
+        "en": f"{camera.name}{which_en}: not recording ({en})",
+        "todo_fr": todo_fr,
+        "todo_en": todo_en,
+    }
+
+
+_STREAM_WORDS: Final = {
+    "main": (", pleine définition", ", full definition"),
+    "sub": (", flux léger", ", light stream"),
+}
+
+
+def _disk_issues(disk: DiskState, now_us: int) -> list[dict[str, Any]]:
+    if disk.mark_utc_us is not None and now_us - disk.mark_utc_us <= LATE_US:
+        return []
+    todo_fr, todo_en = ADVICE[GapCause.DISK.name]
+    return [
+        {
+            "code": GapCause.DISK.name,
+            "camera": None,
+            "place": disk.path,
+            "since_us": disk.mark_utc_us,
+            "fr": f"Disque {disk.path}: n'écrit plus",
+            "en": f"Disk {disk.path}: no longer writing",
+            "todo_fr": todo_fr,
+            "todo_en": todo_en,
+        }
+    ]
+
+
+def _job_issue(job: Mapping[str, Any]) -> dict[str, Any]:
+    name, error = str(job.get("name", "?")), job.get("last_error")
+    why = f" ({error})" if error else ""
+    return {
+        "code": "JOB",
+        "camera": None,
+        "place": "",
+        "since_us": None,
+        "fr": f"Tâche interne « {name} » en retard{why}",
+        "en": f'Internal job "{name}" is late{why}',
+        "todo_fr": _CALL[0],
+        "todo_en": _CALL[1],
+    }

@@ -1,0 +1,69 @@
+"""The application over a recorder that answers from memory, on a real loopback socket."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from appliance.web.app import make_app, serve
+from appliance.web.recorder import SiteInfo
+from tests.peers.fake_recorder import FakeRecorder
+from tests.unit.web.contract import CONTRACT, check, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, read to its end."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Api:
+    """A client that holds every answer against the contract."""
+
+    session: aiohttp.ClientSession
+    base: str
+    recorder: FakeRecorder
+    folder: Path
+    site: SiteInfo
+
+    async def get(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Answer:
+        async with self.session.get(f"{self.base}{path}", params=params) as response:
+            body = await response.read()
+            assert response.status == status, body
+            self._check(operation, status, response.headers, body)
+            return Answer(response.headers, body)
+
+    async def json(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Any:
+        return json.loads((await self.get(operation, path, status=status, **params)).body)
+
+    def _check(self, operation: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        described = next(p["get"] for p in CONTRACT["paths"].values() if p["get"]["operationId"] == operation)
+        wanted = resolve(described["responses"][str(status)])
+        kind = headers["Content-Type"].split(";")[0]
+        assert kind in wanted["content"]
+        for name, header in wanted.get("headers", {}).items():
+            assert name in headers or not header["required"], name
+        if kind.endswith("json"):
+            check(json.loads(body), wanted["content"][kind]["schema"])
+
+
+@pytest.fixture
+async def api(tmp_path: Path) -> AsyncIterator[Api]:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>page</title>", encoding="utf-8")
+    (tmp_path / "assets" / "a-1234.js").write_text("void 0;\n" * 100, encoding="utf-8")
+    recorder = FakeRecorder()
+    site = SiteInfo("Collège Émile-Zola", "Lyon", "Europe/Paris")
+    app = make_app(recorder, tmp_path, site)
+    runner = await serve(app, "127.0.0.1", 0)
+    port = runner.addresses[0][1]
+    async with aiohttp.ClientSession() as session:
+        yield Api(session, f"http://127.0.0.1:{port}", recorder, tmp_path, site)
+    await runner.cleanup()

@@ -1,0 +1,231 @@
+"""The API over real chunk bytes: GOPs, init segments, parts, clips, history, refusals."""
+
+import asyncio
+import io
+from itertools import pairwise
+from typing import Any
+
+import aiohttp
+import av
+import pytest
+
+from appliance.core.cause import GapCause
+from appliance.web.verdict import LATE_US
+from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
+from tests.unit.web.conftest import Api
+
+CAMERA = "/api/v1/cameras/portail"
+SECOND = 1_000_000
+GAP_FROM = START_US + FIRST_RUN_S * SECOND
+GAP_TO = GAP_FROM + GAP_S * SECOND
+
+
+def decoded(data: bytes) -> list[float]:
+    """Presentation times in s of all pictures of an MP4, decoded for real."""
+    with av.open(io.BytesIO(data), "r") as container:
+        return [float(frame.time or 0) for frame in container.decode(video=0)]
+
+
+async def test_state_is_well_and_names_the_site(api: Api) -> None:
+    body = await api.json("state", "/api/v1/state")
+    assert body["verdict"] == "ok"
+    assert body["issues"] == []
+    assert body["site"] == {"name": "Collège Émile-Zola", "place": "Lyon", "timezone": "Europe/Paris"}
+    assert [camera["id"] for camera in body["cameras"]] == ["portail", "cour"]
+
+
+async def test_state_says_what_is_wrong_and_what_to_do(api: Api) -> None:
+    api.recorder.stopped["cour"] = GapCause.CAMERA_AUTH
+    api.recorder.mark_age_us = LATE_US + 1
+    body = await api.json("state", "/api/v1/state")
+    assert body["verdict"] == "attention"
+    assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK", "DISK"]
+    first = body["issues"][0]
+    assert first["fr"] == "Cour: n'enregistre plus (mot de passe de la caméra refusé)"
+    assert "technicien" in first["todo_fr"]
+    assert first["since_us"] == api.recorder.now_us - 95_000_000
+
+
+@pytest.mark.parametrize("stream", ["sub", "main"])
+async def test_gop_holds_the_instant_and_decodes_alone(api: Api, stream: str) -> None:
+    form = FORMS[stream]
+    instant = START_US + 7_300_000
+    answer = await api.get("gop", f"{CAMERA}/gop", t=instant, q=stream, init=1)
+    start, end = int(answer.headers["Media-Start-Utc"]), int(answer.headers["Media-End-Utc"])
+    assert start <= instant < end
+    assert end - start == pytest.approx(form.gop / form.fps * SECOND, abs=100)
+    assert int(answer.headers["Media-Next-Utc"]) == end
+    times = decoded(answer.body)
+    assert len(times) == form.gop
+    assert int(answer.headers["Media-Zero-Utc"]) + times[0] * SECOND == pytest.approx(start, abs=20)
+    assert answer.headers["Content-Type"].startswith('video/mp4; codecs="avc1.')
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_gop_is_init_and_parts_apart_too(api: Api) -> None:
+    instant = START_US + 3_000_000
+    whole = (await api.get("gop", f"{CAMERA}/gop", t=instant, init=1)).body
+    bare = await api.get("gop", f"{CAMERA}/gop", t=instant)
+    head = await api.get("init", f"{CAMERA}/init/{bare.headers['Media-Init']}")
+    assert head.body + bare.body == whole
+    assert len(bare.body) % 4096 == 0
+
+
+async def test_every_gop_leads_to_the_next_until_the_durable_mark(api: Api) -> None:
+    at: int | None = START_US
+    seconds, jumps = 0.0, []
+    while at is not None:
+        answer = await api.get("gop", f"{CAMERA}/gop", t=at)
+        start, end = int(answer.headers["Media-Start-Utc"]), int(answer.headers["Media-End-Utc"])
+        seconds += (end - start) / SECOND
+        following = answer.headers.get("Media-Next-Utc")
+        if following is not None and int(following) != end:
+            jumps.append((end, int(following)))
+        at = None if following is None else int(following)
+    assert seconds == pytest.approx(LENGTH_US / SECOND - GAP_S, abs=0.01)
+    assert len(jumps) == 1
+    assert jumps[0][0] == pytest.approx(GAP_FROM, abs=50)
+    assert jumps[0][1] == GAP_TO
+
+
+async def test_an_instant_without_video_names_the_gap_and_its_neighbours(api: Api) -> None:
+    body = await api.json("gop", f"{CAMERA}/gop", status=404, t=GAP_FROM + 5 * SECOND)
+    assert body["code"] == "not-recorded"
+    assert body["gap"]["cause"] == "CAMERA_SILENT"
+    assert "n'envoie plus d'image" in body["fr"]
+    assert body["gap"]["from_us"] == pytest.approx(GAP_FROM, abs=50)
+    assert body["next_us"] == GAP_TO
+    assert GAP_FROM - 200_000 < body["previous_us"] < GAP_FROM
+
+
+async def test_before_the_first_picture_and_behind_the_mark(api: Api) -> None:
+    before = await api.json("gop", f"{CAMERA}/gop", status=404, t=START_US - SECOND)
+    assert before["gap"]["cause"] == "NOT_KEPT"
+    assert before["next_us"] == START_US
+    behind = await api.json("gop", f"{CAMERA}/gop", status=404, t=START_US + LENGTH_US + SECOND)
+    assert behind["gap"]["cause"] == "NOT_YET"
+    assert behind["next_us"] is None
+
+
+async def test_timeline_has_spans_and_gaps_that_cover_the_interval(api: Api) -> None:
+    body = await api.json(
+        "timeline", f"{CAMERA}/timeline", **{"from": START_US - 10 * SECOND, "to": START_US + LENGTH_US}, stream="main"
+    )
+    assert [(gap["cause"], gap["open"]) for gap in body["gaps"]] == [("NOT_KEPT", False), ("CAMERA_SILENT", False)]
+    pieces = sorted((row["from_us"], row["to_us"]) for row in body["spans"] + body["gaps"])
+    assert pieces[0][0] == START_US - 10 * SECOND
+    assert pieces[-1][1] == START_US + LENGTH_US
+    assert all(left[1] == right[0] for left, right in pairwise(pieces))
+
+
+async def test_timeline_inside_a_gap_and_in_the_open_tail(api: Api) -> None:
+    inside = await api.json("timeline", f"{CAMERA}/timeline", **{"from": GAP_FROM + SECOND, "to": GAP_TO - SECOND})
+    assert [gap["cause"] for gap in inside["gaps"]] == ["CAMERA_SILENT"]
+    api.recorder.now_us += 30 * SECOND
+    api.recorder.live = {"state": "waiting", "cause": "CAMERA_REFUSED"}
+    tail = await api.json("timeline", f"{CAMERA}/timeline", **{"from": GAP_TO, "to": api.recorder.now_us + SECOND})
+    assert [(gap["cause"], gap["open"]) for gap in tail["gaps"]] == [("CAMERA_REFUSED", True)]
+    assert tail["gaps"][0]["to_us"] == api.recorder.now_us
+    assert tail["live"]["cause"] == "CAMERA_REFUSED"
+
+
+async def test_parts_end_at_a_chunk_border_and_say_where_to_go_on(api: Api) -> None:
+    border = GAP_TO + CHUNK_BORDER_S * SECOND
+    answer = await api.get("parts", f"{CAMERA}/parts", **{"from": border - 3 * SECOND, "to": border + SECOND}, init=1)
+    assert int(answer.headers["Media-Next-Utc"]) == border
+    times = decoded(answer.body)
+    assert len(times) == 3 * FORMS["sub"].fps
+    rest = await api.get("parts", f"{CAMERA}/parts", **{"from": border, "to": border + SECOND}, init=1)
+    assert rest.headers["Media-Init"] != answer.headers["Media-Init"]
+
+
+async def test_clip_crosses_gap_and_chunks_and_is_named(api: Api) -> None:
+    asked: dict[str, Any] = {"from": GAP_FROM - 4 * SECOND, "to": GAP_TO + (CHUNK_BORDER_S + 4) * SECOND, "q": "main"}
+    listed = await api.json("clips", f"{CAMERA}/clips", **asked)
+    assert [row["file"] for row in listed["files"]] == [1]
+    assert listed["files"][0]["name"] == "Collège-Émile-Zola_Portail_2026-11-24_08h00m16s+0100_30s.mp4"
+    answer = await api.get("clip", f"{CAMERA}/clip.mp4", **asked)
+    data = answer.body
+    assert len(data) == listed["files"][0]["length"] == int(answer.headers["Content-Length"])
+    assert "filename*=UTF-8''Coll%C3%A8ge" in answer.headers["Content-Disposition"]
+    times = decoded(data)
+    assert len(times) == (4 + CHUNK_BORDER_S + 4) * FORMS["main"].fps
+    assert times[-1] - times[0] == pytest.approx(4 + GAP_S + CHUNK_BORDER_S + 4 - 0.1, abs=0.02)
+    assert api.recorder.leases
+    await api.json("clip", f"{CAMERA}/clip.mp4", status=404, **asked, file=2)
+
+
+async def test_instants_may_be_iso_with_an_offset(api: Api) -> None:
+    us = await api.get("gop", f"{CAMERA}/gop", t=START_US + SECOND)
+    iso = await api.get("gop", f"{CAMERA}/gop", t="2026-11-24T08:00:01.123+01:00")
+    assert us.body == iso.body
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "params"),
+    [
+        ("gop", "/gop", {}),
+        ("gop", "/gop", {"t": "yesterday"}),
+        ("gop", "/gop", {"t": "2026-11-24T08:00:01"}),
+        ("gop", "/gop", {"t": "-5"}),
+        ("gop", "/gop", {"t": "9" * 19}),
+        ("gop", "/gop", {"t": "1795503600000000", "q": "both"}),
+        ("gop", "/gop", {"t": "1795503600000000", "x": "1"}),
+        ("timeline", "/timeline", {"from": "2000000", "to": "1000000"}),
+        ("timeline", "/timeline", {"from": "1", "to": "1795503600000000"}),
+        ("parts", "/parts", {"from": "1795503600000000", "to": "1795603600000000"}),
+        ("clip", "/clip.mp4", {"from": "1000000", "to": "2000000", "file": "0"}),
+        ("init", "/init/0", {}),
+    ],
+)
+async def test_wrong_queries_are_refused_in_words(api: Api, operation: str, path: str, params: dict[str, str]) -> None:
+    body = await api.json(operation, f"{CAMERA}{path}", status=400, **params)
+    assert body["code"] == "bad-query"
+    assert body["fr"].startswith("La demande n'est pas valable")
+
+
+async def test_repeated_parameter_is_refused(api: Api) -> None:
+    async with api.session.get(f"{api.base}{CAMERA}/gop?t=1&t=2") as answer:
+        assert answer.status == 400
+
+
+async def test_unknown_cameras_are_404(api: Api) -> None:
+    for operation, path, params in (
+        ("gop", "gop", {"t": START_US}),
+        ("timeline", "timeline", {"from": START_US, "to": START_US + SECOND}),
+        ("clip", "clip.mp4", {"from": START_US, "to": START_US + SECOND}),
+    ):
+        body = await api.json(operation, f"/api/v1/cameras/nulle/{path}", status=404, **params)
+        assert body["code"] == "unknown-camera"
+
+
+async def test_recorder_down_is_said_and_over_when_it_is_back(api: Api) -> None:
+    api.recorder.down = True
+    body = await api.json("state", "/api/v1/state", status=503)
+    assert "ne répond pas" in body["fr"]
+    await api.json("gop", f"{CAMERA}/gop", status=503, t=START_US)
+    api.recorder.down = False
+    await api.json("state", "/api/v1/state")
+
+
+async def test_many_seeks_at_once_are_each_right(api: Api) -> None:
+    instants = [START_US + n * 700_000 for n in range(20)]
+    answers = await asyncio.gather(*(api.get("gop", f"{CAMERA}/gop", t=t) for t in instants))
+    for instant, answer in zip(instants, answers, strict=True):
+        assert int(answer.headers["Media-Start-Utc"]) <= instant < int(answer.headers["Media-End-Utc"])
+
+
+async def test_footage_lost_before_the_first_byte_is_a_problem(api: Api) -> None:
+    api.recorder.lost_from = 1
+    body = await api.json("clip", f"{CAMERA}/clip.mp4", status=503, **{"from": START_US, "to": START_US + SECOND})
+    assert body["code"] == "clip_source_lost"
+
+
+async def test_footage_lost_while_sending_cuts_the_connection(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.web.clips.BATCH", 1)  # one visit to the thread per block
+    api.recorder.lost_from = 12
+    asked: dict[str, str | int] = {"from": START_US, "to": START_US + 19 * SECOND, "q": "main"}
+    async with api.session.get(f"{api.base}{CAMERA}/clip.mp4", params=asked) as answer:
+        assert answer.status == 200
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await answer.read()

@@ -1,0 +1,49 @@
+"""Routes and contract agree both ways, and every operation says how it fails."""
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from appliance.web.app import make_app
+from appliance.web.recorder import SiteInfo
+from tests.peers.fake_recorder import FakeRecorder
+from tests.unit.web.contract import CONTRACT, check, resolve
+
+
+def test_routes_are_the_contract() -> None:
+    app = make_app(FakeRecorder(), Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
+    routes = {
+        (route.method, resource.canonical)
+        for resource in app.router.resources()
+        for route in resource
+        if resource.canonical.startswith("/api/")
+    }
+    assert {method for method, _ in routes} == {"GET", "HEAD"}
+    written = {(method.upper(), path) for path, methods in CONTRACT["paths"].items() for method in methods}
+    assert {(method, path) for method, path in routes if method == "GET"} == written
+
+
+def test_every_operation_names_its_failures() -> None:
+    for path, methods in CONTRACT["paths"].items():
+        for operation in methods.values():
+            answers = operation["responses"]
+            assert {"200", "400", "503"} <= set(answers), path
+            assert ("404" in answers) == ("{id}" in path), path
+            named = {resolve(parameter)["name"] for parameter in operation.get("parameters", ())}
+            assert {part[1:-1] for part in path.split("/") if part.startswith("{")} <= named
+
+
+def test_the_checker_refuses_what_the_contract_does_not_say() -> None:
+    gap = CONTRACT["components"]["schemas"]["Gap"]
+    good = {"from_us": 1, "to_us": 2, "cause": "DISK", "fr": "x", "en": "y", "open": False}
+    check(good, gap)
+    for bad in ({**good, "more": 1}, {**good, "open": 1}, {**good, "from_us": True}, {**good, "from_us": -1}, {}):
+        with pytest.raises(AssertionError):
+            check(bad, gap)
+
+
+def test_the_application_is_aiohttps() -> None:
+    app = make_app(FakeRecorder(), Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
+    assert isinstance(app, web.Application)
+    assert "/" in {resource.canonical for resource in app.router.resources()}
