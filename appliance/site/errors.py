@@ -1,0 +1,41 @@
+"""What can be wrong with a site description, in words."""
+
+from appliance.core.errors import ApplianceError
+
+
+class SiteFileMissing(ApplianceError):
+    """The file cannot be read."""
+
+    code = "site-file-missing"
+    fr = "Le fichier {file} ne peut pas être lu ({reason}). Vérifiez le chemin et les droits."
+    en = "The file {file} cannot be read ({reason}). Check the path and the permissions."
+
+
+class SiteInvalid(ApplianceError):
+    """One or more mistakes; `problems` holds each with its line."""
+
+    code = "site-invalid"
+    fr = "Le fichier {file} contient {count} erreur(s). Corrigez-les puis relancez : appliance site check {file}"
+    en = "The file {file} has {count} mistake(s). Mend them, then run again: appliance site check {file}"
+
+    def __init__(self, file: str, problems: "tuple[Problem, ...]") -> None:
+        self.problems = problems
+        super().__init__(file=file, count=len(problems))
+
+
+class Problem:
+    """One mistake: the line it stands on (1-based, 0 when the whole file is meant), where, and what to write."""
+
+    __slots__ = ("en", "fr", "line", "place")
+
+    def __init__(self, line: int, place: str, fr: str, en: str) -> None:
+        self.line = line
+        self.place = place
+        self.fr = fr
+        self.en = en
+
+    def sentence(self, language: str) -> str:
+        """`line 12, camera "yard", view: ...`."""
+        words = ("ligne", "line")[language != "fr"]
+        where = f"{words} {self.line}, {self.place}" if self.line else self.place
+        return f"{where}{' ' if language == 'fr' else ''}: {self.fr if language == 'fr' else self.en}"

@@ -1,0 +1,236 @@
+"""Reads and checks `site.toml` and its secrets file; every mistake gets its line and what to write."""
+
+import difflib
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from appliance.site.errors import Problem, SiteFileMissing, SiteInvalid
+from appliance.site.locate import line_of
+from appliance.site.model import (
+    CameraSettings,
+    Credentials,
+    DiskSettings,
+    RecorderSettings,
+    Site,
+    SiteSettings,
+    WebSettings,
+)
+
+_TABLES: Final[dict[str, type[BaseModel]]] = {
+    "site": SiteSettings,
+    "camera": CameraSettings,
+    "disk": DiskSettings,
+    "recorder": RecorderSettings,
+    "web": WebSettings,
+}
+
+_EXAMPLES: Final = {
+    "name": '"Collège Jean Moulin"',
+    "place": '"12 rue de la Gare, Mantes-la-Jolie"',
+    "kind": '"school"',
+    "id": '"portail"',
+    "main": '"rtsp://10.20.0.11/main"',
+    "legal_zone": '"non_public"',
+    "area_type": '"entrance"',
+    "purpose": '"levée de doute à l\'entrée"',
+    "view": '"wide"',
+    "path": '"/srv/disk1"',
+}
+
+_OWN: Final = {
+    "url": (
+        'écrivez une adresse de la forme "rtsp://10.20.0.11:554/chemin"',
+        'write an address such as "rtsp://10.20.0.11:554/path"',
+    ),
+    "url-credentials": (
+        "l'adresse contient un mot de passe : mettez utilisateur et mot de passe dans le fichier des secrets",
+        "the address holds a password: put user and password into the secrets file",
+    ),
+    "timezone": (
+        'ce fuseau horaire n\'existe pas : écrivez par exemple "Europe/Paris" ou "Indian/Reunion"',
+        'this time zone does not exist: write for instance "Europe/Paris" or "Indian/Reunion"',
+    ),
+    "days-over-authorised": (
+        "recording_days dépasse authorised_days : la durée de l'autorisation est le maximum légal",
+        "recording_days is over authorised_days: the authorisation's days are the legal maximum",
+    ),
+}
+
+
+_LIMITS: Final = {
+    "greater_than_equal": ("au moins", "at least", "ge"),
+    "less_than_equal": ("au plus", "at most", "le"),
+    "string_too_short": ("nombre de caractères, au moins :", "characters, at least:", "min_length"),
+    "string_too_long": ("nombre de caractères, au plus :", "characters, at most:", "max_length"),
+    "too_short": ("nombre, au moins :", "number, at least:", "min_length"),
+    "too_long": ("nombre, au plus :", "number, at most:", "max_length"),
+}
+
+_WANTED: Final = {
+    "string_type": ("un texte entre guillemets", "a text in quotation marks"),
+    "string_pattern_mismatch": (
+        "un nom court : lettres minuscules, chiffres et tirets, 32 caractères au plus",
+        "a short name (lower-case letters, digits and dashes, 32 characters at the most)",
+    ),
+    "int_type": ("un nombre entier", "a whole number"),
+    "int_parsing": ("un nombre entier", "a whole number"),
+    "int_from_float": ("un nombre entier", "a whole number"),
+    "float_type": ("un nombre", "a number"),
+    "float_parsing": ("un nombre", "a number"),
+    "path_type": ("un chemin entre guillemets", "a path in quotation marks"),
+    "tuple_type": ("des tables [[...]]", "[[...]] tables"),
+    "model_type": ("une table [...]", "a [...] table"),
+}
+
+
+def load_site(file: Path) -> Site:
+    """The site that `file` describes, paths absolute. Raises SiteFileMissing, SiteInvalid."""
+    text = _read(file)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SiteInvalid(str(file), (_syntax(error),)) from error
+    try:
+        site = Site.model_validate(data, strict=False).within(file.parent.resolve())
+    except ValidationError as error:
+        # a list whose entries were refused is not also "too short"
+        found = (
+            _problem(text, data, detail)
+            for detail in error.errors(include_url=False)
+            if not (detail["type"] == "too_short" and data.get(str(detail["loc"][0])))
+        )
+        raise SiteInvalid(str(file), tuple(sorted(found, key=lambda p: p.line))) from error
+    return site
+
+
+def load_credentials(site: Site) -> dict[str, Credentials]:
+    """Credentials by camera id; empty without a secrets file. Raises SiteFileMissing, SiteInvalid."""
+    if site.secrets is None:
+        return {}
+    file = site.secrets
+    text = _read(file)
+    problems: list[Problem] = []
+    mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & 0o077:
+        problems.append(
+            Problem(
+                0,
+                file.name,
+                f"d'autres comptes peuvent lire ce fichier (droits {mode:o}) : chmod 600 {file}",
+                f"other accounts can read this file (mode {mode:o}): chmod 600 {file}",
+            )
+        )
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SiteInvalid(str(file), (_syntax(error),)) from error
+    known = {camera.id for camera in site.camera}
+    found: dict[str, Credentials] = {}
+    for name, value in data.items():
+        if name not in known:
+            fr, en = _nearest(name, sorted(known))
+            line = line_of(text, (name, ""))
+            problems.append(Problem(line, name, f"aucune caméra ne porte ce nom{fr}", f"no camera has this name{en}"))
+            continue
+        try:
+            found[name] = Credentials.model_validate(value)
+        except ValidationError as error:
+            # no input in the details: the value may be a password, and the sentence is printed
+            problems += [
+                _table_problem(text, (name, *detail["loc"]), detail, Credentials)
+                for detail in error.errors(include_url=False, include_input=False)
+            ]
+    if problems:
+        raise SiteInvalid(str(file), tuple(problems))
+    return found
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SiteFileMissing(file=str(file), reason=error.strerror or "?") from error
+    except UnicodeDecodeError as error:
+        raise SiteFileMissing(file=str(file), reason=f"UTF-8, octet/byte {error.start}") from error
+
+
+def _syntax(error: tomllib.TOMLDecodeError) -> Problem:
+    words = str(error)
+    line = int(words.partition("at line ")[2].partition(",")[0] or 0)
+    return Problem(line, "TOML", f"écriture incorrecte ({words})", f"not valid TOML ({words})")
+
+
+def _problem(text: str, data: dict[str, Any], detail: ErrorDetails) -> Problem:
+    path = detail["loc"]
+    model = _TABLES.get(str(path[0])) if len(path) > 1 or (path and path[0] in _TABLES) else Site
+    return _table_problem(text, path, detail, model or Site, data)
+
+
+def _place(path: tuple[str | int, ...], data: dict[str, Any] | None) -> str:
+    words: list[str] = []
+    for index, step in enumerate(path):
+        if isinstance(step, int):
+            entry = (data or {}).get(str(path[0]))
+            name = entry[step].get("id") if isinstance(entry, list) and isinstance(entry[step], dict) else None
+            words[-1] = f"[[{path[index - 1]}]] {name or step + 1}"
+        else:
+            words.append(str(step))
+    return ", ".join(words) or "site.toml"
+
+
+def _table_problem(
+    text: str,
+    path: tuple[str | int, ...],
+    detail: ErrorDetails,
+    model: type[BaseModel],
+    data: dict[str, Any] | None = None,
+) -> Problem:
+    fr, en = _words(path, detail, model)
+    return Problem(line_of(text, path) if path else 0, _place(path, data), fr, en)
+
+
+def _words(path: tuple[str | int, ...], detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    key = str(path[-1]) if path else ""
+    context = detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            example = f" : {key} = {_EXAMPLES[key]}" if key in _EXAMPLES else ""
+            return f"manque ; ajoutez-le{example}", f"is missing; add it{example.replace(' :', ':', 1)}"
+        case "extra_forbidden":
+            fr, en = _nearest(key, sorted(model.model_fields))
+            return f"mot inconnu{fr}", f"unknown key{en}"
+        case "literal_error" | "enum":
+            allowed = str(context["expected"]).replace(" or ", ", ").replace("'", '"')
+            return f"valeur inconnue ; écrivez l'une de : {allowed}", f"unknown value; write one of: {allowed}"
+        case "value_error":
+            return _own_words(str(context["error"]))
+        case kind:
+            return _type_words(kind, context, detail["msg"])
+
+
+def _own_words(name: str) -> tuple[str, str]:
+    if name.startswith("twice:"):
+        _, table, value = name.split(":", 2)
+        return f'deux [[{table}]] portent le nom "{value}"', f'two [[{table}]] are named "{value}"'
+    return _OWN[name]
+
+
+def _type_words(kind: str, context: dict[str, Any], message: str) -> tuple[str, str]:
+    if kind in _LIMITS:
+        fr, en, name = _LIMITS[kind]
+        return f"{fr} {context[name]}", f"{en} {context[name]}"
+    fr, en = _WANTED.get(kind, (f"autre chose ({message})", f"something else ({message})"))
+    return f"ici il faut {fr}", f"{en} is needed here"
+
+
+def _nearest(word: str, known: list[str]) -> tuple[str, str]:
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f' ; vouliez-vous dire "{close[0]}" ?', f'; did you mean "{close[0]}"?'
+    listed = ", ".join(known)
+    return f" ; mots possibles : {listed}", f"; possible: {listed}"
