@@ -254,7 +254,8 @@ def build_part(
     _layout(count).pack_into(
         into, 0,
         UUID_SIZE, b"uuid", PART_USERTYPE, VERSION << 24 | flags, generation, run, sequence, utc_us, monotonic_us,
-        boot_id, clock_state, cause, 0, first.camera_us, length, payload_length, previous_crc, payload_crc, offset // BLOCK, 0,
+        boot_id, clock_state, cause, 0, first.camera_us, length, payload_length, previous_crc, payload_crc,
+        offset // BLOCK, 0,
         moof_size, b"moof",
         16, b"mfhd", 0, sequence,
         moof_size - 24, b"traf",
