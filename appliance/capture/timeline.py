@@ -16,8 +16,8 @@ from appliance.media.stream import CAMERA_TIME_UNKNOWN
 MAX_SLEW: Final = 500e-6
 """Ratio. Above the drift of any camera quartz (100 ppm) and below what a player or an eye can notice."""
 
-SLEW_S: Final = 10.0
-"""Seconds in which a small error would be taken back: smooth beside jitter, quick beside drift."""
+SLEW_TICKS: Final = 10 * 90_000
+"""90 kHz ticks in which a small error would be taken back: smooth beside jitter, quick beside drift."""
 
 ENVELOPE_TICKS: Final = 10 * 90_000
 """90 kHz ticks. The minimum is taken over the last one to two windows of 10 s: long enough to hold undelayed
@@ -98,25 +98,28 @@ class MediaClock:
             return self._origin
         extended = self._extended + signed_difference(timestamp, self._last)
         offset = arrival - self._origin - extended
-        if abs(offset - self._correction) > JUMP_TICKS:
+        correction = self._correction
+        if not -JUMP_TICKS <= offset - correction <= JUMP_TICKS:
             return None
         self._extended, self._last = extended, timestamp
-        self._follow(extended, offset)
-        return self._origin + extended + round(self._correction)
-
-    def _follow(self, extended: int, offset: int) -> None:
-        """Slew toward the low envelope, as media time goes forward."""
         self._window_low = min(self._window_low, offset)
         forward = extended - self._newest
-        if forward <= 0:
-            return
-        self._newest = extended
-        low = self._window_low if self._previous_low is None else min(self._window_low, self._previous_low)
-        wanted = (low - self._correction) * min(1.0, forward / (SLEW_S * 90_000))
+        if forward > 0:  # a B-frame is placed by the correction of the pictures around it
+            self._newest = extended
+            self._slew(forward, offset)
+            correction = self._correction
+        return self._origin + extended + round(correction)
+
+    def _slew(self, forward: int, offset: int) -> None:
+        """Media time went `forward` ticks: follow the low envelope by at most 500 ppm of it."""
+        low = self._window_low
+        if self._previous_low is not None and self._previous_low < low:
+            low = self._previous_low
+        wanted = (low - self._correction) * min(1.0, forward / SLEW_TICKS)
         limit = MAX_SLEW * forward
-        self._correction += max(-limit, min(limit, wanted))
-        if extended - self._window_start >= ENVELOPE_TICKS:
-            self._window_start = extended
+        self._correction += limit if wanted > limit else max(wanted, -limit)
+        if self._newest - self._window_start >= ENVELOPE_TICKS:
+            self._window_start = self._newest
             self._previous_low, self._window_low = self._window_low, offset
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from appliance.media.input_errors import RtpInvalid
 from appliance.media.nal import AUD, IDR, LENGTH_BYTES, PPS, SLICE, SPS, annex_b_ranges
-from appliance.media.rtp import parse_rtp
+from appliance.media.rtp import HEADER, parse_rtp
 
 MAX_UNIT_BYTES: Final = 8 * 1024 * 1024
 """Bytes. Four times the largest IDR seen (2 MB at 3840 x 2160); above it the sender is broken or hostile."""
@@ -30,6 +30,9 @@ _FRAGMENT: Final = Struct(">HHHHQH")
 """An interleaved RTP packet that holds a fragment: '$' and channel, length, V/P/X/CC and M/PT, sequence number,
 timestamp and SSRC, FU indicator and FU header (RFC 2326 section 10.12, RFC 3550 section 5.1, RFC 6184 section 5.8)."""
 
+_PLAIN: Final = 0x80  # version 2 without padding, extension and CSRC
+_MARKER: Final = 0x80  # in the second byte, above the payload type
+_FU_END: Final = 0x40  # E of the FU header (RFC 6184 section 5.8)
 _NO_FRAGMENT: Final = -1
 _LENGTH_PLACE: Final = bytes(LENGTH_BYTES)
 _VCL_TYPES: Final = frozenset(range(SLICE, IDR + 1))
@@ -102,7 +105,7 @@ class H264Depacketiser:
         return self._ssrc
 
     def fragments(self, view: memoryview, pos: int, end: int, channel_word: int) -> int:
-        """Take the middle fragments of the open NAL unit that stand, framed, from `pos` on.
+        """Take the middle and last fragments of the open NAL unit that stand, framed, from `pos` on.
 
         `channel_word` = 0x2400 | channel. Returns the position of the first message that is anything else, is not
         there whole, or is not next in sequence.
@@ -114,15 +117,22 @@ class H264Depacketiser:
         unpack, last = _FRAGMENT.unpack_from, end - _FRAGMENT.size
         while pos <= last:
             magic, length, flags, number, source, head = unpack(view, pos)
-            stop = pos + 4 + length
-            if (
-                head != fragment or number != sequence or magic != channel_word or flags != plain
-                or source != stream or stop > end or length < 14
-            ):  # fmt: skip
+            stop: int = pos + 4 + length
+            if number != sequence or source != stream or magic != channel_word or stop > end or length < 14:
                 break
-            unit += view[pos + 18 : stop]
-            sequence = (sequence + 1) & 0xFFFF
-            pos = stop
+            if head == fragment and flags == plain:
+                unit += view[pos + 18 : stop]
+                sequence = (sequence + 1) & 0xFFFF
+                pos = stop
+            elif head == fragment | _FU_END and flags & ~_MARKER == plain:
+                unit += view[pos + 18 : stop]
+                self._next_sequence = (sequence + 1) & 0xFFFF
+                self._close_fragments()
+                if flags & _MARKER:
+                    self._marked()
+                return stop
+            else:
+                break
         self._next_sequence = sequence
         if len(unit) > MAX_UNIT_BYTES:
             self._broken()
@@ -130,11 +140,16 @@ class H264Depacketiser:
 
     def packet(self, data: bytearray, view: memoryview, start: int, end: int) -> None:
         """Take any RTP packet in `data[start:end]`; `view` is a view of the same bytes."""
-        try:
-            marker, kind, sequence, timestamp, ssrc, payload, stop = parse_rtp(view, start, end)
-        except RtpInvalid:
-            self.malformed += 1
-            return
+        payload, stop = start + HEADER.size, end
+        if end - start >= HEADER.size and view[start] == _PLAIN:
+            _, second, sequence, timestamp, ssrc = HEADER.unpack_from(view, start)
+            marker, kind = second >= _MARKER, second & 0x7F
+        else:
+            try:
+                marker, kind, sequence, timestamp, ssrc, payload, stop = parse_rtp(view, start, end)
+            except RtpInvalid:
+                self.malformed += 1
+                return
         if kind != self.payload_type or (ssrc != self._ssrc and not self._accept_source(ssrc)):
             self.foreign_packets += 1
             return
