@@ -1,0 +1,221 @@
+"""What the ring holds of a time: closed chunks by the index, open ones by memory, up to the durable mark only."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from appliance.core.clock import Clock
+from appliance.core.units import ticks_to_us
+from appliance.media.part import PartEntry
+from appliance.media.stream import StreamKey
+from appliance.ring.disk import Disk, chunk_name
+from appliance.ring.faults import UnknownLease
+from appliance.ring.index import ChunkRow, Index
+from appliance.ring.recovery import chunk_row, end_us, read_entries
+from appliance.ring.writer import OpenChunk
+
+TABLES_KEPT: Final = 256
+"""Part tables of closed chunks kept in memory: about 2 h of four streams, 100 kB each at most."""
+
+CHUNKS_BACK: Final = 8
+"""How many chunks back the keyframe is looked for: a GOP longer than that is no GOP."""
+
+MAX_LEASE_S: Final = 60
+"""Seconds; a reader renews."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpan:
+    """An unbroken stretch of one run, UTC microseconds; `cause`: GapCause of the hole before it."""
+
+    run: int
+    from_us: int
+    to_us: int
+    cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRanges:
+    """Parts of one chunk. `disk`: its uuid; `path` absolute; lengths in bytes; `base_utc_us`: UTC of `tfdt` 0."""
+
+    disk: str
+    path: str
+    number: int
+    generation: int
+    codec: str
+    width: int
+    height: int
+    init_length: int
+    base_utc_us: int
+    parts: list[PartEntry]
+
+
+@dataclass(slots=True)
+class Leases:
+    """Chunks that readers ask to keep for some seconds. Times are monotonic microseconds."""
+
+    clock: Clock
+    _held: dict[int, tuple[int, frozenset[tuple[str, int]]]] = field(default_factory=dict)
+    _ids: "count[int]" = field(default_factory=lambda: count(1))
+
+    def grant(self, chunks: Iterable[tuple[str, int]], seconds: float) -> tuple[int, int]:
+        """(lease, UTC microseconds of its end); chunks are (disk uuid, number)."""
+        length_us = round(min(max(seconds, 0), MAX_LEASE_S) * 1_000_000)
+        lease = next(self._ids)
+        self._held[lease] = (self.clock.monotonic_us() + length_us, frozenset(chunks))
+        return lease, self.clock.utc_us() + length_us
+
+    def release(self, lease: int) -> None:
+        """End a lease. Raises UnknownLease."""
+        self._prune()
+        if self._held.pop(lease, None) is None:
+            raise UnknownLease(lease=lease)
+
+    def leased(self, disk: str, number: int) -> bool:
+        """Does anybody read this chunk?"""
+        self._prune()
+        return any((disk, number) in chunks for _, chunks in self._held.values())
+
+    def _prune(self) -> None:
+        now = self.clock.monotonic_us()
+        if any(until <= now for until, _ in self._held.values()):
+            self._held = {lease: held for lease, held in self._held.items() if held[0] > now}
+
+
+class Catalogue:
+    """Answers `ranges`, `spans` and `lease`. `disks` by uuid; `open_chunks` is the ring's own, by stream."""
+
+    def __init__(self, index: Index, open_chunks: Mapping[StreamKey, list[OpenChunk]], clock: Clock) -> None:
+        self._index = index
+        self._open = open_chunks
+        self.disks: dict[str, Disk] = {}
+        self.leases = Leases(clock)
+        self._tables: OrderedDict[tuple[str, int, int], list[PartEntry]] = OrderedDict()
+
+    async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[StreamSpan]:
+        """Stretches that overlap [from, to), cut to it; consecutive chunks of one run are one stretch."""
+        found = {(s.from_us, s.run): StreamSpan(*s) for s in await self._index.spans(key, from_us, to_us)}
+        for chunk in self._open.get(key, ()):
+            for held in chunk.spans:
+                if held.from_us < to_us and held.to_us > from_us:
+                    found[held.from_us, held.run] = StreamSpan(held.run, held.from_us, held.to_us, held.cause)
+        merged: list[StreamSpan] = []
+        for _, span in sorted(found.items()):
+            last = merged[-1] if merged else None
+            if last is not None and last.run == span.run:
+                merged[-1] = StreamSpan(last.run, last.from_us, max(last.to_us, span.to_us), last.cause)
+            else:
+                merged.append(span)
+        return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]
+
+    async def ranges(
+        self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False
+    ) -> list[ChunkRanges]:
+        """Parts that overlap [from, to), in order of time, chunk by chunk.
+
+        With `from_keyframe` the list begins with the keyframe part that the first picture needs.
+        """
+        rows = await self._rows(key, from_us, to_us)
+        found = await self._parts(rows, from_us, to_us)
+        if from_keyframe and found:
+            found = await self._with_keyframe(key, found, from_us)
+        return found
+
+    async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[int, int]:
+        """Keep the chunks of a time from being freed: (lease, UTC of its end)."""
+        rows = await self._rows(key, from_us, to_us)
+        first = await self._index.before(key, rows[0].first_us) if rows else None
+        chunks = [(row.disk, row.number) for row in rows] + ([(first.disk, first.number)] if first else [])
+        return self.leases.grant(chunks, seconds)
+
+    async def _rows(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
+        rows = {(row.disk, row.number): row for row in await self._index.chunks(key, from_us, to_us)}
+        for chunk in self._open.get(key, ()):
+            row = open_row(chunk)
+            if chunk.durable and row.first_us < to_us and row.last_us > from_us:
+                rows[row.disk, row.number] = row
+        return sorted(rows.values(), key=lambda row: (row.first_us, row.generation))
+
+    async def _parts(self, rows: Iterable[ChunkRow], from_us: int, to_us: int) -> list[ChunkRanges]:
+        found: list[ChunkRanges] = []
+        for row in rows:
+            entries = await self._entries(row)
+            chosen = [e for e in entries if e.utc_us < to_us and end_us(e) > from_us]
+            if chosen:
+                found.append(self._ranges(row, chosen))
+        return found
+
+    async def _with_keyframe(self, key: StreamKey, found: list[ChunkRanges], from_us: int) -> list[ChunkRanges]:
+        """Begin earlier, within the run of the first part, at the keyframe that it needs."""
+        first = found[0]
+        row: ChunkRow | None = await self._row_of(key, first)
+        wanted = first.parts[0]
+        for _ in range(CHUNKS_BACK):
+            if row is None or wanted.starts_keyframe:
+                break
+            entries = await self._entries(row)
+            earlier = [e for e in entries if e.run == wanted.run and e.sequence < wanted.sequence]
+            keyframe = next((i for i in range(len(earlier) - 1, -1, -1) if earlier[i].starts_keyframe), None)
+            added = earlier if keyframe is None else earlier[keyframe:]
+            if added:
+                same = found[0].number == row.number and found[0].disk == row.disk
+                parts = [*added, *found[0].parts] if same else added
+                found = [self._ranges(row, parts), *found[1 if same else 0 :]]
+            if keyframe is not None or any(e.starts_run for e in added):
+                break
+            row = await self._previous(key, row)
+        return found
+
+    async def _row_of(self, key: StreamKey, first: ChunkRanges) -> ChunkRow | None:
+        rows = await self._rows(key, first.parts[0].utc_us, first.parts[0].utc_us + 1)
+        return next((row for row in rows if (row.disk, row.number) == (first.disk, first.number)), None)
+
+    async def _previous(self, key: StreamKey, row: ChunkRow) -> ChunkRow | None:
+        candidates = [r for r in map(open_row, self._open.get(key, ())) if r.first_us < row.first_us]
+        closed = await self._index.before(key, row.first_us)
+        if closed is not None:
+            candidates.append(closed)
+        return max(candidates, key=lambda r: r.first_us, default=None)
+
+    async def _entries(self, row: ChunkRow) -> list[PartEntry]:
+        for chunk in self._open.get(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), ()):
+            if (chunk.header.disk_uuid, chunk.number) == (row.disk, row.number):
+                return chunk.entries[: chunk.durable]
+        name = (row.disk, row.number, row.generation)
+        entries = self._tables.get(name)
+        if entries is None:
+            disk = self.disks.get(row.disk)
+            entries = None if disk is None else await asyncio.to_thread(read_entries, disk, row.number, row.generation)
+            if entries is None:
+                return []  # freed in the meantime
+            self._tables[name] = entries
+            if len(self._tables) > TABLES_KEPT:
+                self._tables.popitem(last=False)
+        else:
+            self._tables.move_to_end(name)
+        return entries
+
+    def _ranges(self, row: ChunkRow, parts: list[PartEntry]) -> ChunkRanges:
+        return ChunkRanges(
+            disk=row.disk,
+            path=str(self.disks[row.disk].path / chunk_name(row.number)),
+            number=row.number,
+            generation=row.generation,
+            codec=row.codec,
+            width=row.width,
+            height=row.height,
+            init_length=row.init_length,
+            base_utc_us=parts[0].utc_us - ticks_to_us(parts[0].tfdt),
+            parts=parts,
+        )
+
+
+def open_row(chunk: OpenChunk) -> ChunkRow:
+    """What the index will say of this chunk, as far as it is durable."""
+    row = chunk_row(chunk.header, chunk.init_length, chunk.entries[max(chunk.durable - 1, 0) : chunk.durable])
+    first = min((span.from_us for span in chunk.spans), default=row.first_us)
+    last = max((span.to_us for span in chunk.spans), default=row.last_us)
+    return row._replace(first_us=first, last_us=last)

@@ -1,0 +1,299 @@
+"""A recording disk: a directory whose chunk files are all made once and then only rewritten.
+
+It is a mount point (a filesystem of its own) or a plain directory (demo, developers). `nvr-disk.json` says what it
+is; `NN/NNNNNN.mp4` are the chunks, 256 a directory; `nvr-heartbeat` is one 4 KiB block of JSON text and its CRC.
+Everything here blocks and belongs to the disk's writer thread or to a helper thread, never to the event loop.
+"""
+
+import ctypes
+import errno
+import json
+import os
+import uuid
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from appliance.core.units import BLOCK
+from appliance.ring.chunk import Geometry
+from appliance.ring.faults import DiskAlreadyFormatted, DiskFailed, DiskNotFormatted, DiskUnreadable, DiskVersion
+
+IDENTITY: Final = "nvr-disk.json"
+HEARTBEAT: Final = "nvr-heartbeat"
+
+FORMAT_VERSION: Final = 1
+"""Version of the whole disk format; a higher one is refused."""
+
+CHUNKS_PER_DIRECTORY: Final = 256
+"""Small directories: each stays one block, so a look-up costs one cached read."""
+
+FIELD_GEOMETRY: Final = Geometry(chunk_size=64 << 20, table_reserve=192 << 10)
+"""Chunks of the field: 128 s at 4 Mbit/s; a table for 20 min of parts."""
+
+DEMO_GEOMETRY: Final = Geometry(chunk_size=4 << 20, table_reserve=32 << 10)
+"""Chunks of demo and tests: a ring of a few hundred MB laps while one watches."""
+
+ORDERED_FILESYSTEMS: Final = frozenset({"ext3", "ext4", "xfs"})
+"""One journal in order: flushing the last file written makes the metadata of earlier ones durable too."""
+
+FALLOC_FL_KEEP_SIZE: Final = 0x01
+FALLOC_FL_ZERO_RANGE: Final = 0x10
+"""linux/falloc.h."""
+
+ZEROS: Final = bytes(1 << 20)
+"""Written when the filesystem refuses ZERO_RANGE (tmpfs, overlay)."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+
+
+class Flush(StrEnum):
+    """How a tick becomes durable; the value is what the state says."""
+
+    ONE = "O_DIRECT, 1 fdatasync"
+    EACH_DIRECT = "O_DIRECT, fdatasync per chunk"
+    SYNCFS = "syncfs"
+    EACH = "fdatasync per chunk"
+
+    @property
+    def direct(self) -> bool:
+        """True when files are opened with O_DIRECT."""
+        return self in {Flush.ONE, Flush.EACH_DIRECT}
+
+
+@dataclass(frozen=True, slots=True)
+class DiskIdentity:
+    """What `nvr-disk.json` holds. `uuid`, `appliance`: 32 hex digits."""
+
+    uuid: str
+    appliance: str
+    geometry: Geometry
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last sign of life of a recorder on this disk. `generation`: the highest given out so far."""
+
+    durable_utc_us: int
+    utc_us: int
+    boot_id: str
+    generation: int
+
+
+def chunk_name(number: int) -> str:
+    """`00/000017.mp4` for 17."""
+    return f"{number // CHUNKS_PER_DIRECTORY:02x}/{number:06d}.mp4"
+
+
+def format_disk(path: Path, geometry: Geometry, chunks: int, *, appliance: str = "") -> DiskIdentity:
+    """Make every chunk of a new disk, then its identity (the last thing written: a torn format is no disk).
+
+    Raises DiskAlreadyFormatted, or DiskFailed when there is no room.
+    """
+    if (path / IDENTITY).exists():
+        raise DiskAlreadyFormatted(path=str(path))
+    identity = DiskIdentity(uuid.uuid4().hex, appliance or uuid.UUID(int=0).hex, geometry, chunks)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for number in range(chunks):
+            _allocate(path / chunk_name(number), geometry.chunk_size)
+        _allocate(path / HEARTBEAT, BLOCK)
+        text = {
+            "version": FORMAT_VERSION,
+            "uuid": identity.uuid,
+            "appliance": identity.appliance,
+            "chunk_size": geometry.chunk_size,
+            "table_reserve": geometry.table_reserve,
+            "chunks": chunks,
+        }
+        draft = path / (IDENTITY + ".new")
+        draft.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+        _syncfs(path)
+        draft.rename(path / IDENTITY)
+        _syncfs(path)
+    except OSError as error:
+        raise DiskFailed(path=str(path), why=error.strerror or str(error)) from error
+    return identity
+
+
+def read_identity(path: Path) -> DiskIdentity:
+    """Raises DiskNotFormatted, DiskUnreadable or DiskVersion."""
+    try:
+        text = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
+        version = text["version"]
+        if version != FORMAT_VERSION:
+            raise DiskVersion(path=str(path), version=str(version))
+        geometry = Geometry(chunk_size=int(text["chunk_size"]), table_reserve=int(text["table_reserve"]))
+        identity = DiskIdentity(str(text["uuid"]), str(text["appliance"]), geometry, int(text["chunks"]))
+    except FileNotFoundError as error:
+        raise DiskNotFormatted(path=str(path)) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: {error}") from error
+    if len(identity.uuid) != 32 or identity.chunks <= 0:
+        raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: uuid or chunks")
+    return identity
+
+
+class Disk:
+    """An opened recording disk. `path` is the directory, `zeroing` how chunks are wiped, as the state says it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens it; raises the errors of read_identity, DiskUnreadable when a file is missing or has another size."""
+        self.path = path
+        self.identity = read_identity(path)
+        self.geometry = self.identity.geometry
+        self.zeroing = "ZERO_RANGE"
+        try:
+            self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            self.flush_mode = self._probe()
+            self._heartbeat = os.open(path / HEARTBEAT, self._flags)
+        except OSError as error:
+            raise DiskUnreadable(path=str(path), why=str(error)) from error
+
+    @property
+    def heartbeat_fd(self) -> int:
+        """Descriptor of `/nvr-heartbeat`, open for the disk's life."""
+        return self._heartbeat
+
+    @property
+    def _flags(self) -> int:
+        return os.O_RDWR | os.O_CLOEXEC | (os.O_DIRECT if self.flush_mode.direct else 0)
+
+    def _probe(self) -> Flush:
+        """Does the filesystem take O_DIRECT, and does one flush cover every file of a tick?"""
+        own = self.path.is_mount()
+        try:
+            os.close(os.open(self.path / HEARTBEAT, os.O_RDWR | os.O_DIRECT | os.O_CLOEXEC))
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return Flush.SYNCFS if own else Flush.EACH
+        return Flush.ONE if _filesystem(self.path) in ORDERED_FILESYSTEMS else Flush.EACH_DIRECT
+
+    def open_chunk(self, number: int) -> int:
+        """A descriptor for reading and writing. Raises DiskUnreadable when it is not the file that was formatted."""
+        path = self.path / chunk_name(number)
+        try:
+            fd = os.open(path, self._flags)
+        except OSError as error:
+            raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
+        if os.fstat(fd).st_size != self.geometry.chunk_size:
+            os.close(fd)
+            raise DiskUnreadable(path=str(path), why="size")
+        return fd
+
+    def zero(self, fd: int, offset: int = 0) -> None:
+        """Old bytes read as zeros from `offset` to the end, for every reader, once flushed. Raises OSError."""
+        length = self.geometry.chunk_size - offset
+        if self.zeroing == "ZERO_RANGE":
+            mode = FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE
+            if _libc.fallocate(fd, mode, offset, length) == 0:
+                return
+            number = ctypes.get_errno()
+            if number not in {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}:
+                raise OSError(number, os.strerror(number))
+            self.zeroing = "zeros written"
+        buffered = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_CLOEXEC)  # any memory will do without O_DIRECT
+        try:
+            while length > 0:
+                written = os.pwrite(buffered, ZEROS[:length], offset)
+                offset, length = offset + written, length - written
+            os.fdatasync(buffered)
+        finally:
+            os.close(buffered)
+
+    def flush(self, written: Sequence[int]) -> int:
+        """Make everything written through these descriptors durable; the last one was written last. Raises OSError.
+
+        One fdatasync is enough on ext4 and xfs: O_DIRECT data of every file has left for the drive already, the
+        flush empties the drive's cache as a whole, and the journal commits in order, so the transaction that holds
+        the extent conversion of the last file is not older than those of the files before it. That holds only when
+        the last write did change extents: the caller puts a heartbeat, which does not, first.
+        Returns how many flushes were asked for.
+        """
+        if self.flush_mode is Flush.ONE:
+            os.fdatasync(written[-1])
+            return 1
+        if self.flush_mode is Flush.SYNCFS:
+            if _libc.syncfs(self._root) != 0:
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+            return 1
+        different = list(dict.fromkeys(written))
+        for fd in different:
+            os.fdatasync(fd)
+        return len(different)
+
+    def read_heartbeat(self) -> Heartbeat | None:
+        """The last sign of life, None when there is none or it does not hold."""
+        try:
+            block = (self.path / HEARTBEAT).read_bytes()
+        except OSError:
+            return None
+        return decode_heartbeat(block)
+
+    def close(self) -> None:
+        """Close the descriptors this object opened itself."""
+        os.close(self._heartbeat)
+        os.close(self._root)
+
+
+def encode_heartbeat(beat: Heartbeat) -> bytes:
+    """One block: a line of JSON, its CRC-32 in hex on the second line, spaces."""
+    text = json.dumps(
+        {
+            "durable_utc_us": beat.durable_utc_us,
+            "utc_us": beat.utc_us,
+            "boot_id": beat.boot_id,
+            "generation": beat.generation,
+        },
+    ).encode()
+    return (text + b"\n%08x\n" % zlib.crc32(text)).ljust(BLOCK, b" ")
+
+
+def decode_heartbeat(block: bytes) -> Heartbeat | None:
+    """None when the block holds no heartbeat or its CRC does not hold."""
+    text, _, rest = block.partition(b"\n")
+    if rest[:8] != b"%08x" % zlib.crc32(text):
+        return None
+    try:
+        beat = json.loads(text)
+        return Heartbeat(
+            int(beat["durable_utc_us"]), int(beat["utc_us"]), str(beat["boot_id"]), int(beat["generation"])
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _allocate(path: Path, size: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.posix_fallocate(fd, 0, size)
+    finally:
+        os.close(fd)
+
+
+def _syncfs(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if _libc.syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(fd)
+
+
+def _filesystem(path: Path) -> str:
+    """Type of the filesystem `path` lies on, "" when the kernel does not tell (proc(5), mountinfo)."""
+    device = path.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        fields, _, after = line.partition(" - ")
+        if fields.split()[2] == wanted:
+            return after.split()[0]
+    return ""

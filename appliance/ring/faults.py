@@ -1,0 +1,115 @@
+"""Named failures of disks, of the index and of the recorder's socket."""
+
+from appliance.core.errors import ApplianceError
+
+
+class DiskNotFormatted(ApplianceError):
+    """No `nvr-disk.json`: not a recording disk, nothing is written to it."""
+
+    code = "disk_not_formatted"
+    fr = "{path} n'est pas un disque d'enregistrement : préparez-le avec « appliance ring format »."
+    en = 'No recording disk at {path}: prepare it with "appliance ring format".'
+
+
+class DiskUnreadable(ApplianceError):
+    """`nvr-disk.json` or a chunk's file is damaged or missing."""
+
+    code = "disk_unreadable"
+    fr = "Disque {path} illisible ({why}) : il est laissé de côté ; vérifiez-le avant de le reformater."
+    en = "Disk {path} unreadable ({why}): it is left aside; check it before formatting it again."
+
+
+class DiskVersion(ApplianceError):
+    """Written by a newer format."""
+
+    code = "disk_version"
+    fr = "Disque {path} au format {version}, inconnu ici : mettez l'enregistreur à jour."
+    en = "Disk {path} has format {version}, unknown here: update the recorder."
+
+
+class DiskAlreadyFormatted(ApplianceError):
+    """Formatting would destroy recordings."""
+
+    code = "disk_already_formatted"
+    fr = "{path} est déjà un disque d'enregistrement : videz-le d'abord si ses images peuvent disparaître."
+    en = "{path} already is a recording disk: empty it first if its footage may be lost."
+
+
+class DiskTooSmall(ApplianceError):
+    """Fewer chunks than the streams need to be recorded at all."""
+
+    code = "disk_too_small"
+    fr = "Disque {path} trop petit : {chunks} fichiers, il en faut {needed} pour {streams} flux."
+    en = "Disk {path} too small: {chunks} chunks, {needed} are needed for {streams} streams."
+
+
+class DiskFailed(ApplianceError):
+    """A write or a flush failed: the disk takes no more chunks until it is checked."""
+
+    code = "disk_failed"
+    fr = "Écriture impossible sur {path} ({why}) : disque écarté, vérifiez-le et remontez-le."
+    en = "Writing to {path} failed ({why}): disk set aside, check and remount it."
+
+
+class NoDisk(ApplianceError):
+    """No recording disk is usable."""
+
+    code = "no_disk"
+    fr = "Aucun disque d'enregistrement utilisable : rien n'est enregistré, vérifiez les disques."
+    en = "No recording disk can be used: nothing is recorded, check the disks."
+
+
+class ChunkReused(ApplianceError):
+    """The footage was freed while it was read."""
+
+    code = "chunk_reused"
+    fr = "Ces images viennent d'être effacées par l'anneau : actualisez la frise."
+    en = "This footage has just been released by the ring: refresh the timeline."
+
+
+class BadRequest(ApplianceError):
+    """A request the socket's protocol does not allow."""
+
+    code = "bad_request"
+    fr = "Demande non comprise par l'enregistreur ({why})."
+    en = "Request not understood by the recorder ({why})."
+
+
+class NotAllowed(ApplianceError):
+    """The asking process may not use this verb."""
+
+    code = "not_allowed"
+    fr = "Ce service n'a pas le droit de demander « {verb} » à l'enregistreur."
+    en = 'This service may not ask the recorder for "{verb}".'
+
+
+class UnknownStream(ApplianceError):
+    """No such camera or stream here."""
+
+    code = "unknown_stream"
+    fr = "Flux inconnu : {stream}."
+    en = "Unknown stream: {stream}."
+
+
+class UnknownLease(ApplianceError):
+    """The lease has ended or never was."""
+
+    code = "unknown_lease"
+    fr = "Réservation inconnue ou échue : {lease}."
+    en = "Unknown or ended lease: {lease}."
+
+
+class RecorderUnreachable(ApplianceError):
+    """The recorder's socket does not answer."""
+
+    code = "recorder_unreachable"
+    fr = "L'enregistreur ne répond pas ({why}) : il redémarre, réessayez."
+    en = "The recorder does not answer ({why}): it is restarting, try again."
+
+
+class RecorderRefused(ApplianceError):
+    """The recorder answered with an error; its own sentences are passed on."""
+
+    code = "recorder_refused"
+    fr = "{sentence_fr}"
+    en = "{sentence_en}"

@@ -1,0 +1,154 @@
+"""A disk as a member of the ring: its chunks, its writer thread, its stock of ready chunks."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.core.clock import Clock
+from appliance.ring.disk import Disk, Heartbeat, encode_heartbeat
+from appliance.ring.faults import DiskUnreadable
+from appliance.ring.index import Index
+from appliance.ring.placement import DiskLoad, choose_freed, stock_wanted
+from appliance.ring.pool import ChunkState, Pool, Wiped
+from appliance.ring.writer import DiskWriter, TickResult
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_US: Final = 10_000_000
+"""A busy disk writes its heartbeat this often, an idle one at each tick."""
+
+TICKS_SHOWN: Final = 64
+"""Ticks the state's durations speak of: about 25 s."""
+
+
+@dataclass(slots=True)
+class Member:
+    """Loop side of one disk. Times monotonic microseconds unless they say UTC; `failed`: why it left the pool."""
+
+    index: int
+    disk: Disk
+    clock: Clock
+    quarantine_us: int
+    pool: Pool = field(init=False)
+    writer: DiskWriter = field(init=False)
+    thread: ThreadPoolExecutor = field(init=False)
+    task: asyncio.Task[None] | None = None
+    due_us: int = 0
+    mark_utc_us: int = 0
+    heartbeat_us: int = -(1 << 62)
+    failed: str = ""
+    took_us: deque[int] = field(default_factory=lambda: deque(maxlen=TICKS_SHOWN))
+    ticks: int = 0
+    flushes: int = 0
+    written: int = 0
+
+    def __post_init__(self) -> None:
+        self.pool = Pool(self.disk.identity.chunks)
+        self.writer = DiskWriter(self.disk, self.clock)
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ring-disk-{self.index}")
+
+    @property
+    def uuid(self) -> str:
+        """The disk's uuid."""
+        return self.disk.identity.uuid
+
+    def load(self) -> DiskLoad:
+        """This disk as a candidate for new chunks."""
+        return DiskLoad(self.index, self.pool.open_count, 0 if self.failed else len(self.pool.ready))
+
+    def heartbeat(self, generation: int, *, idle: bool) -> bytes | None:
+        """The block to write in this tick, if it is time."""
+        now = self.clock.monotonic_us()
+        if not idle and now - self.heartbeat_us < HEARTBEAT_US:
+            return None
+        self.heartbeat_us = now
+        beat = Heartbeat(self.mark_utc_us, self.clock.utc_us(), self.clock.boot_id.hex(), generation)
+        return encode_heartbeat(beat)
+
+    def to_wipe(self) -> list[Wiped]:
+        """Chunks whose file is open and whose old bytes are to go in this tick."""
+        chosen = [chunk for chunk in self.pool.wiped if chunk.fd is not None and not chunk.sent]
+        for chunk in chosen:
+            chunk.sent = True
+        return chosen
+
+    def wiped(self, chunks: list[Wiped]) -> None:
+        """The zeros are durable: the quarantine begins."""
+        now = self.clock.monotonic_us()
+        for chunk in chunks:
+            chunk.until_us = now + chunk.quarantine_us
+        self.pool.release(now)
+
+    def account(self, result: TickResult) -> None:
+        """Figures of a finished tick."""
+        self.ticks += 1
+        self.took_us.append(result.took_us)
+        self.flushes += result.flushes
+        self.written += result.written
+
+    def restock(self, expected_streams: int, leased: Callable[[str, int], bool]) -> tuple[list[Wiped], list[int]]:
+        """Bring the stock to its size: chunks to prepare, and which of them held footage until now.
+
+        Never-used chunks first, then the oldest recording of this disk, which goes early (every stream of the disk
+        loses the same days).
+        """
+        pool = self.pool
+        pool.release(self.clock.monotonic_us())
+        wanted = stock_wanted(max(pool.open_count, expected_streams)) - pool.coming()
+        if wanted <= 0 or self.failed:
+            return [], []
+        prepared = pool.take_unused(wanted)
+        missing = wanted - len(prepared)
+        urgent = pool.coming() == 0
+        freed = choose_freed(pool.closed, missing, lambda number: leased(self.uuid, number), urgent=urgent)
+        for number in freed:
+            if leased(self.uuid, number):
+                pool.leases_broken += 1
+            pool.freed_early += 1
+            prepared.append(pool.free(number, self.quarantine_us))
+        return prepared, freed
+
+    async def prepare(self, chunks: list[Wiped], freed: list[int], index: Index) -> None:
+        """Forget freed footage, then open the files away from the tick; a file that cannot be opened is set aside."""
+        await index.forget(self.uuid, freed)
+        for chunk in chunks:
+            try:
+                chunk.fd = await asyncio.to_thread(self.disk.open_chunk, chunk.number)
+            except DiskUnreadable as error:
+                log.error("chunk set aside: %s", error)  # noqa: TRY400 - the sentence says all
+                self.pool.wiped.remove(chunk)
+                self.pool.set(chunk.number, ChunkState.SUSPECT)
+
+    def close(self) -> None:
+        """Close every file and end the thread."""
+        for chunk in (*self.pool.ready, *self.pool.wiped):
+            if chunk.fd is not None:
+                self.writer.close_later(chunk.fd)
+        self.writer.close()
+        self.disk.close()
+        self.thread.shutdown(wait=False)
+
+    def state(self) -> dict[str, object]:
+        """For the socket's `state`. `tick_ms`: the longest of the last ticks; `loss_bound_ms`: tick period aside."""
+        slowest = max(self.took_us, default=0) / 1000
+        return {
+            "path": str(self.disk.path),
+            "uuid": self.uuid,
+            "chunks": self.pool.count,
+            **self.pool.counts(),
+            "ready": len(self.pool.ready),
+            "freed_early": self.pool.freed_early,
+            "leases_broken": self.pool.leases_broken,
+            "backend": self.disk.flush_mode.value,
+            "zeroing": self.disk.zeroing,
+            "tick_ms": round(slowest, 1),
+            "ticks": self.ticks,
+            "flushes": self.flushes,
+            "written": self.written,
+            "mark_utc_us": self.mark_utc_us,
+            "failed": self.failed,
+        }

@@ -1,0 +1,103 @@
+"""The chunks of one disk by state, as the event loop knows them.
+
+FREE -> OPEN -> CLOSED -> FREED -> FREE; SUSPECT leaves the circle. A chunk is *ready* when it is FREE, was zeroed in
+this life of the process, and its descriptor is open: only ready chunks are handed out, so a tick never opens a file
+and never reads one, and whatever a torn write left in a chunk that looks free is gone before it is used.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+
+class ChunkState(IntEnum):
+    """State of a chunk; FREED means zeroed or about to be, in quarantine for the sake of readers."""
+
+    FREE = 0
+    OPEN = 1
+    CLOSED = 2
+    FREED = 3
+    SUSPECT = 4
+
+
+@dataclass(slots=True)
+class Wiped:
+    """A chunk on its way to be ready. `fd` is None until a helper thread has opened the file.
+
+    `until_us`: monotonic end of its quarantine, None until the zeros are durable.
+    """
+
+    number: int
+    quarantine_us: int
+    fd: int | None = None
+    until_us: int | None = None
+    sent: bool = False  # a tick is zeroing it
+
+
+@dataclass(slots=True)
+class Pool:
+    """States of the chunks of one disk; `closed` holds numbers, oldest recording first."""
+
+    count: int
+    states: bytearray = field(init=False)
+    closed: deque[int] = field(default_factory=deque)
+    wiped: list[Wiped] = field(default_factory=list)
+    ready: deque[Wiped] = field(default_factory=deque)
+    freed_early: int = 0
+    leases_broken: int = 0
+    open_count: int = 0
+    _next: int = 0
+
+    def __post_init__(self) -> None:
+        self.states = bytearray(self.count)
+
+    def set(self, number: int, state: ChunkState) -> None:
+        """Change the state of a chunk."""
+        self.open_count += (state == ChunkState.OPEN) - (self.states[number] == ChunkState.OPEN)
+        self.states[number] = state
+
+    def start_after(self, number: int) -> None:
+        """Hand out chunks that were never used in ring order, behind the one opened last."""
+        self._next = (number + 1) % self.count
+
+    def coming(self) -> int:
+        """Chunks that are ready or will be without freeing more."""
+        return len(self.ready) + len(self.wiped)
+
+    def take_unused(self, wanted: int) -> list[Wiped]:
+        """Up to `wanted` FREE chunks in number order, to be zeroed and opened; no quarantine, nobody read them."""
+        held = {chunk.number for chunk in self.wiped} | {chunk.number for chunk in self.ready}
+        taken: list[Wiped] = []
+        for first, end in ((self._next, self.count), (0, self._next)):
+            number = first
+            while len(taken) < wanted and (number := self.states.find(ChunkState.FREE, number, end)) >= 0:
+                if number not in held:
+                    taken.append(Wiped(number, 0))
+                number += 1
+        if taken:
+            self._next = (taken[-1].number + 1) % self.count
+        self.wiped += taken
+        return taken
+
+    def free(self, number: int, quarantine_us: int) -> Wiped:
+        """Give up a CLOSED chunk."""
+        self.closed.remove(number)
+        self.set(number, ChunkState.FREED)
+        wiped = Wiped(number, quarantine_us)
+        self.wiped.append(wiped)
+        return wiped
+
+    def release(self, now_us: int) -> None:
+        """Chunks whose quarantine has ended become ready."""
+        waiting: list[Wiped] = []
+        for chunk in self.wiped:
+            if chunk.until_us is not None and now_us >= chunk.until_us:
+                self.set(chunk.number, ChunkState.FREE)
+                self.ready.append(chunk)
+            else:
+                waiting.append(chunk)
+        self.wiped = waiting
+
+    def counts(self) -> dict[str, int]:
+        """How many chunks are in each state, names in lower case."""
+        return {state.name.lower(): self.states.count(state) for state in ChunkState}

@@ -1,0 +1,214 @@
+"""What a disk holds at start: every chunk's state from its first block, open chunks cut and sealed again.
+
+All of it blocks and runs in helper threads; nothing of a chunk is written before its end is known.
+"""
+
+import logging
+import mmap
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.core.units import BLOCK, ticks_to_us
+from appliance.media.part import PartEntry
+from appliance.ring.chunk import MAX_HEADER, ChunkHeader, HeaderInfo, parse_table, read_header, table_offset, terminator
+from appliance.ring.disk import Disk, chunk_name
+from appliance.ring.errors import ChunkUnreadable, TableUnreadable
+from appliance.ring.index import ChunkRow, SpanRow
+from appliance.ring.walk import ChunkState as Found
+from appliance.ring.walk import walk
+from appliance.ring.writer import OpenChunk, Span
+
+log = logging.getLogger(__name__)
+
+FIRST_READ: Final = 2 * BLOCK
+"""Bytes read of each chunk at start: nearly every header is shorter, a longer one is read again."""
+
+
+@dataclass(slots=True)
+class Scan:
+    """State of every chunk of a disk. `known`: closed and in the index already."""
+
+    free: list[int] = field(default_factory=list)
+    suspect: list[int] = field(default_factory=list)
+    opened: list[HeaderInfo] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    closed: list[tuple[ChunkRow, list[SpanRow]]] = field(default_factory=list)
+    generation: int = 0
+
+
+def scan(disk: Disk, known: dict[int, int]) -> Scan:
+    """Read every chunk's header; of closed chunks the index does not know, the table too. Raises OSError."""
+    result = Scan()
+    for number in range(disk.identity.chunks):
+        fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _one(disk, number, fd, known, result)
+        finally:
+            os.close(fd)
+    return result
+
+
+def _one(disk: Disk, number: int, fd: int, known: dict[int, int], result: Scan) -> None:
+    prefix = os.pread(fd, FIRST_READ, 0)
+    if not any(prefix[:BLOCK]):
+        result.free.append(number)
+        return
+    info = _header(fd, prefix, number)
+    if info is None or not _own(disk, number, info):
+        result.suspect.append(number)
+        return
+    header = info.header
+    result.generation = max(result.generation, header.generation)
+    if known.get(number) == header.generation:
+        result.known.append(number)
+        return
+    entries = _table(disk, fd, info)
+    if entries is None:
+        result.opened.append(info)
+    else:
+        row = chunk_row(header, info.init_length, entries)
+        result.closed.append((row, span_rows(spans_of(entries))))
+
+
+def _header(fd: int, prefix: bytes, number: int) -> HeaderInfo | None:
+    try:
+        return read_header(prefix)
+    except ChunkUnreadable:
+        pass
+    try:
+        return read_header(os.pread(fd, MAX_HEADER, 0))
+    except ChunkUnreadable as error:
+        log.error("chunk %d: %s", number, error)  # noqa: TRY400 - the sentence says all
+        return None
+
+
+def _own(disk: Disk, number: int, info: HeaderInfo) -> bool:
+    """Written here, to this file of this disk?"""
+    own = info.header.disk_uuid == disk.identity.uuid and info.header.number == number
+    if not own or info.geometry != disk.geometry:
+        log.error("chunk %d of %s belongs to another disk or place: set aside", number, disk.path)
+        return False
+    return True
+
+
+def _table(disk: Disk, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
+    try:
+        table = parse_table(os.pread(fd, disk.geometry.table_reserve, table_offset(disk.geometry)))
+    except TableUnreadable:
+        return None
+    return table.entries if (table.generation, table.header_crc) == (info.header.generation, info.crc) else None
+
+
+def read_entries(disk: Disk, number: int, generation: int) -> list[PartEntry] | None:
+    """The part table of a closed chunk, None when the chunk is another one by now. Raises OSError."""
+    fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        table = parse_table(os.pread(fd, disk.geometry.table_reserve, table_offset(disk.geometry)))
+    except TableUnreadable:
+        return None
+    finally:
+        os.close(fd)
+    return table.entries if table.generation == generation else None
+
+
+def chunk_row(header: ChunkHeader, init_length: int, entries: list[PartEntry]) -> ChunkRow:
+    """The index's row of a chunk with these parts."""
+    opened = header.opened_utc_us
+    return ChunkRow(
+        disk=header.disk_uuid,
+        number=header.number,
+        generation=header.generation,
+        camera=header.key.camera,
+        stream=header.key.stream,
+        opened_us=opened,
+        first_us=min((e.utc_us for e in entries), default=opened),
+        last_us=max((end_us(e) for e in entries), default=opened),
+        size=entries[-1].offset + entries[-1].length if entries else 0,
+        codec=header.parameters.rfc6381,
+        width=header.parameters.width,
+        height=header.parameters.height,
+        init_length=init_length,
+        last_run=entries[-1].run if entries else 0,
+        last_sequence=entries[-1].sequence if entries else 0,
+    )
+
+
+def end_us(entry: PartEntry) -> int:
+    """UTC of the end of a part."""
+    return entry.utc_us + ticks_to_us(entry.duration)
+
+
+def spans_of(entries: list[PartEntry]) -> list[Span]:
+    """The stretches of runs among parts in order."""
+    spans: list[Span] = []
+    extend_spans(spans, entries)
+    return spans
+
+
+def span_rows(spans: list[Span]) -> list[SpanRow]:
+    """The same stretches as rows of the index."""
+    return [SpanRow(span.run, span.from_us, span.to_us, span.cause) for span in spans]
+
+
+def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
+    """Add parts to the stretches found so far; a stretch grows while its run goes on."""
+    for entry in entries:
+        if spans and spans[-1].run == entry.run:
+            spans[-1].to_us = end_us(entry)
+        else:
+            cause = entry.cause if entry.starts_run else 0
+            spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause))
+
+
+def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:
+    """Read an OPEN chunk, cut it behind its last good part, seal it there and flush. Raises OSError.
+
+    Everything behind the seal is wiped: a part that reached the disk without the one before it must not be played
+    after the next cut. None when the chunk turns out to be damaged.
+    """
+    number = info.header.number
+    path = disk.path / chunk_name(number)
+    reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        result = walk(reading, disk.geometry)
+    finally:
+        os.close(reading)
+    if result.header is None or result.state is not Found.OPEN:
+        log.error("chunk %s cannot be continued: %s %s", path, result.state.value, result.reason)
+        return None
+    if result.reason:
+        log.warning("chunk %s: cut at byte %d (%s)", path, result.end_offset, result.reason)
+    fd = disk.open_chunk(number)
+    end = result.end_offset
+    with mmap.mmap(-1, BLOCK) as block:
+        block[:] = terminator(end, disk.geometry)
+        os.pwrite(fd, block, end)
+    disk.zero(fd, end + BLOCK)
+    os.fdatasync(fd)
+    with path.open("rb") as file:
+        init = file.read(info.init_length)
+    entries = result.entries
+    first = entries[0].utc_us - ticks_to_us(entries[0].tfdt) if entries else info.header.opened_utc_us
+    return OpenChunk(
+        disk=index,
+        geometry=disk.geometry,
+        number=number,
+        fd=fd,
+        header=info.header,
+        header_length=info.length,
+        init_length=info.init_length,
+        header_crc=info.crc,
+        first_utc_us=first,
+        base_ticks=info.header.base_ticks,
+        base_boot=info.header.boot_id,
+        end=end,
+        last_crc=result.last_header_crc,
+        init=init,
+        last_end=entries[-1].tfdt + entries[-1].duration if entries else 0,
+        parts=len(entries),
+        keyframes=sum(entry.starts_keyframe for entry in entries),
+        durable=len(entries),
+        entries=entries,
+        spans=spans_of(entries),
+    )

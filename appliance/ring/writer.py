@@ -1,0 +1,248 @@
+"""One thread per disk does everything that touches the disk: a tick at a time, one flush at its end.
+
+A tick's job is planned in the event loop with every offset fixed; this side builds the bytes, writes them with one
+`pwrite` per chunk from one page-aligned arena, flushes once and says what happened. While a job is under way its
+OpenChunk objects belong to this thread; `entries` beyond `durable` are not published until the loop says so.
+"""
+
+import mmap
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.core.clock import Clock
+from appliance.core.units import BLOCK
+from appliance.media.part import PartEntry, build_part
+from appliance.media.stream import AccessUnit, RunStart
+from appliance.ring.chunk import ChunkHeader, Geometry, closing, terminator
+from appliance.ring.disk import Disk
+
+ARENA: Final = 4 << 20
+"""Bytes the arena starts with: ticks write the same first pages again and again, which stay in the CPU's cache."""
+
+
+@dataclass(slots=True)
+class Span:
+    """One run's stretch inside a chunk, UTC microseconds; `cause`: GapCause of the gap before the run."""
+
+    run: int
+    from_us: int
+    to_us: int
+    cause: int
+
+
+@dataclass(slots=True)
+class OpenChunk:
+    """A chunk being written.
+
+    Loop side: `end` (where the next part will lie), `parts`, `keyframes` (planned counts), `base_ticks` (dts of
+    tfdt 0 in the boot `base_boot`), `last_end` (tfdt behind the last planned sample), `durable` (how many entries
+    are published). Writer side: `entries`, `last_crc`.
+    """
+
+    disk: int
+    geometry: Geometry
+    number: int
+    fd: int
+    header: ChunkHeader
+    header_length: int
+    init_length: int
+    header_crc: int
+    first_utc_us: int
+    base_ticks: int
+    base_boot: bytes
+    end: int
+    last_crc: int
+    init: bytes
+    last_end: int = 0
+    parts: int = 0
+    keyframes: int = 0
+    durable: int = 0
+    entries: list[PartEntry] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class PartJob:
+    """One part to be built; times as in PartEntry."""
+
+    units: list[AccessUnit]
+    run: RunStart
+    run_id: int
+    sequence: int
+    utc_us: int
+    monotonic_us: int
+    tfdt: int
+    last_duration: int
+    starts_run: bool
+    cause: int
+    size: int
+
+
+@dataclass(slots=True)
+class ChunkJob:
+    """What happens to one chunk in a tick, in this order: header, parts and terminator, table."""
+
+    chunk: OpenChunk
+    at: int  # offset of the first byte written: 0 with a header, else the end of the last part
+    header: bytes | None = None
+    parts: list[PartJob] = field(default_factory=list)
+    close: bool = False
+    copy: bool = False  # somebody subscribed to the stream: keep the bytes of the parts
+
+
+@dataclass(slots=True)
+class TickJob:
+    """All work of a tick. `zero`: descriptors of chunks to wipe; `heartbeat`: a whole block."""
+
+    chunks: list[ChunkJob] = field(default_factory=list)
+    zero: list[int] = field(default_factory=list)
+    heartbeat: bytes | None = None
+
+
+@dataclass(slots=True)
+class TickResult:
+    """`error` set: nothing of the tick counts. `copies`: per chunk the (entry, bytes) of its new parts."""
+
+    error: OSError | None = None
+    took_us: int = 0
+    written: int = 0
+    flushes: int = 0
+    copies: dict[int, list[tuple[PartEntry, bytes]]] = field(default_factory=dict)
+
+
+class DiskWriter:
+    """The disk's side of the ticks. Every method blocks; all are called by one and the same thread."""
+
+    def __init__(self, disk: Disk, clock: Clock) -> None:
+        self.disk = disk
+        self._clock = clock
+        self._arena = mmap.mmap(-1, ARENA)
+        self._view = memoryview(self._arena)
+        self._borders: list[tuple[int, int, bytes]] = []  # closed in the last tick: fd, offset, block
+        self._held: list[int] = []
+        self._written: list[int] = []
+        self._bytes = 0
+
+    def tick(self, job: TickJob) -> TickResult:
+        """Do the job and flush once. An OSError ends the tick: the caller sets its chunks aside."""
+        started = self._clock.monotonic_us()
+        result = TickResult()
+        self._written, self._bytes = [], 0
+        done, self._borders = self._borders, []
+        try:
+            self._first(job, done)
+            for chunk_job in job.chunks:
+                self._chunk(chunk_job, result)
+            if self._written:
+                result.flushes = self.disk.flush(self._written)
+        except OSError as error:
+            result.error = error
+        for fd, _, _ in done:
+            os.close(fd)
+        result.took_us = self._clock.monotonic_us() - started
+        result.written = self._bytes
+        return result
+
+    def _first(self, job: TickJob, borders: list[tuple[int, int, bytes]]) -> None:
+        """Everything that changes no extents, then the wiping, so that the last write is one that does."""
+        if job.heartbeat is not None:
+            self._write(self.disk.heartbeat_fd, 0, job.heartbeat)
+        for fd, offset, block in borders:
+            self._write(fd, offset, block)
+        for fd in job.zero:
+            self.disk.zero(fd)
+            self._written.append(fd)
+
+    def _chunk(self, job: ChunkJob, result: TickResult) -> None:
+        chunk = job.chunk
+        geometry = self.disk.geometry
+        if job.parts or job.header is not None:
+            filled, at = 0, job.at
+            if job.header is not None:
+                filled = len(job.header)
+                self._view[:filled] = job.header
+            copies: list[tuple[PartEntry, bytes]] = []
+            for part in job.parts:
+                if filled + part.size + BLOCK > len(self._view):
+                    self._pwrite(chunk.fd, filled, at)
+                    at, filled = at + filled, 0
+                    self._grow(part.size + BLOCK)
+                entry = self._part(chunk, part, filled, at + filled)
+                if job.copy:
+                    copies.append((entry, bytes(self._view[filled : filled + entry.length])))
+                filled += part.size
+            self._view[filled : filled + BLOCK] = terminator(at + filled, geometry)
+            self._pwrite(chunk.fd, filled + BLOCK, at)
+            if copies:
+                result.copies[chunk.number] = copies
+        if job.close:
+            self._close(chunk)
+
+    def _part(self, chunk: OpenChunk, part: PartJob, at: int, offset: int) -> PartEntry:
+        entry, chunk.last_crc = build_part(
+            self._view[at : at + part.size],
+            part.units,
+            offset=offset,
+            generation=chunk.header.generation,
+            run=part.run_id,
+            sequence=part.sequence,
+            utc_us=part.utc_us,
+            monotonic_us=part.monotonic_us,
+            boot_id=part.run.boot_id,
+            clock_state=part.run.clock_state,
+            starts_run=part.starts_run,
+            cause=part.cause,
+            previous_crc=chunk.last_crc,
+            tfdt=part.tfdt,
+            last_duration=part.last_duration,
+        )
+        chunk.entries.append(entry)
+        return entry
+
+    def _close(self, chunk: OpenChunk) -> None:
+        """Write the table now; the block that lets players see it goes with the next tick, after the flush."""
+        (offset, table), (border_at, border) = closing(
+            chunk.entries,
+            chunk.end,
+            self.disk.geometry,
+            generation=chunk.header.generation,
+            header_crc=chunk.header_crc,
+            last_crc=chunk.last_crc,
+        )
+        self._write(chunk.fd, offset, table)
+        self._borders.append((chunk.fd, border_at, border))
+
+    def _write(self, fd: int, offset: int, data: bytes) -> None:
+        self._grow(len(data))
+        self._view[: len(data)] = data
+        self._pwrite(fd, len(data), offset)
+
+    def _pwrite(self, fd: int, length: int, offset: int) -> None:
+        done = 0
+        while done < length:
+            done += os.pwrite(fd, self._view[done:length], offset + done)
+        self._bytes += length
+        self._written.append(fd)
+
+    def _grow(self, size: int) -> None:
+        """A larger arena when one piece asks for it (a table of the field, a huge keyframe)."""
+        if size > len(self._view):
+            self._view.release()
+            self._arena.close()
+            self._arena = mmap.mmap(-1, -(-size // BLOCK) * BLOCK)
+            self._view = memoryview(self._arena)
+
+    def close_later(self, fd: int) -> None:
+        """A descriptor to close with the rest."""
+        self._held.append(fd)
+
+    def close(self) -> None:
+        """Release the arena and the descriptors this thread still holds."""
+        for fd, _, _ in self._borders:
+            os.close(fd)
+        for fd in self._held:
+            os.close(fd)
+        self._borders, self._held = [], []
+        self._view.release()
+        self._arena.close()
