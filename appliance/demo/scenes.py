@@ -78,10 +78,9 @@ def _gate_ground(canvas: Canvas) -> None:
 
 def _gate(canvas: Canvas, t: float) -> None:
     opened = min(1.0, max(0.0, 1.6 * math.sin(2 * math.pi * t / LOOP_S) + 0.2))
-    for bar in range(12):
-        x = 0.33 + bar * 0.028 + opened * 0.34
-        if x < 0.68 or opened > 0.9:
-            canvas.rectangle(min(x, 0.72 + bar * 0.004), 0.28, min(x, 0.72 + bar * 0.004) + 0.006, 0.58, _IRON)
+    for bar in range(12):  # the gate slides to the right, its bars closing up behind the pillar
+        left = min(0.33 + bar * 0.028 + opened * 0.34, 0.72 + bar * 0.004)
+        canvas.rectangle(left, 0.28, left + 0.006, 0.58, _IRON)
     x = _walk(t, 1, 9, -0.1, 1.1)
     if x is not None:
         _figure(canvas, x, 0.84, 0.42, rgb(60, 90, 160), 7 * t)

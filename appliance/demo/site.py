@@ -1,0 +1,99 @@
+"""The demonstration's site: `site.toml`, its secrets and two small disks in a work folder."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MARKER = ".appliance-demo"
+"""A work folder is emptied only when this file says that a demonstration made it."""
+
+CHUNKS = 36
+CHUNK_MIB = 4
+"""Per disk. Of 2 x 36 chunks some 24 are open or kept free, so four cameras at 1.25 Mbit/s lap in about 5 min."""
+
+USER, PASSWORD = "enregistreur", "demonstration"  # of simulated cameras on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCamera:
+    """A camera's entry in `site.toml`; `scene` is its id."""
+
+    scene: str
+    name: str
+    place: str
+    area_type: str
+    purpose: str
+
+
+CAMERAS = (
+    DemoCamera("portail", "Portail", "Entrée des élèves, rue de la Gare", "entrance", "levée de doute à l'entrée"),
+    DemoCamera("cour", "Cour", "Abords de la cour, façade sud", "perimeter", "levée de doute hors horaires"),
+    DemoCamera("couloir", "Couloir", "Rez-de-chaussée, bâtiment B", "circulation", "levée de doute hors horaires"),
+    DemoCamera("parking", "Parking", "Parking du personnel", "car_park", "dégradations de véhicules"),
+)
+
+
+def fresh_folder(folder: Path) -> None:
+    """An empty work folder. Raises FileExistsError when something that is not ours stands there."""
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / MARKER).exists():
+            raise FileExistsError(folder)
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / MARKER).touch()
+
+
+def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
+    """Write `site.toml` and `secrets.toml` (0600); the path of the former."""
+    lines = [
+        "[site]",
+        'name = "Collège Jean Moulin (démonstration)"',
+        'place = "12 rue de la Gare"',
+        'kind = "school"',
+        'timezone = "Europe/Paris"',
+        "",
+    ]
+    for camera in CAMERAS:
+        base = f"rtsp://127.0.0.1:{ports[camera.scene]}"
+        facts = {
+            "id": camera.scene,
+            "name": camera.name,
+            "place": camera.place,
+            "main": f"{base}/main",
+            "sub": f"{base}/sub",
+            "legal_zone": "non_public",
+            "area_type": camera.area_type,
+            "purpose": camera.purpose,
+            "view": "wide",
+        }
+        lines += ["[[camera]]", *(f"{key} = {_text(value)}" for key, value in facts.items()), ""]
+    for disk in ("disk-a", "disk-b"):
+        lines += ["[[disk]]", f'path = "{disk}"', ""]
+    lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", ""]
+    lines += ["[web]", f"port = {port}", ""]
+    lines.insert(0, 'secrets = "secrets.toml"\n')
+    site_file = folder / "site.toml"
+    site_file.write_text("\n".join(lines), encoding="utf-8")
+    secrets = "".join(f"[{c.scene}]\nuser = {_text(USER)}\npassword = {_text(PASSWORD)}\n\n" for c in CAMERAS)
+    descriptor = os.open(folder / "secrets.toml", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(secrets)
+    return site_file
+
+
+def format_disks(folder: Path) -> None:
+    """Format both disks with the product's own verb. Raises subprocess.CalledProcessError."""
+    for disk in ("disk-a", "disk-b"):
+        (folder / disk).mkdir()
+        command = [sys.executable, "-m", "appliance", "disk", "format", str(folder / disk)]
+        command += ["--chunks", str(CHUNKS), "--chunk-mib", str(CHUNK_MIB)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a TOML basic string, for the characters used here

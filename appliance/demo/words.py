@@ -1,0 +1,107 @@
+"""What the demonstration says, in French and English."""
+
+import os
+
+from appliance.core.errors import Language
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "clips_drawn": (
+        "Préparation des scènes dessinées (une seule fois) : {done} sur {total}",
+        "Preparing the drawn scenes (only once): {done} of {total}",
+    ),
+    "clips_footage": (
+        "Préparation des vidéos réelles (une seule fois) : {done} sur {total}",
+        "Preparing the real footage (only once): {done} of {total}",
+    ),
+    "disks": (
+        "Deux petits disques sont formatés dans {folder}.",
+        "Two small disks are being formatted in {folder}.",
+    ),
+    "cameras": (
+        "Quatre caméras simulées répondent sur 127.0.0.1 (compteur d'images incrusté et dans le flux).",
+        "Four simulated cameras answer on 127.0.0.1 (picture counter burnt in and in the stream).",
+    ),
+    "ready": (
+        "L'enregistreur tourne. Ouvrez {url} dans un navigateur.",
+        "The recorder runs. Open {url} in a browser.",
+    ),
+    "recording": (
+        "Les quatre caméras sont enregistrées, flux principal et flux léger.",
+        "All four cameras are recorded, main stream and light stream.",
+    ),
+    "not_recording": (
+        "Après {seconds:.0f} s, ces flux ne sont pas enregistrés : {streams}",
+        "After {seconds:.0f} s these streams are not recorded: {streams}",
+    ),
+    "died": ("L'enregistreur s'est arrêté tout seul. Lire {log}.", "The recorder stopped by itself. Read {log}."),
+    "endless": (
+        "Les pannes recommencent toutes les {seconds:.0f} s ; Ctrl-C arrête tout.",
+        "The faults begin again every {seconds:.0f} s; Ctrl-C stops everything.",
+    ),
+    "check": (
+        "Vérification : chaque image envoyée est comparée à ce qui a été enregistré…",
+        "Checking: every picture that was sent is compared with what was recorded…",
+    ),
+    "table": (
+        "caméra     flux   enregistré   images   trous (attendus)",
+        "camera     stream recorded     pictures gaps (expected)",
+    ),
+    "gap": ("    trou de {seconds:5.1f} s : {cause}{mark}", "    gap of {seconds:5.1f} s: {cause}{mark}"),
+    "gap_expected": (" (attendu)", " (expected)"),
+    "cpu": (
+        "Processeur : enregistreur {recorder:.1f} s pour {wall:.0f} s ({percent:.1f} % d'un cœur), "
+        "caméras simulées {cameras:.1f} s.",
+        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} % of a core), simulated cameras {cameras:.1f} s.",
+    ),
+    "audio": (
+        "Le son d'une caméra a été demandé {count} fois : il ne doit jamais l'être.",
+        "A camera's sound was asked for {count} times: it never may be.",
+    ),
+    "stop_code": (
+        "L'enregistreur a fini avec le code {code} au lieu de 0. Lire {log}.",
+        "The recorder ended with code {code} instead of 0. Read {log}.",
+    ),
+    "sound": (
+        "Rien ne manque : chaque seconde est enregistrée ou son absence est expliquée.",
+        "Nothing is missing: every second is recorded or its absence explained.",
+    ),
+    "unsound": ("Il manque quelque chose :", "Something is missing:"),
+    "foreign_folder": (
+        "{folder} contient autre chose qu'une démonstration : donner un dossier vide avec --work.",
+        "{folder} holds something other than a demonstration: give an empty folder with --work.",
+    ),
+    "format_failed": ("Le formatage des disques a échoué : {why}", "Formatting the disks failed: {why}"),
+    "stopping": ("Arrêt…", "Stopping…"),
+}
+
+
+def language_of_locale() -> Language:
+    """French unless the locale names another language (the order of setlocale(3))."""
+    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(variable, "")
+        if value and value.partition(".")[0] not in {"C", "POSIX"}:
+            return "fr" if value.startswith("fr") else "en"
+    return "fr"
+
+
+class Voice:
+    """Speaks to the terminal in one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language: Language = language
+
+    def text(self, key: str, **facts: object) -> str:
+        """A sentence of the table."""
+        return self.pick(_SENTENCES[key]).format(**facts)
+
+    def pick(self, pair: tuple[str, str]) -> str:
+        """The right one of (French, English)."""
+        return pair[0] if self.language == "fr" else pair[1]
+
+    def say(self, key: str, **facts: object) -> None:
+        """Print a sentence at once, also through a pipe."""
+        print(self.text(key, **facts), flush=True)
+
+    def line(self, text: str) -> None:
+        """Print a ready-made line."""
+        print(text, flush=True)
