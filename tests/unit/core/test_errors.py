@@ -61,6 +61,8 @@ class TestEachError:
 
     def test_sentences_are_whole_and_differ(self, kind: type[ApplianceError]) -> None:
         for sentence in (kind.fr, kind.en):
+            if sentence in {"{sentence_fr}", "{sentence_en}"}:
+                continue  # another service's error, handed on as it said it
             assert len(words_of(sentence)) >= 20
             assert sentence.rstrip().endswith((".", "!", "?", "}"))
             assert sentence[0].isupper() or sentence[0] in "{«"
