@@ -58,17 +58,17 @@ class Leases:
     """Chunks that readers ask to keep for some seconds. Times are monotonic microseconds."""
 
     clock: Clock
-    _held: dict[int, tuple[int, frozenset[tuple[str, int]]]] = field(default_factory=dict)
+    _held: dict[str, tuple[int, frozenset[tuple[str, int]]]] = field(default_factory=dict)
     _ids: "count[int]" = field(default_factory=lambda: count(1))
 
-    def grant(self, chunks: Iterable[tuple[str, int]], seconds: float) -> tuple[int, int]:
+    def grant(self, chunks: Iterable[tuple[str, int]], seconds: float) -> tuple[str, int]:
         """(lease, UTC microseconds of its end); chunks are (disk uuid, number)."""
         length_us = round(min(max(seconds, 0), MAX_LEASE_S) * 1_000_000)
-        lease = next(self._ids)
+        lease = str(next(self._ids))
         self._held[lease] = (self.clock.monotonic_us() + length_us, frozenset(chunks))
         return lease, self.clock.utc_us() + length_us
 
-    def release(self, lease: int) -> None:
+    def release(self, lease: str) -> None:
         """End a lease. Raises UnknownLease."""
         self._prune()
         if self._held.pop(lease, None) is None:
@@ -124,7 +124,7 @@ class Catalogue:
             found = await self._with_keyframe(key, found, from_us)
         return found
 
-    async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[int, int]:
+    async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[str, int]:
         """Keep the chunks of a time from being freed: (lease, UTC of its end)."""
         rows = await self._rows(key, from_us, to_us)
         first = await self._index.before(key, rows[0].first_us) if rows else None

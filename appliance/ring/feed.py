@@ -28,9 +28,9 @@ class FeedPart:
     init: bytes
     generation: int
 
-    def describe(self, *, with_init: bool) -> dict[str, object]:
-        """The JSON of the protocol; `init` as bytes for the caller to encode."""
-        described: dict[str, object] = {
+    def describe(self) -> dict[str, object]:
+        """What the protocol says of it before its bytes."""
+        return {
             "camera": self.key.camera,
             "stream": self.key.stream,
             "run": self.entry.run,
@@ -41,9 +41,6 @@ class FeedPart:
             "keyframe": self.entry.starts_keyframe,
             "length": len(self.data),
         }
-        if with_init:
-            described["init"] = self.init
-        return described
 
 
 class Subscriber:

@@ -150,5 +150,5 @@ class Member:
             "flushes": self.flushes,
             "written": self.written,
             "mark_utc_us": self.mark_utc_us,
-            "failed": self.failed,
+            "error": self.failed,
         }

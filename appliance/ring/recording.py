@@ -43,6 +43,10 @@ IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
 
 
+_NO_DISK: Final = dict.fromkeys(("chunks", "free", "open", "closed", "freed", "suspect", "mark_utc_us"), 0)
+"""Figures of a disk that is left aside, so that every disk of the state has the same fields."""
+
+
 class DiskPath(Protocol):
     """What the ring needs to know of a disk of the site description."""
 
@@ -355,11 +359,11 @@ class Ring:
         """Durable stretches of a stream: see Catalogue.spans. Raises UnknownStream."""
         return await self._catalogue.spans(self._known(key), from_us, to_us)
 
-    async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[int, int]:
+    async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[str, int]:
         """(lease, UTC microseconds of its end). Raises UnknownStream."""
         return await self._catalogue.lease(self._known(key), from_us, to_us, seconds)
 
-    def release(self, lease: int) -> None:
+    def release(self, lease: str) -> None:
         """End a lease. Raises UnknownLease."""
         self._catalogue.leases.release(lease)
 
@@ -370,6 +374,10 @@ class Ring:
     def durable_us(self, key: StreamKey) -> int | None:
         """UTC up to which the stream is safe on disk, in this life of the process."""
         return self._lanes[self._known(key)].durable_utc_us
+
+    def has_past(self, key: StreamKey) -> bool:
+        """Did the stream record anything that is still on the disks when the ring was opened?"""
+        return self._start.has_past(key)
 
     def live(self, key: StreamKey) -> tuple[str, GapCause]:
         """("recording", NONE), or ("gap", why nothing comes)."""
@@ -399,7 +407,7 @@ class Ring:
             "pending": self._budget.used,
             "disks": [member.state() for member in self._members]
             + [
-                {"path": path, "failed": error.sentence("en"), "failed_fr": error.sentence("fr")}
+                {**_NO_DISK, "path": path, "error": error.sentence("en"), "error_fr": error.sentence("fr")}
                 for path, error in self._unusable.items()
             ],
             "streams": {str(key): self._stream_state(lane) for key, lane in self._lanes.items()},

@@ -42,7 +42,6 @@ class Start:
         self._open_chunks = open_chunks
         self._clock = clock
         self._past: dict[StreamKey, tuple[int, int]] = {}  # highest run and sequence on the disks
-        self._ended_us: dict[StreamKey, int] = {}
         self._openings: dict[StreamKey, list[Opening]] = {}
         self._unread: dict[StreamKey, int] = {}  # open chunks still to be read
         self._adopted: dict[StreamKey, OpenChunk] = {}
@@ -129,6 +128,10 @@ class Start:
     def _opened(self, key: StreamKey, opened_us: int, size: int) -> None:
         if abs(self._clock.utc_us() - opened_us) < HOUR_US:
             self._openings.setdefault(key, []).append(Opening(opened_us, size))
+
+    def has_past(self, key: StreamKey) -> bool:
+        """Was anything of this stream found?"""
+        return key in self._past or key in self._unread
 
     def unclaimed(self) -> list[OpenChunk]:
         """Continued chunks of streams that nobody feeds."""

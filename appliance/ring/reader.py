@@ -1,0 +1,278 @@
+"""The readers' side of the ring: ask the recorder where footage lies, then read it from the disks.
+
+Files are opened read-only and read with pread, never mapped. The ring may free a chunk at any time unless it is
+leased: each slice is read between two looks at the generation in the chunk's header, and is thrown away with
+ChunkReused when it is not the one that was asked for. Nothing here touches the event loop but the socket.
+"""
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import struct
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from appliance.media.part import PartEntry
+from appliance.media.stream import StreamKey
+from appliance.ring.chunk import HEADER_USERTYPE
+from appliance.ring.faults import ChunkReused, DiskUnreadable, RecorderRefused, RecorderUnreachable
+from appliance.ring.protocol import MAX_LINE, VERSION, PartRef, encode
+
+SLICE: Final = 4 << 20
+"""Bytes read between two looks at the generation."""
+
+ANSWER_S: Final = 10.0
+"""Seconds until a recorder that does not answer counts as unreachable."""
+
+_GENERATION_AT: Final = 44
+_LOOK: Final = _GENERATION_AT + 8  # of the header box, which lies behind the init segment (ring/chunk.py)
+
+
+Answer = Mapping[str, Any]
+"""An answer of the recorder as it came: a JSON object (ring/protocol.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableChunk:
+    """Parts of one chunk as `ranges` told them. Bytes, ticks, microseconds; `base_utc_us`: UTC of `tfdt` 0."""
+
+    disk: str
+    path: Path
+    number: int
+    generation: int
+    codec: str
+    width: int
+    height: int
+    init_length: int
+    base_utc_us: int
+    wire_parts: Sequence[Sequence[int]]
+
+    @property
+    def parts(self) -> list[PartRef]:
+        """The parts, in order."""
+        return [PartRef(*part) for part in self.wire_parts]
+
+
+@dataclass(frozen=True, slots=True)
+class LivePart:
+    """A part of the feed. `init`: its init segment, when it is the first or another than before; ticks, us."""
+
+    key: StreamKey
+    run: int
+    sequence: int
+    utc_us: int
+    duration: int
+    keyframe: bool
+    init: bytes | None
+    data: bytes
+
+
+class RecorderClient:
+    """Asks the recorder; one connection, kept, made again after an error. Calls may overlap: they wait in turn."""
+
+    def __init__(self, path: Path, *, answer_s: float = ANSWER_S) -> None:
+        self._path = path
+        self._answer_s = answer_s
+        self._lock = asyncio.Lock()
+        self._ids = itertools.count(1)
+        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection is not None:
+            self._connection[1].close()
+            self._connection = None
+
+    async def state(self) -> Answer:
+        """The recorder's state as it says it. Every call raises RecorderUnreachable or RecorderRefused."""
+        return await self._ask("state")
+
+    async def spans(self, camera: str, stream: str, from_us: int, to_us: int) -> Answer:
+        """Recorded stretches within [from, to), the durable mark, and what is live."""
+        return await self._ask("spans", camera=camera, stream=stream, from_us=from_us, to_us=to_us)
+
+    async def ranges(
+        self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False
+    ) -> Answer:
+        """Where the parts of [from, to) lie, at most 2 h: give each of `chunks` to `readable` or `read`."""
+        times = {"from_us": from_us, "to_us": to_us}
+        return await self._ask("ranges", camera=camera, stream=stream, **times, from_keyframe=from_keyframe)
+
+    async def lease(self, camera: str, stream: str, from_us: int, to_us: int, seconds: float) -> Answer:
+        """Keep the chunks of a time for `seconds` (<= 60): `lease` and `until_us`."""
+        times = {"from_us": from_us, "to_us": to_us}
+        return await self._ask("lease", camera=camera, stream=stream, **times, seconds=seconds)
+
+    async def release(self, lease: str) -> None:
+        """End a lease."""
+        await self._ask("release", lease=lease)
+
+    def read(self, chunk: Answer, offset: int, length: int) -> bytes:
+        """Bytes of a chunk of `ranges`; blocks: use a thread. Raises ChunkReused, DiskUnreadable."""
+        return read_bytes(readable(chunk), offset, length)
+
+    async def subscribe(self, keys: Iterable[StreamKey]) -> AsyncIterator[LivePart]:
+        """The newest durable parts, on a connection of its own; what is not read in time is left out."""
+        reader, writer = await self._connect()
+        try:
+            number = next(self._ids)
+            names = [str(key) for key in keys]
+            _checked(await self._exchange(reader, writer, {"id": number, "verb": "subscribe", "streams": names}))
+            while True:
+                try:
+                    told = json.loads(await reader.readuntil())["part"]
+                    data = await reader.readexactly(told["length"])
+                except (OSError, asyncio.IncompleteReadError) as error:
+                    raise RecorderUnreachable(why=str(error)) from error
+                init = told.get("init")
+                yield LivePart(
+                    StreamKey(told["camera"], told["stream"]),
+                    told["run"],
+                    told["sequence"],
+                    told["utc_us"],
+                    told["duration"],
+                    told["keyframe"],
+                    None if init is None else base64.b64decode(init),
+                    data,
+                )
+        finally:
+            writer.close()
+
+    async def _ask(self, verb: str, **fields: object) -> dict[str, Any]:
+        async with self._lock:
+            fresh = self._connection is None
+            try:
+                return _checked(await self._once(verb, fields))
+            except RecorderUnreachable:
+                await self.close()
+                if fresh:
+                    raise
+            return _checked(await self._once(verb, fields))  # the kept connection was of an earlier recorder
+
+    async def _once(self, verb: str, fields: dict[str, object]) -> dict[str, Any]:
+        if self._connection is None:
+            self._connection = await self._connect()
+        reader, writer = self._connection
+        answer = None
+        try:
+            answer = await self._exchange(reader, writer, {"id": next(self._ids), "verb": verb, **fields})
+        finally:
+            if answer is None:
+                await self.close()  # an answer that nobody waits for must not be taken for the next one
+        return answer
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE * 4)
+        except (OSError, TimeoutError) as error:
+            raise RecorderUnreachable(why=str(error) or "timeout") from error
+
+    async def _exchange(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: dict[str, object]
+    ) -> dict[str, Any]:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                writer.write(encode({"v": VERSION, **request}))
+                await writer.drain()
+                answer: dict[str, Any] = json.loads(await reader.readuntil())
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+            raise RecorderUnreachable(why=str(error) or "timeout") from error
+        return answer
+
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    if answer.get("ok") is not True:
+        error = answer.get("error", {})
+        code, french, english = (str(error.get(name, "?")) for name in ("code", "fr", "en"))
+        raise RecorderRefused(refusal=code, sentence_fr=french, sentence_en=english)
+    return answer
+
+
+def readable(chunk: Answer) -> ReadableChunk:
+    """A chunk of a `ranges` answer. Its parts are converted when they are asked for, not here."""
+    return ReadableChunk(
+        disk=chunk["disk"],
+        path=Path(chunk["path"]),
+        number=chunk["number"],
+        generation=chunk["generation"],
+        codec=chunk["codec"],
+        width=chunk["width"],
+        height=chunk["height"],
+        init_length=chunk["init_length"],
+        base_utc_us=chunk["base_utc_us"],
+        wire_parts=chunk["parts"],
+    )
+
+
+async def read_init(chunk: ReadableChunk) -> bytes:
+    """`ftyp` and `moov`: what a player needs before any part of this chunk. Raises as read_part_bytes."""
+    return await read_part_bytes(chunk, 0, chunk.init_length)
+
+
+async def read_part_bytes(chunk: ReadableChunk, offset: int, length: int) -> bytes:
+    """Bytes of a chunk, read in a helper thread. Raises ChunkReused, DiskUnreadable."""
+    return await asyncio.to_thread(read_bytes, chunk, offset, length)
+
+
+async def read_parts(chunk: ReadableChunk, parts: Iterable[PartRef]) -> AsyncIterator[bytes]:
+    """These parts in order, adjacent ones together, at most SLICE bytes or one part at a time."""
+    offset = end = 0
+    for part in parts:
+        if part.offset != end or part.offset + part.length - offset > SLICE:
+            if end > offset:
+                yield await read_part_bytes(chunk, offset, end - offset)
+            offset = part.offset
+        end = part.offset + part.length
+    if end > offset:
+        yield await read_part_bytes(chunk, offset, end - offset)
+
+
+def read_bytes(chunk: ReadableChunk, offset: int, length: int) -> bytes:
+    """The same, blocking. Raises ChunkReused, DiskUnreadable."""
+    pieces: list[bytes] = []
+    try:
+        fd = os.open(chunk.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            end = offset + length
+            while offset < end:
+                _look(fd, chunk)
+                piece = os.pread(fd, min(SLICE, end - offset), offset)
+                _look(fd, chunk)
+                if not piece:
+                    raise DiskUnreadable(path=str(chunk.path), why="size")
+                pieces.append(piece)
+                offset += len(piece)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise DiskUnreadable(path=str(chunk.path), why=error.strerror or str(error)) from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _look(fd: int, chunk: ReadableChunk) -> None:
+    """Is the chunk still the one that was asked for?"""
+    box = os.pread(fd, _LOOK, chunk.init_length)
+    if len(box) < _LOOK or box[8:24] != HEADER_USERTYPE:
+        raise ChunkReused
+    (generation,) = struct.unpack_from(">Q", box, _GENERATION_AT)
+    if generation != chunk.generation:
+        raise ChunkReused
+
+
+def entry_of(part: PartRef, *, cause: int = 0, clock_state: int = 0) -> PartEntry:
+    """The part as code that works on part tables wants it; cause and clock state are not on the wire."""
+    return PartEntry(*part[:8], part.keyframe, part.starts_run, cause, clock_state)

@@ -1,0 +1,238 @@
+"""The recorder's socket: answers `state`, `spans`, `ranges`, `lease`, `release`, `subscribe` (see protocol).
+
+Who may ask is decided by the kernel's word on the peer (SO_PEERCRED, unix(7)): root, our own user, or a user that the
+table names for the verb. Nothing a client sends or omits can stop the recording: garbage is answered and the
+connection closed, a subscriber that stops reading keeps one slot a stream.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.core.errors import ApplianceError
+from appliance.media.stream import StreamKey
+from appliance.ring.faults import BadRequest, NotAllowed
+from appliance.ring.feed import Subscriber
+from appliance.ring.protocol import (
+    MAX_LINE,
+    LeaseRequest,
+    RangesRequest,
+    ReleaseRequest,
+    Request,
+    SpansRequest,
+    StateRequest,
+    SubscribeRequest,
+    chunk_message,
+    encode,
+    error_answer,
+    parse_request,
+    part_line,
+    request_id,
+    span_message,
+)
+from appliance.ring.recording import Ring
+
+log = logging.getLogger(__name__)
+
+SOCKET_MODE: Final = 0o660
+"""Permissions of the socket file; the peer's user is checked besides."""
+
+BACKLOG: Final = 64
+"""Connections waiting to be accepted."""
+
+SEND_BUFFER: Final = 256 << 10
+"""Bytes of feed waiting in the process for a slow subscriber before it is waited for: one tick of a main stream."""
+
+_UCRED: Final = struct.Struct("3i")  # pid, uid, gid
+
+
+class RecorderServer:
+    """Serves one ring on one socket."""
+
+    def __init__(
+        self, ring: Ring, extra_state: Callable[[], dict[str, Any]], allowed: Mapping[str, frozenset[int]] | None = None
+    ) -> None:
+        """`extra_state`: added to the answer of `state`; `allowed`: uids a verb is open to besides root and ours."""
+        self._ring = ring
+        self._extra_state = extra_state
+        self._allowed = allowed or {}
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+        self._path: Path | None = None
+
+    async def start(self, path: Path) -> None:
+        """Listen on `path`; a socket left by an earlier process is replaced in one step."""
+        listening = await asyncio.to_thread(_listen, path)
+        self._server = await asyncio.start_unix_server(self._accepted, sock=listening, limit=MAX_LINE)
+        self._path = path
+
+    async def close(self) -> None:
+        """Stop listening, end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        if self._server is not None:
+            await self._server.wait_closed()
+        if self._path is not None:
+            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+
+    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            await self._connection(reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the peer went, or we stop
+        finally:
+            self._connections.discard(task)
+            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        uid = _peer_uid(writer)
+        while True:
+            try:
+                line = await reader.readuntil()
+            except asyncio.IncompleteReadError:
+                return
+            except asyncio.LimitOverrunError:
+                await _send(writer, error_answer(None, BadRequest(why=f"a line of more than {MAX_LINE} bytes")))
+                return
+            try:
+                request = parse_request(line)
+            except BadRequest as error:
+                await _send(writer, error_answer(request_id(line), error))
+                return
+            try:
+                self._may(uid, request.verb)
+                if isinstance(request, SubscribeRequest):
+                    await self._feed(request, reader, writer)
+                    return
+                answer = await self._answer(request)
+            except ApplianceError as error:
+                await _send(writer, error_answer(request.id, error))
+                continue
+            await _send(writer, await asyncio.to_thread(encode, {"id": request.id, "ok": True, **answer}))
+
+    def _may(self, uid: int, verb: str) -> None:
+        if uid not in {0, os.getuid()} and uid not in self._allowed.get(verb, frozenset()):
+            raise NotAllowed(verb=verb)
+
+    async def _answer(self, request: Request) -> dict[str, Any]:
+        match request:
+            case StateRequest():
+                return _merged(self._ring.state(), self._extra_state())
+            case SpansRequest():
+                return await self._spans(request)
+            case RangesRequest():
+                chunks = await self._ring.ranges(
+                    request.key, request.from_us, request.to_us, from_keyframe=request.from_keyframe
+                )
+                found = [chunk_message(chunk) for chunk in chunks]
+                return {"chunks": found, "durable_us": self._ring.durable_us(request.key)}
+            case LeaseRequest():
+                lease, until_us = await self._ring.lease(request.key, request.from_us, request.to_us, request.seconds)
+                return {"lease": lease, "until_us": until_us}
+            case ReleaseRequest():
+                self._ring.release(request.lease)
+                return {}
+            case SubscribeRequest():
+                raise BadRequest(why="subscribe")  # has its own way
+
+    async def _spans(self, request: SpansRequest) -> dict[str, Any]:
+        spans = await self._ring.spans(request.key, request.from_us, request.to_us)
+        state, cause = self._ring.live(request.key)
+        return {
+            "spans": [span_message(span) for span in spans],
+            "durable_us": self._ring.durable_us(request.key),
+            "live": {"state": state, "cause": cause.name},
+        }
+
+    async def _feed(
+        self, request: SubscribeRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Send parts until the peer goes."""
+        subscriber = self._ring.subscribe(request.keys)
+        gone = asyncio.create_task(reader.read(1), name="subscriber gone")
+        sending = asyncio.create_task(self._send_parts(request.id, subscriber, writer), name="subscriber")
+        try:
+            await asyncio.wait({gone, sending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            subscriber.close()
+            for task in (gone, sending):
+                task.cancel()
+            await asyncio.gather(gone, sending, return_exceptions=True)
+
+    async def _send_parts(self, number: int, subscriber: Subscriber, writer: asyncio.StreamWriter) -> None:
+        writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
+        await _send(writer, encode({"id": number, "ok": True}))
+        shown: dict[StreamKey, bytes] = {}  # the init segment each stream was last sent with
+        while True:
+            for part in await subscriber.take():
+                new = shown.get(part.key) != part.init
+                shown[part.key] = part.init
+                writer.write(part_line(part, with_init=new))
+                writer.write(part.data)
+                await writer.drain()
+
+
+async def serve(
+    ring: Ring,
+    path: Path,
+    extra_state: Callable[[], dict[str, Any]],
+    allowed: Mapping[str, frozenset[int]] | None = None,
+) -> RecorderServer:
+    """A server that listens; the caller closes it before the ring."""
+    server = RecorderServer(ring, extra_state, allowed)
+    await server.start(path)
+    return server
+
+
+_OF_THE_RING: Final = ("durable_utc_us", "first_utc_us", "dropped", "lost", "pending")
+"""Fields of a stream's state in the ring that are shown with its camera."""
+
+
+def _merged(ring: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """The ring's state and the others', and with each camera's stream how far it is safe on disk."""
+    streams = ring["streams"]
+    for camera in extra.get("cameras", ()):
+        for name, stream in camera["streams"].items():
+            held = streams.get(f"{camera['id']}/{name}", {})
+            stream.update((field, held.get(field)) for field in _OF_THE_RING)
+    return {**ring, **extra}
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bind beside the name and rename over it: clients find the old socket or the new one, never none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        listening.bind(str(draft))
+        draft.chmod(SOCKET_MODE)
+        listening.listen(BACKLOG)
+        draft.rename(path)
+    except OSError:
+        listening.close()
+        raise
+    listening.setblocking(False)
+    return listening
+
+
+def _peer_uid(writer: asyncio.StreamWriter) -> int:
+    peer = writer.get_extra_info("socket")
+    _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return int(uid)
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    writer.write(data)
+    await writer.drain()
