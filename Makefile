@@ -15,7 +15,7 @@ py := .venv/bin/python
 setup := @.setup/setup
 pytest := $(py) -m pytest --hold-floor --durations=10 --durations-min=1
 
-.PHONY: help demo test test-full bench lint clean lock floor setup-demo setup-test
+.PHONY: help demo page test test-full bench lint clean lock floor setup-demo setup-test
 
 help: ## la liste des commandes | this list
 	@echo "make CIBLE / make TARGET"; sed -n 's/^\([a-z-]*\):.*## \(.*\) | \(.*\)/  \1|\2|\3/p' Makefile | \
@@ -29,6 +29,8 @@ test: setup-test ## tous les essais rapides, 8 min au plus ; ARGS= pour pytest |
 
 test-full: setup-test ## les essais longs seuls, 40 min au plus ; NIGHTLY=1 en ajoute | only the long tests, 40 min at most; NIGHTLY=1 adds more
 	@$(pytest) --tier=full$(if $(NIGHTLY),$(comma)nightly) $(ARGS)
+
+page: setup-demo ## construit la page web | builds the web page
 
 bench: setup-test ## mesures, à côté d'un concurrent ; ONLY=ligne, QUICK=1 | measurements, beside a peer; ONLY=row, QUICK=1
 	@$(py) -m tests.bench.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
