@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 
 from appliance.core.errors import ApplianceError
+from appliance.core.language import language_of
 from appliance.demo.show import Show, ShowOptions
-from appliance.demo.words import Voice, language_of_locale
+from appliance.demo.words import Voice
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m appliance.demo",
-        description="Quatre caméras simulées, l'enregistreur, une page. | Four simulated cameras, the recorder, a page.",
+        description="Quatre caméras simulées, l'enregistreur, une page | Four simulated cameras, recorder, page",
     )
     parser.add_argument(
         "--duration", type=float, default=0.0, help="secondes, 0 = jusqu'à Ctrl-C | seconds, 0 = until Ctrl-C"
@@ -27,13 +28,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--drawn", action="store_true", help="scènes dessinées même s'il y a des vidéos | drawn scenes always"
     )
-    return parser.parse_args(argv)  # fmt: skip
+    return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the demonstration; 0 = everything recorded or explained, 1 = not, 2 = wrong use."""
     arguments = _arguments(sys.argv[1:] if argv is None else argv)
-    voice = Voice(arguments.lang or language_of_locale())
+    voice = Voice(arguments.lang or language_of())
     options = ShowOptions(
         duration_s=arguments.duration or None,
         port=arguments.port,

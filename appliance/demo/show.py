@@ -143,7 +143,7 @@ class Show:
             self._voice.say("unsound")
             for problem in problems:
                 self._voice.line(f"  - {problem}")
-            return 1
+            return 0 if self._stop.is_set() else 1  # stopped in the middle of a fault nothing is proven
         self._voice.say("sound")
         return 0
 

@@ -1,7 +1,5 @@
 """What the demonstration says, in French and English."""
 
-import os
-
 from appliance.core.errors import Language
 
 _SENTENCES: dict[str, tuple[str, str]] = {
@@ -49,9 +47,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "gap": ("    trou de {seconds:5.1f} s : {cause}{mark}", "    gap of {seconds:5.1f} s: {cause}{mark}"),
     "gap_expected": (" (attendu)", " (expected)"),
     "cpu": (
-        "Processeur : enregistreur {recorder:.1f} s pour {wall:.0f} s ({percent:.1f} % d'un cœur), "
-        "caméras simulées {cameras:.1f} s.",
-        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} % of a core), simulated cameras {cameras:.1f} s.",
+        "Processeur : enregistreur {recorder:.1f} s en {wall:.0f} s ({percent:.1f} % de cœur) ; caméras {cameras:.1f} s.",
+        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} % of a core); cameras {cameras:.1f} s.",
     ),
     "audio": (
         "Le son d'une caméra a été demandé {count} fois : il ne doit jamais l'être.",
@@ -73,15 +70,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "format_failed": ("Le formatage des disques a échoué : {why}", "Formatting the disks failed: {why}"),
     "stopping": ("Arrêt…", "Stopping…"),
 }
-
-
-def language_of_locale() -> Language:
-    """French unless the locale names another language (the order of setlocale(3))."""
-    for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(variable, "")
-        if value and value.partition(".")[0] not in {"C", "POSIX"}:
-            return "fr" if value.startswith("fr") else "en"
-    return "fr"
 
 
 class Voice:
