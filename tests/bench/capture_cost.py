@@ -16,8 +16,8 @@ from appliance.core.clock import SimulatedClock
 from appliance.media.access_unit import H264Depacketiser
 from appliance.media.stream import AccessUnit, ClockState, RunStart
 
-SPS = bytes.fromhex("674d0029965281e0089f961000000300100000030320f1831960")
-PPS = bytes.fromhex("68ee3c80")
+SPS = bytes.fromhex("674d4028da01e0089f961000000300100000030320f1832a")
+PPS = bytes.fromhex("68ef0fc8")
 FPS = 25
 SECONDS = 60
 BYTES_PER_SECOND = 500_000
