@@ -98,27 +98,27 @@ class RecorderClient:
 
     async def state(self) -> Answer:
         """The recorder's state as it says it. Every call raises RecorderUnreachable or RecorderRefused."""
-        return await self._ask("state")
+        return await self.ask("state")
 
     async def spans(self, camera: str, stream: str, from_us: int, to_us: int) -> Answer:
         """Recorded stretches within [from, to), the durable mark, and what is live."""
-        return await self._ask("spans", camera=camera, stream=stream, from_us=from_us, to_us=to_us)
+        return await self.ask("spans", camera=camera, stream=stream, from_us=from_us, to_us=to_us)
 
     async def ranges(
         self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False
     ) -> Answer:
         """Where the parts of [from, to) lie, at most 2 h: give each of `chunks` to `readable` or `read`."""
         times = {"from_us": from_us, "to_us": to_us}
-        return await self._ask("ranges", camera=camera, stream=stream, **times, from_keyframe=from_keyframe)
+        return await self.ask("ranges", camera=camera, stream=stream, **times, from_keyframe=from_keyframe)
 
     async def lease(self, camera: str, stream: str, from_us: int, to_us: int, seconds: float) -> Answer:
         """Keep the chunks of a time for `seconds` (<= 60): `lease` and `until_us`."""
         times = {"from_us": from_us, "to_us": to_us}
-        return await self._ask("lease", camera=camera, stream=stream, **times, seconds=seconds)
+        return await self.ask("lease", camera=camera, stream=stream, **times, seconds=seconds)
 
     async def release(self, lease: str) -> None:
         """End a lease."""
-        await self._ask("release", lease=lease)
+        await self.ask("release", lease=lease)
 
     def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         """Bytes of a chunk of `ranges`; blocks: use a thread. Raises ChunkReused, DiskUnreadable."""
@@ -151,7 +151,8 @@ class RecorderClient:
         finally:
             writer.close()
 
-    async def _ask(self, verb: str, **fields: object) -> dict[str, Any]:
+    async def ask(self, verb: str, **fields: object) -> dict[str, Any]:
+        """One verb of the protocol as it stands on the wire; raises RecorderUnreachable or RecorderRefused."""
         async with self._lock:
             fresh = self._connection is None
             try:
