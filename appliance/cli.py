@@ -1,0 +1,319 @@
+"""The `appliance` command: one table declares every verb; help teaches; the exit code means something."""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from appliance.core.errors import ApplianceError, Language
+from appliance.core.language import language_of
+
+OK: Final = 0
+FOUND: Final = 1  # the thing asked for was looked at and something is wrong with it
+USAGE: Final = 2  # the command line itself is wrong
+CANNOT: Final = 3  # it could not be done here: a file, a disk, a port, a right
+
+Words = tuple[str, str]  # French, English
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument or option; `kind` turns its text into a value, `default` makes an option optional."""
+
+    name: str
+    kind: Callable[[str], object]
+    words: Words
+    default: object = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One row of the table. `field`: listed first in the help, for the people on site."""
+
+    path: str
+    words: Words
+    example: str
+    arguments: tuple[Argument, ...]
+    run: Callable[[argparse.Namespace, Language], int]
+    field: bool = True
+
+
+def _run(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.run import run
+
+    return run(options.site, options.port, language)
+
+
+def _recorder(options: argparse.Namespace, _language: Language) -> int:
+    from appliance.services.recorder import main as recorder
+
+    return recorder(options.site)
+
+
+def _web(options: argparse.Namespace, _language: Language) -> int:
+    from appliance.services.web import main as web
+
+    return web(options.site, options.port)
+
+
+def _site_check(options: argparse.Namespace, language: Language) -> int:
+    from appliance.site.load import load_credentials, load_site
+
+    site = load_site(options.file)
+    credentials = load_credentials(site)
+    missing = [camera.id for camera in site.camera if camera.id not in credentials]
+    if language == "fr":
+        print(f"{options.file} est correct : {len(site.camera)} caméra(s), {len(site.disk)} disque(s).")
+        print(f"Les images seront gardées {site.site.days} jour(s) au plus.")
+    else:
+        print(f"{options.file} is correct: {len(site.camera)} camera(s), {len(site.disk)} disk(s).")
+        print(f"Pictures will be kept {site.site.days} day(s) at the most.")
+    if missing:
+        names = ", ".join(missing)
+        print(f"Sans mot de passe : {names}" if language == "fr" else f"Without a password: {names}")
+    return OK
+
+
+def _status(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.status import status
+
+    return status(options.site, language)
+
+
+def _disk_format(options: argparse.Namespace, language: Language) -> int:
+    from appliance.ring.disk import DEMO_GEOMETRY, FIELD_GEOMETRY, format_disk
+
+    geometry = {64: FIELD_GEOMETRY, 4: DEMO_GEOMETRY}[options.chunk_mib]
+    made = format_disk(options.path, geometry, options.chunks)
+    size = made.chunks * geometry.chunk_size >> 20
+    if language == "fr":
+        print(f"{options.path} est prêt : {made.chunks} fichiers de {options.chunk_mib} Mio, {size} Mio en tout.")
+    else:
+        print(f"{options.path} is ready: {made.chunks} files of {options.chunk_mib} MiB, {size} MiB in all.")
+    return OK
+
+
+def _chunk_mib(text: str) -> int:
+    if text not in ("4", "64"):
+        raise ValueError(text)
+    return int(text)
+
+
+def _chunks(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1_000_000:
+        raise ValueError(text)
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError(text)
+    return value
+
+
+_SITE: Final = Argument("--site", Path, ("le fichier du site, site.toml", "the site file, site.toml"), required=True)
+_PORT: Final = Argument(
+    "--port",
+    _port,
+    (
+        "le port de la page, sur cette machine seulement (0 : n'importe lequel)",
+        "the page's port, on this machine only (0: any)",
+    ),
+)
+
+VERBS: Final = (
+    Verb(
+        "site check",
+        (
+            "vérifie un fichier site.toml : ligne, erreur, quoi écrire",
+            "checks a site.toml: line, mistake, what to write",
+        ),
+        "appliance site check site.toml",
+        (Argument("file", Path, ("le fichier", "the file")),),
+        _site_check,
+    ),
+    Verb(
+        "disk format",
+        (
+            "prépare un disque vide pour l'enregistrement ; refuse un disque déjà préparé",
+            "prepares an empty disk for recording; refuses one that is prepared already",
+        ),
+        "appliance disk format /srv/disk1 --chunks 1000",
+        (
+            Argument("path", Path, ("le point de montage du disque", "the disk's mount point")),
+            Argument(
+                "--chunks", _chunks, ("nombre de fichiers à réserver", "number of files to reserve"), required=True
+            ),
+            Argument(
+                "--chunk-mib",
+                _chunk_mib,
+                ("taille d'un fichier en Mio : 64, ou 4 pour un essai", "size of a file in MiB: 64, or 4 for a trial"),
+                64,
+            ),
+        ),
+        _disk_format,
+    ),
+    Verb(
+        "run",
+        ("démarre tout : enregistrement et page locale", "starts everything: recording and the local page"),
+        "appliance run --site site.toml",
+        (_SITE, _PORT),
+        _run,
+    ),
+    Verb(
+        "status",
+        (
+            "dit en mots si chaque caméra et chaque disque enregistre",
+            "says in words whether each camera and disk records",
+        ),
+        "appliance status --site site.toml",
+        (_SITE,),
+        _status,
+    ),
+    Verb(
+        "recorder",
+        ("le service d'enregistrement seul", "the recording service alone"),
+        "appliance recorder --site site.toml",
+        (_SITE,),
+        _recorder,
+        field=False,
+    ),
+    Verb(
+        "web",
+        ("le service de la page seul", "the page's service alone"),
+        "appliance web --site site.toml",
+        (_SITE, _PORT),
+        _web,
+        field=False,
+    ),
+)
+
+_EXIT_CODES: Final[Words] = (
+    """\
+Codes de sortie : 0 tout va bien ; 1 vérifié, quelque chose ne va pas ; 2 commande mal écrite ;
+3 impossible ici (fichier, disque, port, droit).""",
+    """\
+Exit codes: 0 all is well; 1 looked at, something is wrong; 2 the command is not written right;
+3 cannot be done here (file, disk, port, right).""",
+)
+
+_PARSER_WORDS: Final = (
+    (r"the following arguments are required: (.*)", r"il manque : \1"),
+    (r"unrecognized arguments: (.*)", r"mot(s) inconnu(s) : \1"),
+    (r"argument (\S+): expected one argument", r"\1 : il manque la valeur"),
+    (r"argument (\S+): invalid \S+ value: (.*)", r"\1 : \2 ne convient pas"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with mistakes told in the operator's language and the way to the help."""
+
+    language: Language = "fr"
+
+    def error(self, message: str) -> NoReturn:
+        if self.language == "fr":
+            for pattern, french in _PARSER_WORDS:
+                message = re.sub(f"^{pattern}$", french, message)
+        else:
+            message = re.sub(r"invalid \S+ value: (.*)", r"\1 does not fit", message)
+        hint = {"fr": "Pour l'aide :", "en": "For help:"}[self.language]
+        print(f"{self.prog}: {message}\n{hint} {self.prog} --help", file=sys.stderr)
+        raise SystemExit(USAGE)
+
+
+def _say(words: Words, language: Language) -> str:
+    return words[0 if language == "fr" else 1]
+
+
+def help_text(language: Language) -> str:
+    """The whole command on one screen."""
+    head: Words = (
+        "Témoin, l'enregistreur vidéo du site. Les images ne se regardent que pour lever un doute.",
+        "Témoin, the site's video recorder. Pictures are looked at only to settle a doubt.",
+    )
+    sections: tuple[tuple[Words, bool], ...] = (
+        (("Sur le site :", "On site:"), True),
+        (
+            ("Services (démarrés par « run » ou par le système) :", "Services (started by `run` or by the system):"),
+            False,
+        ),
+    )
+    lines = [_say(head, language), ""]
+    for title, field in sections:
+        lines.append(_say(title, language))
+        for verb in VERBS:
+            if verb.field is field:
+                lines += [f"  {verb.path:12} {_say(verb.words, language)}", f"  {'':12} {verb.example}"]
+        lines.append("")
+    more: Words = ("Aide d'une commande : appliance COMMANDE --help", "Help on one command: appliance COMMAND --help")
+    return "\n".join([*lines, _say(more, language), _say(_EXIT_CODES, language)])
+
+
+def _usage(argument: Argument) -> str:
+    if not argument.name.startswith("-"):
+        return argument.name.upper()
+    value = f"{argument.name} {argument.name.strip('-').upper()}"
+    return value if argument.required else f"[{value}]"
+
+
+def verb_help(verb: Verb, language: Language) -> str:
+    """One verb: what it does, each argument, an example."""
+    usage = " ".join(_usage(argument) for argument in verb.arguments)
+    lines = [f"appliance {verb.path} {usage}", "", _say(verb.words, language).capitalize() + ".", ""]
+    for argument in verb.arguments:
+        default = (
+            "" if argument.default is None else f" ({_say(('sans cela', 'without it'), language)} {argument.default})"
+        )
+        lines.append(f"  {argument.name:12} {_say(argument.words, language)}{default}")
+    example = _say(("Exemple :", "Example:"), language)
+    return "\n".join([*lines, "", f"{example} {verb.example}", "", _say(_EXIT_CODES, language)])
+
+
+def _find(arguments: Sequence[str]) -> tuple[Verb | None, Sequence[str]]:
+    for words in (2, 1):
+        path = " ".join(arguments[:words])
+        for verb in VERBS:
+            if verb.path == path:
+                return verb, arguments[words:]
+    return None, arguments
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    language = language_of()
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(help_text(language))
+        return OK if given else USAGE
+    verb, rest = _find(given)
+    if verb is None:
+        paths = ", ".join(v.path for v in VERBS)
+        unknown: Words = ("commande inconnue : {0}. Il existe : {1}.", "unknown command: {0}. There are: {1}.")
+        print("appliance: " + _say(unknown, language).format(" ".join(given[:2]), paths), file=sys.stderr)
+        return USAGE
+    if "-h" in rest or "--help" in rest:
+        print(verb_help(verb, language))
+        return OK
+    parser = _Parser(prog=f"appliance {verb.path}", add_help=False, allow_abbrev=False)
+    parser.language = language
+    for argument in verb.arguments:
+        if argument.name.startswith("-"):
+            parser.add_argument(argument.name, type=argument.kind, default=argument.default, required=argument.required)
+        else:
+            parser.add_argument(argument.name, type=argument.kind)
+    try:
+        options = parser.parse_args(rest)
+        return verb.run(options, language)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except ApplianceError as error:
+        print(f"appliance: {error.sentence(language)}", file=sys.stderr)
+        for problem in getattr(error, "problems", ()):
+            print(f"  {problem.sentence(language)}", file=sys.stderr)
+        return FOUND if verb.path == "site check" else CANNOT

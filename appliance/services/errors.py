@@ -1,0 +1,27 @@
+"""What keeps a service from starting."""
+
+from appliance.core.errors import ApplianceError
+
+
+class PortTaken(ApplianceError):
+    """Another program listens there."""
+
+    code = "port-taken"
+    fr = "Le port {port} est déjà pris par un autre programme. Choisissez-en un autre ; --port 0 en prend un libre."
+    en = "Port {port} is taken by another program. Choose another one: --port 0 takes any free one."
+
+
+class PageNotBuilt(ApplianceError):
+    """The page's build is not there."""
+
+    code = "page-not-built"
+    fr = "La page n'est pas construite ({path}). Lancez : make page"
+    en = "The page is not built ({path}). Run: make page"
+
+
+class ServiceStopped(ApplianceError):
+    """A child service ended again and again."""
+
+    code = "service-stopped"
+    fr = "Le service {service} s'arrête dès son démarrage (code {status}). La raison est écrite au-dessus."
+    en = "The service {service} stops as soon as it starts (code {status}). The reason is written above."

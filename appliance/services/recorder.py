@@ -1,0 +1,133 @@
+"""The recorder's process: cameras into the ring, and the socket by which the others read."""
+
+import asyncio
+import gc
+from pathlib import Path
+
+from appliance.capture.camera import CameraRunner
+from appliance.capture.url import Credentials
+from appliance.core.cause import GapCause
+from appliance.core.clock import Clock, SystemClock
+from appliance.core.supervise import Supervisor
+from appliance.media.stream import ClockState, StreamKey
+from appliance.ring.recording import Ring
+from appliance.ring.server import serve
+from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
+from appliance.site.load import load_credentials, load_site
+from appliance.site.model import CameraSettings, Site
+
+MAIN_PRIORITY = 1
+SUB_PRIORITY = 2
+"""The sub-stream is kept longest when memory is short: it is a tenth of the bytes and what pages play."""
+
+GC_THRESHOLD = (50_000, 20, 50)
+"""Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
+hundred times a second at 64 cameras for nothing."""
+
+
+class Recorder:
+    """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set."""
+
+    def __init__(self, site: Site, credentials: dict[str, Credentials], clock: Clock) -> None:
+        self.site = site
+        self.clock = clock
+        self.supervisor = Supervisor(clock)
+        self.ring = Ring(
+            site.disk,
+            clock,
+            site.recorder.index,
+            site_name=site.site.name,
+            quarantine_s=site.recorder.quarantine_s,
+            supervisor=self.supervisor,
+        )
+        self._credentials = credentials
+        self.runners: dict[StreamKey, CameraRunner] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record until `stop`. Raises NoDisk, DiskTooSmall; the last pictures are durable when it returns."""
+        sinks = {
+            key: self.ring.stream(key, f"{self.site.site.name} · {camera.name}", priority)
+            for camera in self.site.camera
+            for key, priority in self._streams(camera)
+        }
+        await self.ring.open()
+        try:
+            for camera in self.site.camera:
+                for key, _ in self._streams(camera):
+                    self.runners[key] = CameraRunner(
+                        key,
+                        camera.main if key.stream == "main" else camera.sub or "",
+                        self._credentials.get(camera.id),
+                        sinks[key],
+                        self.clock,
+                        clock_state=lambda: ClockState.HELD,
+                        first_cause=GapCause.APPLIANCE_OFF,
+                    )
+            for key, runner in self.runners.items():
+                self.ring.before_tick.append(runner.drain)
+                _ = self.supervisor.keep(f"camera {key}", runner.run)
+            server = await serve(self.ring, self.site.recorder.socket, self.state)
+            say_ready("recorder")
+            await stop.wait()
+            await server.close()
+        finally:
+            await self.supervisor.close()
+            await self.ring.close()
+
+    def state(self) -> dict[str, object]:
+        """The cameras and jobs for the socket's `state`; the ring adds streams and disks."""
+        return {
+            "cameras": [
+                {
+                    "id": camera.id,
+                    "name": camera.name,
+                    "place": camera.place,
+                    "streams": {key.stream: self._stream_state(key) for key, _ in self._streams(camera)},
+                }
+                for camera in self.site.camera
+            ],
+            "jobs": [
+                {"name": job.name, "late": job.late(self.clock.monotonic_us()), "error": job.last_error}
+                for job in self.supervisor.jobs.values()
+            ],
+        }
+
+    def _stream_state(self, key: StreamKey) -> dict[str, object]:
+        state = self.runners[key].state()
+        return {
+            "state": state.state.value,
+            "since_utc_us": state.since_utc_us,
+            "cause": state.cause.name,
+            "sentence_fr": state.sentence_fr,
+            "sentence_en": state.sentence_en,
+            "fps": state.fps,
+            "bitrate": state.bitrate,
+            "width": state.width,
+            "height": state.height,
+            "codec": state.codec,
+            "lost_packets": state.lost_packets,
+            "reconnects": state.reconnects,
+            "audio_offered": state.audio_offered,
+            "camera_clock_offset_us": state.camera_clock_offset_us,
+        }
+
+    @staticmethod
+    def _streams(camera: CameraSettings) -> list[tuple[StreamKey, int]]:
+        main = (StreamKey(camera.id, "main"), MAIN_PRIORITY)
+        return [main] if camera.sub is None else [main, (StreamKey(camera.id, "sub"), SUB_PRIORITY)]
+
+
+async def _serve(site: Site, credentials: dict[str, Credentials]) -> None:
+    await Recorder(site, credentials, SystemClock()).run(stop_event())
+
+
+def main(file: Path) -> int:
+    """`appliance recorder`: returns 0 after SIGTERM or SIGINT."""
+    die_with_parent()
+    start_logs()
+    site = load_site(file)
+    secrets = load_credentials(site)
+    credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
+    gc.set_threshold(*GC_THRESHOLD)
+    asyncio.run(_serve(site, credentials))
+    return 0
