@@ -153,11 +153,10 @@ class DecodeOrder:
             else:
                 dts = self._first_pts - (self.depth - self._count) * self._frame
                 self._count += 1
-        if dts <= self._last:
-            # Two pictures of one instant (fields, a doubled timestamp) are one tick apart.
-            dts = self._last + 1
-            if dts > pts_ticks + (1 if not self.depth else 0):
-                return None
+        # Two pictures of one instant (fields, a doubled timestamp) are one tick apart.
+        dts = max(dts, self._last + 1)
+        if dts > pts_ticks + (0 if self.depth else 1):
+            return None
         self._last = dts
         return dts
 
