@@ -86,8 +86,20 @@ def compile_lock(use: str, *options: str) -> None:
     sys.stdout.write(f"{lock.relative_to(ROOT)}: {text.count('==')} packages\n")
 
 
+def npm_sizes() -> None:
+    """Note what the npm packages of each folder weigh, where they are installed."""
+    lines = []
+    for folder in ("webui", "tests/peers/node"):
+        files = [
+            file for file in (ROOT / folder / "node_modules").rglob("*") if file.is_file() and not file.is_symlink()
+        ]
+        lines.append(f"{folder} {sum(file.stat().st_size for file in files) / 1e6:.0f} MB on the disk")
+    (LOCKS / "npm-sizes").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
     LOCKS.mkdir(exist_ok=True)
     named = [argument for argument in sys.argv[1:] if argument in USES]
     for name in named or USES:
         compile_lock(name, *(["--upgrade"] if "--upgrade" in sys.argv[1:] else []))
+    npm_sizes()

