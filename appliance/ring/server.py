@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
 from appliance.ring.faults import BadRequest, NotAllowed
@@ -149,11 +150,20 @@ class RecorderServer:
     async def _spans(self, request: SpansRequest) -> dict[str, Any]:
         spans = await self._ring.spans(request.key, request.from_us, request.to_us)
         state, cause = self._ring.live(request.key)
+        name = (self._why_now(request.key) if state == "gap" else "") or cause.name
         return {
             "spans": [span_message(span) for span in spans],
             "durable_us": self._ring.durable_us(request.key),
-            "live": {"state": state, "cause": cause.name},
+            "live": {"state": state, "cause": name},
         }
+
+    def _why_now(self, key: StreamKey) -> str:
+        """Why capture waits now. The ring knows only how its last run ended: a reset, then a refused password."""
+        for camera in self._extra_state().get("cameras", ()):
+            if camera["id"] == key.camera:
+                cause = str(camera["streams"].get(key.stream, {}).get("cause", ""))
+                return "" if cause == GapCause.NONE.name else cause
+        return ""
 
     async def _feed(
         self, request: SubscribeRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
