@@ -187,6 +187,15 @@ def test_a_run_without_an_earlier_keyframe_begins_at_the_next_one() -> None:
     check(ring, file)
 
 
+def test_pictures_of_another_run_do_not_help_a_decoder() -> None:
+    ring = Ring()
+    path = ring.add(pictures(20))
+    ring.add(pictures(125)[105:], run=2, into=path)  # a run whose first keyframe is missing
+    [file] = plan_clip(ring.answer(), UTC + 106 * 40_000, UTC + 10**9)
+    assert file.from_us == UTC + 110 * 40_000
+    check(ring, file)
+
+
 def test_utc_that_went_back_never_turns_the_file_round() -> None:
     ring = Ring()
     path = ring.add(pictures(50))

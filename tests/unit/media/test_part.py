@@ -126,6 +126,18 @@ def test_any_bytes_are_refused_by_name(junk: bytes, length: int) -> None:
     assert not verify_payload(whole[: header_size(1) + 999], parse_part(whole[: header_size(1)]))
 
 
+@pytest.mark.parametrize("at", [88, 92, header_size(3) - 8, 200 + 4, 200 + 20], ids=str)
+@pytest.mark.parametrize("by", [1, 4096])
+def test_sizes_that_disagree_are_refused_even_under_a_right_crc(at: int, by: int) -> None:
+    """Lengths of part, payload and mdat, sizes of samples: each is checked against the others."""
+    data, _, _ = build(units_of([100, 200, 300]))
+    struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + by)
+    crc = zlib.crc32(data[112 : header_size(3)], zlib.crc32(data[:108]))
+    struct.pack_into(">I", data, 108, crc)
+    with pytest.raises(PartUnreadable, match="sizes disagree"):
+        parse_part(bytes(data))
+
+
 def test_a_part_reads_at_an_offset_of_a_longer_block() -> None:
     data, entry, _ = build(units_of([10, 20]))
     block = bytes(4096) + bytes(data)

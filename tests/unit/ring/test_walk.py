@@ -10,11 +10,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from appliance.core.units import BLOCK
-from appliance.media.part import PartEntry
+from appliance.media.boxes import iter_boxes
+from appliance.media.part import PartEntry, build_part, part_size
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import Geometry, parts_limit, table_offset, terminator
 from appliance.ring.walk import READ, ChunkState, WalkResult, walk
-from tests.peers.footage import DEMO, HEADER, SMALL, Chunk, pictures
+from tests.peers.footage import BOOT, DEMO, FRAME, HEADER, SMALL, UTC, Chunk, pictures
 
 OLDER = replace(HEADER, generation=6)
 OTHER = replace(HEADER, generation=8, key=StreamKey("hall", "sub"), title="École – Hall")
@@ -194,6 +195,46 @@ def test_one_sequential_read_by_descriptor_with_parts_larger_than_it(tmp_path: P
         assert walk(descriptor, DEMO).entries == chunk.entries
     finally:
         os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [
+        ({}, ""),
+        ({"generation": 6}, "a part of another generation"),
+        ({"offset": 0}, "a part that does not follow"),
+        ({"previous_crc": 0}, "a part that does not follow"),
+    ],
+)
+def test_each_claim_of_a_part_is_checked_by_itself(lie: dict[str, int], reason: str) -> None:
+    chunk = chunk_of(6)
+    units = pictures(12)[6:]
+    truth = {"offset": chunk.end, "generation": 7, "previous_crc": chunk.crc, "run": 1, "sequence": 1, "utc_us": UTC}
+    rest = {"monotonic_us": 0, "clock_state": 1, "cause": 0, "tfdt": 6 * FRAME, "last_duration": FRAME}
+    into = bytearray(part_size(units))
+    build_part(memoryview(into), units, boot_id=BOOT, starts_run=False, **(truth | rest | lie))
+    chunk.data[chunk.end : chunk.end + len(into) + BLOCK] = into + terminator(chunk.end + len(into), SMALL)
+    found = look(chunk.data)
+    assert found.reason == reason
+    assert len(found.entries) == (1 if reason else 2)
+
+
+def test_a_part_may_not_reach_into_the_table() -> None:
+    chunk = Chunk(geometry=SMALL)
+    while chunk.end < parts_limit(SMALL) - BLOCK:
+        chunk.part(pictures(len(chunk.entries) + 1, 3000)[-1:])
+    chunk.part(pictures(60, 6000)[-1:])
+    found = look(chunk.data)
+    assert (found.entries, found.reason) == (chunk.entries[:-1], "a part beyond the limit")
+
+
+def test_padding_that_is_no_box_would_stop_players_and_stops_the_walk() -> None:
+    chunk = chunk_of()
+    entry = chunk.entries[1]
+    end = next(start for kind, start, _ in iter_boxes(bytes(chunk.data)) if kind == b"free" and start > entry.offset)
+    chunk.data[end] ^= 1
+    found = look(chunk.data)
+    assert (found.entries, found.reason) == (chunk.entries[:1], "padding")
 
 
 # Mutations ------------------------------------------------------------------------------------------------------
