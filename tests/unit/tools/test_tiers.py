@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from tests.peers import need
-from tests.peers.tiers import TIERS, below_floor, read_floor
+from tests.peers import need, tiers
+from tests.peers.tiers import TIERS, Tiers, below_floor, read_floor
 
 
 def test_fewer_tests_than_the_floor_is_said_in_words() -> None:
@@ -70,3 +72,20 @@ def test_assets_are_found_by_name(
 def test_what_ran_is_counted(clean_evidence: need.Evidence) -> None:
     assert Path(need.need("sh")).name == "sh"
     assert clean_evidence.used == {"sh": 1}
+
+
+@pytest.mark.parametrize(("ci", "passed", "status"), [("true", 9, 1), ("true", 10, 0), ("", 9, 0)])
+def test_in_ci_a_run_below_the_floor_fails(
+    clean_evidence: need.Evidence, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ci: str, passed: int, status: int
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(tiers, "EVIDENCE", clean_evidence)
+    monkeypatch.setattr(tiers, "ROOT", tmp_path)
+    monkeypatch.setattr(tiers, "read_floor", lambda: {"quick": 12})
+    clean_evidence.not_run = {"a": "assets not here: x", "b": "assets not here: y", "c": "needs root"}
+    plan = Tiers(["quick"], hold_floor=True)
+    plan.outcomes["passed"] = passed
+    session = SimpleNamespace(exitstatus=0)
+    plan.pytest_sessionfinish(cast(pytest.Session, session), 0)
+    assert session.exitstatus == status
+    assert json.loads((tmp_path / "build" / "tests-quick.json").read_text(encoding="utf-8"))["ran"] == passed + 2
