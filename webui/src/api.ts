@@ -1,0 +1,150 @@
+// The contract of webui/openapi.yaml, as far as the page uses it.
+export type Quality = "main" | "sub";
+export type Status = "recording" | "starting" | "stopped";
+
+export interface Stream {
+  status: Status;
+  since_utc_us: number | null;
+  cause: string | null;
+  fr: string;
+  en: string;
+  fps: number | null;
+  width: number | null;
+  height: number | null;
+  codec: string | null;
+  durable_utc_us: number | null;
+  first_utc_us: number | null;
+}
+
+export interface Camera {
+  id: string;
+  name: string;
+  place: string;
+  streams: Partial<Record<Quality, Stream>>;
+}
+
+export interface Issue {
+  code: string;
+  camera: string | null;
+  place: string;
+  since_us: number | null;
+  fr: string;
+  en: string;
+  todo_fr: string;
+  todo_en: string;
+}
+
+export interface Disk {
+  path: string;
+  chunks: number;
+  free: number;
+  open: number;
+  closed: number;
+  freed: number;
+  mark_utc_us: number | null;
+}
+
+export interface State {
+  site: { name: string; place: string; timezone: string };
+  now_utc_us: number;
+  verdict: "ok" | "starting" | "attention";
+  issues: Issue[];
+  cameras: Camera[];
+  disks: Disk[];
+}
+
+export interface Gap {
+  from_us: number;
+  to_us: number;
+  cause: string;
+  fr: string;
+  en: string;
+  open: boolean;
+}
+
+export interface Span {
+  from_us: number;
+  to_us: number;
+}
+
+export interface Timeline {
+  camera: string;
+  stream: Quality;
+  from_us: number;
+  to_us: number;
+  now_us: number;
+  first_us: number | null;
+  durable_us: number | null;
+  spans: Span[];
+  gaps: Gap[];
+}
+
+export interface ProblemBody {
+  status: number;
+  code: string;
+  fr: string;
+  en: string;
+  gap?: Gap;
+  previous_us?: number | null;
+  next_us?: number | null;
+}
+
+/** A refusal of the server, with its sentences; or no answer at all. */
+export class Refused extends Error {
+  constructor(readonly problem: ProblemBody) {
+    super(problem.en);
+  }
+}
+
+/** One GOP as fetched: bytes for a SourceBuffer and what places them in time. UTC microseconds. */
+export interface GopBytes {
+  bytes: ArrayBuffer;
+  mime: string;
+  zero: number;
+  start: number;
+  end: number;
+  next: number | null;
+}
+
+const NO_ANSWER: ProblemBody = {
+  status: 0, code: "no-answer",
+  fr: "L'enregistreur ne répond pas.", en: "The recorder does not answer.",
+};
+
+async function ask(path: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { cache: "no-store" });
+  } catch {
+    throw new Refused(NO_ANSWER);
+  }
+  if (response.ok) return response;
+  if (response.headers.get("Content-Type")?.startsWith("application/problem+json")) {
+    throw new Refused((await response.json()) as ProblemBody);
+  }
+  throw new Refused({ ...NO_ANSWER, status: response.status });
+}
+
+const camera = (id: string): string => `/api/v1/cameras/${encodeURIComponent(id)}`;
+
+export async function state(): Promise<State> {
+  return (await (await ask("/api/v1/state")).json()) as State;
+}
+
+export async function timeline(id: string, stream: Quality, from: number, to: number): Promise<Timeline> {
+  return (await (await ask(`${camera(id)}/timeline?stream=${stream}&from=${from}&to=${to}`)).json()) as Timeline;
+}
+
+export async function gop(id: string, quality: Quality, at: number): Promise<GopBytes> {
+  const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1`);
+  const figure = (name: string): number => Number(response.headers.get(name));
+  const following = response.headers.get("Media-Next-Utc");
+  return {
+    mime: response.headers.get("Content-Type") ?? "",
+    zero: figure("Media-Zero-Utc"),
+    start: figure("Media-Start-Utc"),
+    end: figure("Media-End-Utc"),
+    next: following === null ? null : Number(following),
+    bytes: await response.arrayBuffer(),
+  };
+}

@@ -1,0 +1,97 @@
+// Home: is all well, what is wrong and what to do, and the way to an instant. No picture.
+import { LitElement, html, nothing } from "lit";
+import type { Camera, Issue, State, Stream } from "./api";
+import { said, t } from "./i18n";
+import "./jump";
+import { MINUTE, clock, moment } from "./time";
+
+const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
+
+export class HomeElement extends LitElement {
+  static override properties = { data: { attribute: false } };
+  declare data: State | null;
+  private start: number | null = null; // what the fields offer: set once, so that they never change under a hand
+
+  constructor() {
+    super();
+    this.data = null;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  protected override render() {
+    const state = this.data;
+    if (!state) return html`<p class="verdict waiting">${t("verdict.waiting")}</p>`;
+    this.start ??= Math.floor((state.now_utc_us - MINUTE) / MINUTE) * MINUTE;
+    return html`${this.verdict(state)}
+      ${state.issues.length > 0 ? this.issues(state) : nothing}
+      <section class="card"><h2>${t("jump.title")}</h2>
+        <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
+      ${this.cameras(state)}${this.disks(state)}`;
+  }
+
+  private verdict(state: State) {
+    const count = state.issues.length;
+    const words = state.verdict === "attention"
+      ? t(count === 1 ? "verdict.attention.one" : "verdict.attention.other", { n: count })
+      : t(state.verdict === "ok" ? "verdict.ok" : "verdict.starting");
+    const whole = (camera: Camera): boolean => Object.values(camera.streams).every((each) => each.status === "recording");
+    const working = state.disks.filter((disk) => !state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path));
+    return html`<section class="verdict ${state.verdict}">
+      <span class="mark" aria-hidden="true">${ICONS[state.verdict]}</span>
+      <div><h1 role="status">${words}</h1>
+        <p>${t("verdict.detail", {
+          recording: state.cameras.filter(whole).length, cameras: state.cameras.length,
+          disks: working.length, allDisks: state.disks.length,
+        })}</p>
+        <p class="hint">${t("verdict.checked", { time: clock(state.now_utc_us) })}</p></div></section>`;
+  }
+
+  private issues(state: State) {
+    const row = (issue: Issue) => html`<li>
+      <p class="what">${said(issue)}${issue.since_us === null ? nothing : html` <span class="since">${t("issue.since", { time: moment(issue.since_us, state.now_utc_us) })}</span>`}</p>
+      ${issue.place ? html`<p class="hint">${issue.place}</p>` : nothing}
+      <p><strong>${t("issue.todo")}</strong> ${said({ fr: issue.todo_fr, en: issue.todo_en })}</p></li>`;
+    return html`<section class="card issues"><h2>${t("issues.title")}</h2><ul>${state.issues.map(row)}</ul></section>`;
+  }
+
+  private cameras(state: State) {
+    const oldest = (camera: Camera): number | null => {
+      const times = Object.values(camera.streams).map((each) => each.first_utc_us).filter((each) => each !== null);
+      return times.length > 0 ? Math.min(...times) : null;
+    };
+    const time = (us: number | null | undefined) => (us == null ? "–" : moment(us, state.now_utc_us));
+    const row = (camera: Camera) => html`<tr>
+      <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
+      <td data-label=${t("cameras.state")}>${Object.entries(camera.streams).map(([name, each]) => this.stream(name, each, camera))}</td>
+      <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
+      <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
+      <td class="act"><a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a></td></tr>`;
+    return html`<section class="card"><h2>${t("cameras.title")}</h2><table class="stack">
+      <thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th>
+        <th scope="col">${t("cameras.oldest")}</th><th scope="col">${t("cameras.newest")}</th><td></td></tr></thead>
+      <tbody>${state.cameras.map(row)}</tbody></table></section>`;
+  }
+
+  private stream(name: string, stream: Stream, camera: Camera) {
+    const words = name === "main" || name === "sub" ? t(`stream.${name}`) : name;
+    const size = stream.width && stream.height ? ` ${stream.width}×${stream.height}` : "";
+    const why = stream.status === "stopped" ? `: ${said(stream)}` : "";
+    const many = Object.keys(camera.streams).length > 1;
+    return html`<span class="state ${stream.status}"><span class="dot" aria-hidden="true"></span><span>${t(`status.${stream.status}`)}${why}
+      ${many || size ? html`<span class="hint">${words}${size}</span>` : nothing}</span></span>`;
+  }
+
+  private disks(state: State) {
+    if (state.disks.length === 0) return nothing;
+    return html`<section class="card"><h2>${t("disks.title")}</h2><table class="stack">
+      <thead><tr><th scope="col">${t("disks.path")}</th><th scope="col">${t("disks.use")}</th><th scope="col">${t("disks.mark")}</th></tr></thead>
+      <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${disk.path}</th>
+        <td data-label=${t("disks.use")}>${t("disks.useText", { used: disk.open + disk.closed, chunks: disk.chunks })}</td>
+        <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table></section>`;
+  }
+}
+
+customElements.define("t-home", HomeElement);

@@ -1,0 +1,49 @@
+// Words in French and English. A key missing in English does not compile; French is the default.
+import en from "./en.json";
+import fr from "./fr.json";
+
+export type Key = keyof typeof fr;
+export type Language = "fr" | "en";
+
+const english: Record<Key, string> = en;
+const STORED = "temoin.language";
+
+let current: Language = load();
+
+function load(): Language {
+  try {
+    return localStorage.getItem(STORED) === "en" ? "en" : "fr";
+  } catch {
+    return "fr"; // storage refused: the default
+  }
+}
+
+export function language(): Language {
+  return current;
+}
+
+/** Locale of dates: British English writes day before month, as the site does. */
+export function locale(): string {
+  return current === "fr" ? "fr-FR" : "en-GB";
+}
+
+export function setLanguage(chosen: Language): void {
+  current = chosen;
+  document.documentElement.lang = chosen;
+  try {
+    localStorage.setItem(STORED, chosen);
+  } catch {
+    // kept for this page only
+  }
+}
+
+/** The words of a key, `{name}` replaced. */
+export function t(key: Key, values: Record<string, string | number> = {}): string {
+  const words = current === "fr" ? fr[key] : english[key];
+  return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+}
+
+/** The sentence of an answer that carries both languages. */
+export function said(both: { fr: string; en: string }): string {
+  return current === "fr" ? both.fr : both.en;
+}

@@ -1,0 +1,128 @@
+// The frame of the page: site, language, state of the recorder, and which screen the address asks for.
+import { LitElement, html, nothing } from "lit";
+import type { State } from "./api";
+import { Refused, state as fetchState } from "./api";
+import "./home";
+import { type Language, language, setLanguage, t } from "./i18n";
+import "./playback";
+import { clock, setZone } from "./time";
+import "./timeline";
+
+const REFRESH_MS = 2000;
+
+class AppElement extends LitElement {
+  static override properties = { data: { state: true }, down: { state: true }, address: { state: true } };
+  declare data: State | null;
+  declare down: boolean;
+  declare address: URL;
+  private timer = 0;
+
+  constructor() {
+    super();
+    this.data = null;
+    this.down = false;
+    this.address = new URL(location.href);
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    setLanguage(language());
+    window.addEventListener("popstate", () => (this.address = new URL(location.href)));
+    this.addEventListener("click", this.onClick);
+    this.addEventListener("jump", (event) => this.onJump((event as CustomEvent<{ camera: string; at: number }>).detail));
+    this.addEventListener("camera", (event) => this.onCamera((event as CustomEvent<string>).detail));
+    void this.poll();
+  }
+
+  private async poll(): Promise<void> {
+    clearTimeout(this.timer);
+    try {
+      const state = await fetchState();
+      setZone(state.site.timezone);
+      this.data = state;
+      this.down = false;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.down = true;
+    } finally {
+      this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+    }
+  }
+
+  private get playing(): boolean {
+    return this.address.pathname === "/lecture";
+  }
+
+  private go(path: string): void {
+    history.pushState(null, "", path);
+    this.address = new URL(location.href);
+    window.scrollTo(0, 0);
+  }
+
+  /** Links inside the page change the screen without loading it again. */
+  private onClick = (event: MouseEvent): void => {
+    const link = (event.target as Element).closest("a");
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hash) return;
+    event.preventDefault();
+    this.go(link.getAttribute("href") ?? "/");
+  };
+
+  private onJump(detail: { camera: string; at: number }): void {
+    const address = `/lecture?cam=${encodeURIComponent(detail.camera)}&t=${detail.at}`;
+    if (!this.playing) {
+      this.go(address);
+      return;
+    }
+    const screen = this.querySelector("t-playback");
+    if (screen && screen.camera === detail.camera) void screen.goTo(detail.at);
+  }
+
+  /** On the playback screen another camera opens at the same instant. */
+  private onCamera(camera: string): void {
+    if (!this.playing) return;
+    const at = this.querySelector("t-playback")?.at ?? null;
+    this.go(`/lecture?cam=${encodeURIComponent(camera)}${at === null ? "" : `&t=${at}`}`);
+  }
+
+  private speak(chosen: Language): void {
+    setLanguage(chosen);
+    this.address = new URL(location.href); // words are not properties: every element below renders again
+    for (const element of this.querySelectorAll<LitElement>("t-home, t-playback, t-timeline, t-jump")) element.requestUpdate();
+  }
+
+  protected override render() {
+    const site = this.data?.site;
+    document.title = site ? `${site.name} · ${t("app.name")}` : t("app.name");
+    const instant = Number(this.address.searchParams.get("t") ?? Number.NaN);
+    const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
+    return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
+      <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
+        <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
+        <nav>${this.playing ? html`<a href="/">‹ ${t("app.home")}</a>` : nothing}</nav>
+        <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div></header>
+      <p class="banner">${t("banner.local")}</p>
+      <main id="content" tabindex="-1">
+        ${this.down
+          ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
+              <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
+          : nothing}
+        ${this.playing
+          ? html`<t-playback .data=${this.data} .camera=${this.address.searchParams.get("cam") ?? this.data?.cameras[0]?.id ?? ""}
+              .start=${Number.isFinite(instant) ? instant : null}></t-playback>`
+          : html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`}
+      </main>`;
+  }
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "t-playback": import("./playback").PlaybackElement;
+    "t-jump": import("./jump").JumpElement;
+  }
+}
+
+customElements.define("t-app", AppElement);

@@ -1,0 +1,317 @@
+// Playback of one camera: picture, controls, time line, and the gaps as a table.
+import { LitElement, html, nothing } from "lit";
+import type { Camera, Gap, State, Timeline } from "./api";
+import { Refused, timeline as fetchTimeline } from "./api";
+import { said, t } from "./i18n";
+import { JumpElement } from "./jump";
+import { type Notice, Player } from "./player";
+import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment } from "./time";
+import { NARROWEST } from "./timeline";
+
+const SPEEDS = [0.5, 1, 2, 4, 8];
+const ZOOMS = [24 * HOUR, 12 * HOUR, 6 * HOUR, 2 * HOUR, HOUR, 20 * MINUTE, 5 * MINUTE, MINUTE];
+const REFRESH_MS = 3000;
+const ROWS = 50; // of the table of gaps; more need a zoom
+const NO_NOTICE: Notice = { kind: "none" };
+
+export class PlaybackElement extends LitElement {
+  static override properties = {
+    data: { attribute: false }, camera: {}, start: { type: Number },
+    at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, tick: { state: true },
+  };
+  declare data: State | null;
+  declare camera: string;
+  declare start: number | null;
+  declare at: number | null;
+  declare notice: Notice;
+  declare history: Timeline | null;
+  declare from: number;
+  declare to: number;
+  declare tick: number;
+  player: Player | null = null;
+  private timer = 0;
+  private day = 0;
+  private shownSecond = 0;
+
+  constructor() {
+    super();
+    this.data = this.history = null;
+    this.camera = "";
+    this.start = this.at = null;
+    this.notice = NO_NOTICE;
+    this.from = this.to = this.tick = 0;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.timer = window.setInterval(() => void this.refresh(), REFRESH_MS);
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.timer);
+    document.removeEventListener("keydown", this.onKey);
+    this.player?.close();
+  }
+
+  private get known(): Camera | undefined {
+    return this.data?.cameras.find((each) => each.id === this.camera);
+  }
+
+  protected override updated(changed: Map<string, unknown>): void {
+    if (changed.has("camera")) this.open();
+    else if (!this.player && this.known) this.open();
+  }
+
+  private open(): void {
+    const video = this.querySelector("video");
+    const camera = this.known;
+    if (!video || !camera || !this.data) return;
+    this.player?.close();
+    this.player = new Player(video, camera.id, camera.streams, {
+      time: (at) => this.moved(at),
+      notice: (notice) => (this.notice = notice),
+      changed: () => this.tick++,
+    });
+    this.notice = NO_NOTICE;
+    this.history = null;
+    const at = this.at ?? this.start;
+    this.showDay(at ?? this.data.now_utc_us);
+    if (at !== null) void this.goTo(at);
+  }
+
+  private showDay(at: number): void {
+    this.day = midnight(at);
+    this.from = this.day;
+    this.to = midnight(at, 1);
+    void this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    const camera = this.known;
+    if (!camera || !this.from) return;
+    const edge = (this.to - this.from) / 2;
+    try {
+      const stream = camera.streams.sub ? "sub" : "main";
+      const found = await fetchTimeline(camera.id, stream, Math.floor(Math.min(this.from - edge, this.day)), Math.ceil(Math.max(this.to + edge, midnight(this.day, 1))));
+      if (found.camera === this.camera) this.history = found;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // the frame of the page says that the recorder is silent
+    }
+  }
+
+  private moved(at: number): void {
+    const second = Math.floor(at / 100_000);
+    if (second === this.shownSecond && this.player?.playing) return;
+    this.shownSecond = second;
+    this.at = at;
+    const span = this.to - this.from;
+    if (at < this.from || at >= this.to) this.look(at - span * 0.1, span, at);
+  }
+
+  private look(from: number, span: number, keep: number): void {
+    if (span >= 23 * HOUR) {
+      this.showDay(keep);
+      return;
+    }
+    this.from = Math.round(from);
+    this.to = Math.round(from + span);
+    this.day = midnight(keep);
+    void this.refresh();
+  }
+
+  async goTo(at: number): Promise<void> {
+    this.at = at;
+    if (at < this.from || at >= this.to) this.look(at - (this.to - this.from) / 2, this.to - this.from, at);
+    await this.player?.seek(at);
+    this.remember();
+  }
+
+  /** The address says what is on screen, so that it can be kept or handed on. */
+  private remember(): void {
+    if (this.at === null) return;
+    const address = `/lecture?cam=${encodeURIComponent(this.camera)}&t=${this.at}`;
+    history.replaceState(null, "", address);
+  }
+
+  private zoom(factor: number, around: number): void {
+    const longest = midnight(around, 1) - midnight(around);
+    const span = Math.min(longest, Math.max(NARROWEST, (this.to - this.from) * factor));
+    if (span >= longest) {
+      this.showDay(around);
+      return;
+    }
+    const share = (around - this.from) / (this.to - this.from);
+    this.look(around - span * Math.min(1, Math.max(0, share)), span, around);
+  }
+
+  private zoomStep(direction: 1 | -1): void {
+    const span = this.to - this.from;
+    const next = direction > 0 ? ZOOMS.find((each) => each < span * 0.95) : [...ZOOMS].reverse().find((each) => each > span * 1.05);
+    const centre = this.at !== null && this.at >= this.from && this.at < this.to ? this.at : Math.min((this.from + this.to) / 2, this.history?.now_us ?? Infinity);
+    this.zoom((next ?? (direction > 0 ? NARROWEST : DAY)) / span, centre);
+  }
+
+  private pan(by: number): void {
+    this.look(this.from + by, this.to - this.from, (this.from + this.to) / 2 + by);
+  }
+
+  private toggle(): void {
+    const player = this.player;
+    if (!player) return;
+    if (player.playing) player.pause();
+    else player.play();
+    this.remember();
+  }
+
+  private async step(direction: 1 | -1): Promise<void> {
+    await this.player?.step(direction);
+    this.remember();
+  }
+
+  private move(by: number): void {
+    if (this.at !== null) void this.goTo(this.at + by);
+  }
+
+  private gapFrom(direction: 1 | -1): void {
+    const gaps = this.history?.gaps ?? [];
+    const at = this.at ?? this.from;
+    const edges = gaps.filter((gap) => !gap.open && gap.cause !== "NOT_KEPT").map((gap) => gap.to_us);
+    const target = direction > 0 ? edges.find((edge) => edge > at + SECOND) : [...edges].reverse().find((edge) => edge < at - SECOND);
+    if (target !== undefined) void this.goTo(target);
+  }
+
+  private onKey = (event: KeyboardEvent): void => {
+    const target = event.target as HTMLElement;
+    if (target.closest("input, select, textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === " " && target.closest("button, a, summary")) return; // the key is theirs
+    const actions: Record<string, () => void> = {
+      " ": () => this.toggle(),
+      ",": () => void this.step(-1), ".": () => void this.step(1), ";": () => void this.step(1),
+      j: () => this.move(-10 * SECOND), l: () => this.move(10 * SECOND),
+      ArrowLeft: () => (event.shiftKey ? this.gapFrom(-1) : this.move(-SECOND)),
+      ArrowRight: () => (event.shiftKey ? this.gapFrom(1) : this.move(SECOND)),
+      "+": () => this.zoomStep(1), "=": () => this.zoomStep(1), "-": () => this.zoomStep(-1),
+      g: () => this.querySelector<JumpElement>("t-jump")?.start(),
+    };
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  };
+
+  protected override render() {
+    const state = this.data;
+    if (!state) return html`<p>${t("play.loading")}</p>`;
+    const camera = this.known;
+    const playing = this.player?.playing ?? false;
+    return html`<section class="play">
+      <h1>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
+      <t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? Math.floor(state.now_utc_us / MINUTE - 1) * MINUTE}></t-jump>
+      <div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
+        <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
+        ${this.overlay()}
+      </div>
+      <div class="bar">
+        <output class="instant" aria-label=${t("play.at")}>${this.at === null ? "–" : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
+        <span class="quality">${this.quality()}</span>
+      </div>
+      <p class="notice" role="status">${this.words()}</p>
+      <div class="controls" role="group">
+        ${this.button("−10 s", "play.back10", () => this.move(-10 * SECOND))}
+        ${this.button("◂|", "play.stepBack", () => void this.step(-1))}
+        <button class="primary wide" ?disabled=${this.at === null} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
+        ${this.button("|▸", "play.stepForward", () => void this.step(1))}
+        ${this.button("+10 s", "play.forward10", () => this.move(10 * SECOND))}
+        <label class="speed">${t("play.speed")} <select @change=${(event: Event) => this.player?.setSpeed(Number((event.target as HTMLSelectElement).value))}>
+          ${SPEEDS.map((each) => html`<option value=${each} ?selected=${each === (this.player?.speed ?? 1)}>×${each.toLocaleString("fr-FR")}</option>`)}</select></label>
+      </div>
+      ${this.band()}${this.events()}${this.keys()}</section>`;
+  }
+
+  private button(face: string, key: Parameters<typeof t>[0], action: () => void) {
+    return html`<button ?disabled=${this.at === null} title=${t(key)} aria-label=${t(key)} @click=${action}>${face}</button>`;
+  }
+
+  private overlay() {
+    if (this.at === null) return html`<p class="over">${t("play.none")}</p>`;
+    if (this.notice.kind !== "missing") return nothing;
+    const { problem } = this.notice;
+    const go = (at: number | null | undefined, key: "play.next" | "play.previous") =>
+      at == null ? nothing : html`<button @click=${() => void this.goTo(at)}>${t(key, { time: moment(at, this.data!.now_utc_us) })}</button>`;
+    return html`<div class="over"><p>${problem.gap ? t("play.gap", { cause: said(problem.gap) }) : said(problem)}</p>
+      ${go(problem.previous_us, "play.previous")} ${go(problem.next_us, "play.next")}</div>`;
+  }
+
+  private words(): string {
+    const notice = this.notice;
+    if (notice.kind === "skipped") {
+      const middle = (notice.from + notice.to) / 2;
+      const gap = this.history?.gaps.find((each) => each.from_us <= middle && middle < each.to_us);
+      return t("play.skipped", { length: length(notice.to - notice.from), cause: gap ? said(gap) : "?" });
+    }
+    if (notice.kind === "end") return t("play.end", { time: clock(notice.at) });
+    if (notice.kind === "start") return t("play.start");
+    if (notice.kind === "error") return t("play.error");
+    if (notice.kind === "unsupported") return t("play.unsupported", { codec: notice.mime });
+    return "";
+  }
+
+  private quality() {
+    if (this.at === null || !this.player) return nothing;
+    if (this.player.quality === "main") return t("play.hd");
+    return this.player.mainRefused ? t("play.lightOnly", { codec: this.player.mainRefused }) : t("play.light");
+  }
+
+  private band() {
+    const now = this.history?.now_us ?? this.data!.now_utc_us;
+    return html`<div class="band">
+      <div class="band-head">
+        <button @click=${() => this.showDay(midnight(this.day, -1))} title=${t("time.dayBefore")} aria-label=${t("time.dayBefore")}>«</button>
+        <button @click=${() => this.pan((this.from - this.to) / 2)} ?disabled=${this.to - this.from >= 23 * HOUR} title=${t("time.earlier")} aria-label=${t("time.earlier")}>‹</button>
+        <strong>${longDate(this.from)}</strong>
+        <button @click=${() => this.pan((this.to - this.from) / 2)} ?disabled=${this.to - this.from >= 23 * HOUR} title=${t("time.later")} aria-label=${t("time.later")}>›</button>
+        <button @click=${() => this.showDay(midnight(this.day, 1))} title=${t("time.dayAfter")} aria-label=${t("time.dayAfter")}>»</button>
+        <span class="zoom">${t("time.zoom")}
+          <button @click=${() => this.zoomStep(-1)} title=${t("time.zoomOut")} aria-label=${t("time.zoomOut")}>−</button>
+          <span class="span">${length(this.to - this.from)}</span>
+          <button @click=${() => this.zoomStep(1)} title=${t("time.zoomIn")} aria-label=${t("time.zoomIn")}>+</button></span>
+      </div>
+      <t-timeline .from=${this.from} .to=${this.to} .at=${this.at} .now=${now} .data=${this.history}
+        @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
+        @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
+        @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.zoom(event.detail.factor, event.detail.around)}></t-timeline>
+      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
+  }
+
+  private events() {
+    const gaps = (this.history?.gaps ?? []).filter((gap) => gap.to_us > this.from && gap.from_us < this.to).reverse();
+    const now = this.data!.now_utc_us;
+    const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${moment(gap.from_us, now)}</td>
+      <td data-label=${t("events.to")}>${gap.open ? t("events.ongoing") : moment(gap.to_us, now)}</td>
+      <td data-label=${t("events.length")}>${length(gap.to_us - gap.from_us)}</td>
+      <td data-label=${t("events.cause")}>${said(gap)}</td>
+      <td class="act">${gap.open ? nothing : html`<button @click=${() => void this.goTo(gap.to_us)} aria-label=${t("events.goOf", { time: clock(gap.from_us) })}>${t("events.go")}</button>`}</td></tr>`;
+    return html`<section class="events"><h2>${t("events.title")}</h2>${gaps.length === 0
+      ? html`<p>${t("events.none")}</p>`
+      : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
+          <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
+        ${gaps.length > ROWS ? html`<p>${t("events.more", { n: gaps.length - ROWS })}</p>` : nothing}`}</section>`;
+  }
+
+  private keys() {
+    const shift = t("keys.shift");
+    const rows: [string, string][] = [
+      [t("keys.spaceName"), t("keys.space")], [",  .", t("keys.frame")], ["←  →", t("keys.second")], ["J  L", t("keys.ten")],
+      [`${shift} ←  ${shift} →`, t("keys.gap")], ["+  −", t("keys.zoom")], ["G", t("keys.go")],
+    ];
+    return html`<details class="keys"><summary>${t("keys.title")}</summary><dl>${rows.map(([keys, words]) => html`<dt>${keys}</dt><dd>${words}</dd>`)}</dl></details>`;
+  }
+}
+
+customElements.define("t-playback", PlaybackElement);

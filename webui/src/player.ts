@@ -1,0 +1,453 @@
+// Plays the ring's own parts by Media Source Extensions, one GOP per request. Instants are UTC microseconds.
+//
+// Media time 0 of the <video> is a fixed origin before everything the ring can hold, and each GOP is appended with
+// the timestampOffset that puts it at its UTC: chunk borders and runs need no other care. Seeking, stepping and fast
+// playing use the light stream; 300 ms after the hand stops the full definition replaces it where it can be decoded.
+import type { Gap, GopBytes, ProblemBody, Quality } from "./api";
+import { Refused, gop as fetchGop } from "./api";
+import { pictureTimes } from "./boxes";
+import { DAY, SECOND } from "./time";
+
+const REACH = 40 * DAY; // us that media time 0 lies before the first instant asked: more than any ring holds
+const SETTLE_MS = 300; // the hand has stopped: full definition may come
+const PUMP_MS = 100; // how often playing looks ahead; a tenth of the shortest GOP
+const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
+const KEPT_GOPS = 40; // about 10 MB of light stream; older ones leave the buffer
+const FRAME_MS = 120; // after `seeked`, how long a frame callback is waited for: some seeks never call it
+const EDGE = 80_000; // us from a GOP's end at which playing goes on elsewhere: under two pictures at 25 fps
+const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
+
+interface Gop {
+  start: number;
+  end: number;
+  next: number | null;
+  quality: Quality;
+  pictures: number[]; // UTC us of each picture, in order of showing
+}
+
+export interface Shown {
+  at: number; // UTC us of the picture on screen
+  by: "frame" | "seeked"; // who said so: the frame callback, or `seeked` alone
+  quality: Quality;
+}
+
+export type Notice =
+  | { kind: "skipped"; from: number; to: number }
+  | { kind: "missing"; at: number; problem: ProblemBody }
+  | { kind: "end"; at: number }
+  | { kind: "start" }
+  | { kind: "unsupported"; mime: string }
+  | { kind: "error" }
+  | { kind: "none" };
+
+export interface Listener {
+  time(at: number): void;
+  notice(notice: Notice): void;
+  changed(): void;
+}
+
+type Streams = Partial<Record<Quality, unknown>>;
+
+export class Player {
+  at: number | null = null;
+  playing = false;
+  speed = 1;
+  quality: Quality;
+  mainRefused: string | null = null; // MIME type that this browser does not decode
+  gapAt: Gap | null = null;
+
+  private readonly light: Quality;
+  private origin = 0;
+  private media: MediaSource | null = null;
+  private buffer: SourceBuffer | null = null;
+  private mime = "";
+  private queue: Promise<void> = Promise.resolve();
+  private loaded: Gop[] = [];
+  private wanted: number | null = null;
+  private seeking: Promise<Shown | null> | null = null;
+  private settle = 0;
+  private pump = 0;
+  private tailFresh = false;
+  private fetching = false;
+  private closed = false;
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly camera: string,
+    private readonly streams: Streams,
+    private readonly listener: Listener,
+  ) {
+    this.light = streams.sub ? "sub" : "main";
+    this.quality = this.light;
+    video.muted = true;
+    video.disableRemotePlayback = true;
+    this.follow();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stop();
+    clearTimeout(this.settle);
+    if (this.video.src) URL.revokeObjectURL(this.video.src);
+    this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  /** Show the picture of an instant. While one seek runs only the newest instant waits; both get its result. */
+  seek(at: number): Promise<Shown | null> {
+    clearTimeout(this.settle);
+    if (!this.playing) this.quality = this.light;
+    this.wanted = at;
+    this.seeking ??= this.drain();
+    return this.seeking;
+  }
+
+  private async drain(): Promise<Shown | null> {
+    let shown: Shown | null = null;
+    try {
+      while (this.wanted !== null && !this.closed) {
+        const at = this.wanted;
+        this.wanted = null;
+        shown = await this.show(at, this.quality);
+      }
+    } finally {
+      this.seeking = null;
+    }
+    if (shown && !this.playing) this.settle = window.setTimeout(() => void this.refine(), SETTLE_MS);
+    return shown;
+  }
+
+  private async show(at: number, quality: Quality): Promise<Shown | null> {
+    try {
+      const gop = this.find(at, quality) ?? (await this.load(at, quality));
+      this.gapAt = null;
+      const shown = await this.present(at, gop);
+      this.listener.notice({ kind: "none" });
+      return shown;
+    } catch (error) {
+      this.failed(at, error);
+      return null;
+    }
+  }
+
+  private failed(at: number, error: unknown): void {
+    if (this.closed) return;
+    if (error instanceof Refused) {
+      this.gapAt = error.problem.gap ?? null;
+      this.at = at;
+      this.listener.time(at);
+      this.listener.notice({ kind: "missing", at, problem: error.problem });
+    } else if (error instanceof Unsupported) {
+      this.listener.notice({ kind: "unsupported", mime: error.mime });
+    } else {
+      this.listener.notice({ kind: "error" });
+    }
+    if (this.playing) this.pause();
+  }
+
+  /** Full definition of what stands still, when there is one and the browser decodes it. */
+  private async refine(): Promise<void> {
+    if (this.at === null || this.playing || this.seeking || this.light === "main" || !this.streams.main || this.mainRefused) return;
+    const at = this.at;
+    try {
+      const gop = this.find(at, "main") ?? (await this.load(at, "main"));
+      if (this.at !== at || this.seeking || this.playing) return;
+      await this.present(at, gop);
+      this.quality = "main";
+    } catch (error) {
+      if (error instanceof Unsupported) this.mainRefused = error.mime;
+      else if (!(error instanceof Refused)) throw error; // no main here: the light picture stays
+    }
+    this.listener.changed();
+  }
+
+  play(): void {
+    if (this.at === null || this.playing) return;
+    clearTimeout(this.settle);
+    this.playing = true;
+    this.tailFresh = false;
+    this.quality = this.speed <= 2 && this.streams.main && !this.mainRefused ? "main" : this.light;
+    this.video.playbackRate = this.speed;
+    this.listener.notice({ kind: "none" });
+    this.pump = window.setInterval(() => void this.ahead(), PUMP_MS);
+    void this.ahead();
+    this.listener.changed();
+  }
+
+  pause(): void {
+    if (!this.playing) return;
+    this.stop();
+    this.settle = window.setTimeout(() => void this.refine(), SETTLE_MS);
+    this.listener.changed();
+  }
+
+  private stop(): void {
+    this.playing = false;
+    clearInterval(this.pump);
+    this.video.pause();
+  }
+
+  setSpeed(speed: number): void {
+    this.speed = speed;
+    this.video.playbackRate = speed;
+    if (speed > 2) this.quality = this.light;
+    this.listener.changed();
+  }
+
+  /** The picture before or after the one shown, over GOP, chunk and gap borders. */
+  async step(direction: 1 | -1): Promise<Shown | null> {
+    if (this.at === null) return null;
+    this.pause();
+    await this.seeking;
+    const at = this.at;
+    const gop = this.find(at, this.quality) ?? this.find(at, this.light);
+    if (!gop) return this.seek(at);
+    const index = pictureIndex(gop, at) + direction;
+    const picture = gop.pictures[index];
+    if (picture !== undefined) return this.exact(picture, gop.quality);
+    const beyond = direction > 0 ? gop.next : await this.before(gop);
+    if (beyond === null) {
+      this.listener.notice(direction > 0 ? { kind: "end", at: gop.end } : { kind: "start" });
+      return null;
+    }
+    const shown = await this.exact(beyond, gop.quality);
+    const hole = direction > 0 ? beyond - gop.end : gop.start - beyond - 2 * frame(gop);
+    if (shown && hole >= GAP_SAID) this.skipped(Math.min(beyond, gop.end), Math.max(beyond, gop.start));
+    return shown;
+  }
+
+  private async exact(at: number, quality: Quality): Promise<Shown | null> {
+    clearTimeout(this.settle);
+    return this.show(at, quality);
+  }
+
+  /** Instant of the last picture before a GOP, over a gap if need be; null at the start of everything. */
+  private async before(gop: Gop): Promise<number | null> {
+    const at = gop.start - 1;
+    try {
+      const found = this.find(at, gop.quality) ?? (await this.load(at, gop.quality));
+      return found.pictures.at(-1) ?? null;
+    } catch (error) {
+      if (error instanceof Refused) return error.problem.previous_us ?? null;
+      throw error;
+    }
+  }
+
+  // ---- playing
+
+  private async ahead(): Promise<void> {
+    if (!this.playing || this.fetching || this.seeking || this.at === null) return;
+    this.fetching = true;
+    try {
+      const now = this.position();
+      let gop = this.find(now, this.quality) ?? this.endingAt(now) ?? (await this.load(now, this.quality));
+      if (await this.cross(now, gop)) return;
+      if (this.video.paused) void this.video.play().catch(() => undefined); // interrupted by a pause: not an error
+      for (;;) {
+        if (gop.end - now > AHEAD * Math.max(1, this.speed)) break;
+        const following: number | null = gop.next;
+        if (following === null) {
+          if (this.tailFresh) break;
+          this.tailFresh = true; // the mark has moved since: ask once, then this is the end
+          const grown = await this.load(gop.end - 1, this.quality);
+          if (grown.end === gop.end && grown.next === null) break;
+          gop = grown;
+          continue;
+        }
+        gop = this.find(following, this.quality) ?? (await this.load(following, this.quality));
+        if (!this.playing) break;
+      }
+    } catch (error) {
+      this.failed(this.position(), error);
+    } finally {
+      this.fetching = false;
+    }
+  }
+
+  /** At a GOP's end: jump a hole and say so, or stop at the durable mark. True when playing went elsewhere. */
+  private async cross(now: number, gop: Gop): Promise<boolean> {
+    if (gop.end - now > EDGE * Math.max(1, this.speed)) return false;
+    if (gop.next === null) {
+      if (!this.tailFresh) return false;
+      this.stop();
+      this.listener.notice({ kind: "end", at: gop.end });
+      this.listener.changed();
+      return true;
+    }
+    const hole = gop.next - gop.end;
+    if (hole < 1000) return false; // a millisecond: the next GOP touches
+    this.find(gop.next, this.quality) ?? (await this.load(gop.next, this.quality));
+    this.video.currentTime = this.mediaTime(gop.next) + 0.001;
+    if (hole >= GAP_SAID) this.skipped(gop.end, gop.next);
+    return true;
+  }
+
+  private skipped(from: number, to: number): void {
+    this.listener.notice({ kind: "skipped", from, to });
+  }
+
+  // ---- buffer
+
+  private find(at: number, quality: Quality): Gop | undefined {
+    return this.loaded.find((gop) => gop.quality === quality && gop.start <= at && at < gop.end);
+  }
+
+  private endingAt(at: number): Gop | undefined {
+    return this.loaded.find((gop) => gop.quality === this.quality && Math.abs(gop.end - at) < EDGE);
+  }
+
+  private async load(at: number, quality: Quality): Promise<Gop> {
+    if (quality === "main" && this.mainRefused) return this.load(at, this.light);
+    try {
+      return await this.fetch(at, quality);
+    } catch (error) {
+      if (error instanceof Unsupported && quality === "main") this.mainRefused = error.mime;
+      if (!this.playing || quality === this.light || !(error instanceof Refused || error instanceof Unsupported)) throw error;
+      this.quality = this.light; // full definition has a hole of its own here, or is not decoded: playing goes on
+      this.listener.changed();
+      return this.fetch(at, this.light);
+    }
+  }
+
+  private async fetch(at: number, quality: Quality): Promise<Gop> {
+    const bytes = await fetchGop(this.camera, quality, at);
+    if (!MediaSource.isTypeSupported(bytes.mime)) throw new Unsupported(bytes.mime);
+    const pictures = pictureTimes(bytes.bytes).map((ticks) => bytes.zero + Math.floor((ticks * 100) / 9));
+    const gop: Gop = { start: bytes.start, end: bytes.end, next: bytes.next, quality, pictures };
+    await this.append(gop, bytes);
+    return gop;
+  }
+
+  private async append(gop: Gop, bytes: GopBytes): Promise<void> {
+    await this.ready(gop.start);
+    await this.update((buffer) => {
+      if (this.mime !== bytes.mime) {
+        buffer.changeType(bytes.mime);
+        this.mime = bytes.mime;
+      }
+      buffer.timestampOffset = (bytes.zero - this.origin) / SECOND;
+      buffer.appendBuffer(bytes.bytes);
+    });
+    this.loaded = this.loaded.filter((old) => old.end <= gop.start || old.start >= gop.end);
+    this.loaded.push(gop);
+    await this.prune(gop);
+  }
+
+  /** Drop the oldest loaded GOPs, never those around what is shown. */
+  private async prune(newest: Gop): Promise<void> {
+    while (this.loaded.length > KEPT_GOPS) {
+      const index = this.loaded.findIndex((gop) => gop !== newest && Math.abs(gop.start - newest.start) > 3 * AHEAD);
+      const [old] = this.loaded.splice(Math.max(0, index), 1);
+      if (!old) return;
+      await this.update((buffer) => buffer.remove(this.mediaTime(old.start), this.mediaTime(old.end)));
+    }
+  }
+
+  /** A MediaSource whose origin suits the instant. */
+  private async ready(at: number): Promise<void> {
+    const fits = at - this.origin > DAY && at - this.origin < 2 * REACH;
+    if (this.media?.readyState === "open" && fits) return;
+    this.origin = Math.floor((at - REACH) / SECOND) * SECOND;
+    this.loaded = [];
+    const media = new MediaSource();
+    this.media = media;
+    const opened = new Promise((resolve) => media.addEventListener("sourceopen", resolve, { once: true }));
+    if (this.video.src) URL.revokeObjectURL(this.video.src);
+    this.video.src = URL.createObjectURL(media);
+    await opened;
+    media.duration = (3 * REACH) / SECOND;
+    this.mime = 'video/mp4; codecs="avc1.42e01e"';
+    this.buffer = media.addSourceBuffer(this.mime);
+  }
+
+  /** One change of the SourceBuffer at a time, in order. */
+  private update(change: (buffer: SourceBuffer) => void): Promise<void> {
+    const done = this.queue.then(async () => {
+      const buffer = this.buffer;
+      if (!buffer || this.closed) throw new Error("closed");
+      const ended = new Promise<void>((resolve, reject) => {
+        buffer.addEventListener("updateend", () => resolve(), { once: true });
+        buffer.addEventListener("error", () => reject(new Error("not playable")), { once: true });
+      });
+      change(buffer);
+      if (buffer.updating) await ended;
+    });
+    this.queue = done.catch(() => undefined);
+    return done;
+  }
+
+  // ---- showing
+
+  private mediaTime(at: number): number {
+    return (at - this.origin) / SECOND;
+  }
+
+  private position(): number {
+    return this.origin + Math.round(this.video.currentTime * SECOND);
+  }
+
+  /** Seek to the middle of the picture that holds the instant, and wait until it is on screen. */
+  private async present(at: number, gop: Gop): Promise<Shown> {
+    const index = pictureIndex(gop, at);
+    const picture = gop.pictures[index] ?? gop.start;
+    const following = gop.pictures[index + 1] ?? gop.end;
+    const by = await this.presented(() => {
+      this.video.currentTime = this.mediaTime(picture + Math.min((following - picture) / 2, SECOND));
+    }, picture);
+    this.at = picture;
+    this.listener.time(picture);
+    return { at: picture, by, quality: gop.quality };
+  }
+
+  private presented(go: () => void, picture: number): Promise<"frame" | "seeked"> {
+    return new Promise((resolve) => {
+      let late = 0;
+      const onSeeked = (): void => {
+        late = window.setTimeout(() => done("seeked"), FRAME_MS);
+      };
+      const onFrame = (_now: number, frame: VideoFrameCallbackMetadata): void => {
+        if (Math.abs(this.origin + frame.mediaTime * SECOND - picture) < 2000) done("frame");
+        else callback = this.video.requestVideoFrameCallback(onFrame);
+      };
+      const done = (by: "frame" | "seeked"): void => {
+        clearTimeout(late);
+        this.video.cancelVideoFrameCallback(callback);
+        this.video.removeEventListener("seeked", onSeeked);
+        resolve(by);
+      };
+      let callback = this.video.requestVideoFrameCallback(onFrame);
+      this.video.addEventListener("seeked", onSeeked, { once: true });
+      go();
+    });
+  }
+
+  /** The instant on screen while playing, from each frame the browser composes. */
+  private follow(): void {
+    const next = (_now: number, frame: VideoFrameCallbackMetadata): void => {
+      if (this.closed) return;
+      if (this.playing) {
+        this.at = this.origin + Math.round(frame.mediaTime * SECOND);
+        this.listener.time(this.at);
+      }
+      this.video.requestVideoFrameCallback(next);
+    };
+    this.video.requestVideoFrameCallback(next);
+  }
+}
+
+class Unsupported extends Error {
+  constructor(readonly mime: string) {
+    super(mime);
+  }
+}
+
+/** Index of the picture shown at an instant: the last one that has begun (2 us for rounding of ticks). */
+function pictureIndex(gop: Gop, at: number): number {
+  let index = 0;
+  while (index + 1 < gop.pictures.length && gop.pictures[index + 1]! <= at + 2) index++;
+  return index;
+}
+
+function frame(gop: Gop): number {
+  return (gop.end - gop.start) / Math.max(1, gop.pictures.length);
+}

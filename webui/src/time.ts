@@ -1,0 +1,133 @@
+// Times of the site. All instants are UTC microseconds; every hour a person reads is in the site's zone,
+// never the browser's. Days of 23 and 25 hours come out of the zone's own rules.
+import { locale, t } from "./i18n";
+
+export const SECOND = 1_000_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+let zone = "Europe/Paris";
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+export function setZone(name: string): void {
+  zone = name;
+}
+
+export function zoneName(): string {
+  return zone;
+}
+
+function format(options: Intl.DateTimeFormatOptions, tongue = locale()): Intl.DateTimeFormat {
+  const key = `${tongue} ${zone} ${JSON.stringify(options)}`;
+  let found = formats.get(key);
+  if (!found) {
+    found = new Intl.DateTimeFormat(tongue, { timeZone: zone, ...options });
+    formats.set(key, found);
+  }
+  return found;
+}
+
+const FIELDS: Intl.DateTimeFormatOptions = {
+  hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit", second: "2-digit",
+};
+
+/** The site's wall clock at an instant, as [year, month, day, hour, minute, second]. */
+export function wall(us: number): [number, number, number, number, number, number] {
+  const parts: Record<string, number> = {};
+  for (const part of format(FIELDS, "en-GB").formatToParts(new Date(Math.floor(us / 1000)))) {
+    parts[part.type] = Number(part.value);
+  }
+  return [parts["year"]!, parts["month"]!, parts["day"]!, parts["hour"]!, parts["minute"]!, parts["second"]!];
+}
+
+/** Microseconds that the site's clock is ahead of UTC at an instant. */
+export function offset(us: number): number {
+  const whole = Math.floor(us / SECOND) * SECOND;
+  const [year, month, day, hour, minute, second] = wall(whole);
+  return Date.UTC(year, month - 1, day, hour, minute, second) * 1000 - whole;
+}
+
+/** Every instant that the site's clock showed this time: two in the hour that comes twice in October. In the hour
+ * that March skips, the instant at which the clock would have shown it. `utcOfWall`: the time read as if UTC. */
+export function instants(utcOfWall: number): number[] {
+  const before = utcOfWall - offset(utcOfWall - DAY);
+  const after = utcOfWall - offset(utcOfWall + DAY);
+  const right = [before, after].filter((us) => us + offset(us) === utcOfWall);
+  const found = right.length > 0 ? right : [before];
+  return [...new Set(found)].sort((a, b) => a - b);
+}
+
+/** Start of the site's day that holds an instant, and of the one `days` later. */
+export function midnight(us: number, days = 0): number {
+  const [year, month, day] = wall(us);
+  return instants(Date.UTC(year, month - 1, day + days) * 1000)[0]!;
+}
+
+/** True in the hours that the clock shows twice. */
+function twice(us: number): boolean {
+  return instants(us + offset(us)).length > 1;
+}
+
+function season(us: number): string {
+  if (!twice(us)) return "";
+  return ` (${t(instants(us + offset(us))[0] === us ? "time.summer" : "time.winter")})`;
+}
+
+const millis = (us: number): Date => new Date(Math.floor(us / 1000));
+
+export function clock(us: number): string {
+  return format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(millis(us)) + season(us);
+}
+
+export function clockMillis(us: number): string {
+  const plain = format({ hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(millis(us));
+  return `${plain}.${String(Math.floor(us / 1000) % 1000).padStart(3, "0")}${season(us)}`;
+}
+
+export function hourMinute(us: number): string {
+  return format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(millis(us)) + season(us);
+}
+
+export function longDate(us: number): string {
+  return format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(millis(us));
+}
+
+/** Short where it is today, with the day otherwise. */
+export function moment(us: number, now: number): string {
+  const today = midnight(us) === midnight(now);
+  return today ? clock(us) : `${format({ day: "2-digit", month: "2-digit", year: "numeric" }).format(millis(us))} ${clock(us)}`;
+}
+
+export function spoken(us: number): string {
+  return `${longDate(us)}, ${clock(us)}`;
+}
+
+/** A length in the two largest units that say it: "2 h 05 min", "12 s", "0,8 s". */
+export function length(us: number): string {
+  const seconds = Math.round(us / SECOND);
+  if (us < 10 * SECOND) return `${(us / SECOND).toLocaleString(locale(), { maximumFractionDigits: 1 })} s`;
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+  return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} min`;
+}
+
+const pad = (value: number, size = 2): string => String(value).padStart(size, "0");
+
+/** Values for <input type=date> and <input type=time>. */
+export function dateField(us: number): string {
+  const [year, month, day] = wall(us);
+  return `${pad(year, 4)}-${pad(month)}-${pad(day)}`;
+}
+
+export function timeField(us: number): string {
+  const [, , , hour, minute, second] = wall(us);
+  return `${pad(hour)}:${pad(minute)}:${pad(second)}`;
+}
+
+/** Instants of what was typed; empty when a field is not filled. */
+export function typed(date: string, time: string): number[] {
+  const us = Date.parse(`${date}T${time}Z`) * 1000;
+  return Number.isFinite(us) ? instants(us) : [];
+}

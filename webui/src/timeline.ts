@@ -1,0 +1,159 @@
+// The time line: recorded stretches, gaps hatched, the instant shown; a slider for keyboards and screen readers.
+import { LitElement, html, nothing, svg, type SVGTemplateResult } from "lit";
+import type { Gap, Timeline } from "./api";
+import { said, t } from "./i18n";
+import { HOUR, MINUTE, SECOND, clock, hourMinute, length, offset, spoken } from "./time";
+
+const HEIGHT = 76;
+const TRACK_TOP = 8;
+const TRACK = 38;
+const LABEL_ROOM = 92; // px that one label of the axis needs
+const STEPS = [1, 2, 5, 10, 30].map((n) => n * SECOND)
+  .concat([1, 2, 5, 10, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR));
+export const NARROWEST = MINUTE;
+
+export class TimelineElement extends LitElement {
+  static override properties = {
+    from: { type: Number }, to: { type: Number }, at: { type: Number }, data: { attribute: false },
+    now: { type: Number }, width: { state: true },
+  };
+  declare from: number;
+  declare to: number;
+  declare at: number | null;
+  declare now: number;
+  declare data: Timeline | null;
+  declare width: number;
+  private sizes = new ResizeObserver(() => (this.width = Math.max(200, this.clientWidth)));
+  private dragging = false;
+
+  constructor() {
+    super();
+    this.from = this.to = this.now = 0;
+    this.at = null;
+    this.data = null;
+    this.width = 600;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.sizes.observe(this);
+    this.addEventListener("wheel", this.onWheel, { passive: false });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.sizes.disconnect();
+    this.removeEventListener("wheel", this.onWheel);
+  }
+
+  private x(us: number): number {
+    return ((us - this.from) / (this.to - this.from)) * this.width;
+  }
+
+  private us(x: number): number {
+    return Math.round(this.from + (x / this.width) * (this.to - this.from));
+  }
+
+  private send(name: string, detail: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+  }
+
+  private onWheel = (event: WheelEvent): void => {
+    event.preventDefault();
+    const span = this.to - this.from;
+    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+      this.send("pan", Math.sign(event.deltaX || event.deltaY) * span * 0.1);
+    } else {
+      const around = this.us(event.clientX - this.getBoundingClientRect().left);
+      this.send("zoom", { factor: event.deltaY > 0 ? 1.35 : 1 / 1.35, around });
+    }
+  };
+
+  private onPointer = (event: PointerEvent): void => {
+    if (event.type === "pointerdown") {
+      if (event.button !== 0) return;
+      this.dragging = true;
+      (event.currentTarget as Element).setPointerCapture(event.pointerId);
+    }
+    if (event.type === "pointerup" || event.type === "pointercancel") this.dragging = false;
+    else if (this.dragging) {
+      const x = event.clientX - this.getBoundingClientRect().left;
+      this.send("scrub", this.us(Math.max(0, Math.min(this.width - 1, x))));
+    }
+  };
+
+  private what(at: number): string {
+    if (at >= this.now) return t("time.future");
+    const gap = this.data?.gaps.find((each) => each.from_us <= at && at < each.to_us);
+    return gap ? said(gap) : t("time.recorded");
+  }
+
+  protected override render() {
+    const span = this.to - this.from;
+    if (span <= 0) return nothing;
+    const at = this.at;
+    const text = at === null ? t("time.unset") : t("time.valuetext", { time: spoken(at), what: this.what(at) });
+    return html`<svg
+      role="slider" tabindex="0" width=${this.width} height=${HEIGHT} viewBox="0 0 ${this.width} ${HEIGHT}"
+      aria-label=${t("time.label")} aria-valuemin=${Math.floor(this.from / SECOND)}
+      aria-valuemax=${Math.floor(this.to / SECOND)}
+      aria-valuenow=${Math.floor(Math.min(this.to, Math.max(this.from, at ?? this.from)) / SECOND)} aria-valuetext=${text}
+      @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer}
+    >${svg`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+        <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern></defs>
+      <rect class="future" x="0" y=${TRACK_TOP} width=${this.width} height=${TRACK} rx="4"></rect>
+      ${this.data?.spans.map((each) => this.bar(each.from_us, each.to_us, "recorded"))}
+      ${this.data?.gaps.map((gap) => this.gap(gap))}
+      ${this.ticks()}${this.cursor()}`}</svg>`;
+  }
+
+  private bar(from: number, to: number, name: string): SVGTemplateResult | typeof nothing {
+    if (to <= this.from || from >= this.to) return nothing;
+    const left = Math.max(0, this.x(from));
+    return svg`<rect class=${name} x=${left} y=${TRACK_TOP} width=${Math.max(1.5, Math.min(this.width, this.x(to)) - left)} height=${TRACK}></rect>`;
+  }
+
+  private gap(gap: Gap): SVGTemplateResult | typeof nothing {
+    if (gap.to_us <= this.from || gap.from_us >= this.to) return nothing;
+    const left = Math.max(0, this.x(gap.from_us));
+    const wide = Math.max(2, Math.min(this.width, this.x(gap.to_us)) - left);
+    const cause = said(gap);
+    const title = t("time.gapTitle", {
+      cause, from: clock(gap.from_us), to: gap.open ? t("events.ongoing") : clock(gap.to_us), length: length(gap.to_us - gap.from_us),
+    });
+    const fits = wide > cause.length * 6.6 + 14;
+    return svg`<g><title>${title}</title>
+      <rect class="gap" x=${left} y=${TRACK_TOP} width=${wide} height=${TRACK} fill="url(#hatch)"></rect>
+      ${fits
+        ? svg`<rect class="gap-plate" x=${left + wide / 2 - cause.length * 3.3 - 5} y=${TRACK_TOP + 10} width=${cause.length * 6.6 + 10} height="18" rx="3"></rect>
+          <text class="gap-text" x=${left + wide / 2} y=${TRACK_TOP + 23} text-anchor="middle">${cause}</text>`
+        : nothing}</g>`;
+  }
+
+  private ticks(): SVGTemplateResult[] {
+    const span = this.to - this.from;
+    const step = STEPS.find((each) => (each / span) * this.width >= LABEL_ROOM) ?? 12 * HOUR;
+    const marks: SVGTemplateResult[] = [];
+    const shift = offset(this.from);
+    for (let us = Math.ceil((this.from + shift) / step) * step - shift; us < this.to; us += step) {
+      const x = this.x(us);
+      const words = step < MINUTE ? clock(us) : hourMinute(us);
+      marks.push(svg`<line class="tick" x1=${x} x2=${x} y1=${TRACK_TOP + TRACK} y2=${TRACK_TOP + TRACK + 6}></line>
+        ${x > 18 && x < this.width - 22 ? svg`<text class="tick-text" x=${x} y=${HEIGHT - 8} text-anchor="middle">${words}</text>` : nothing}`);
+    }
+    return marks;
+  }
+
+  private cursor(): SVGTemplateResult | typeof nothing {
+    if (this.at === null || this.at < this.from || this.at > this.to) return nothing;
+    const x = this.x(this.at);
+    return svg`<line class="cursor" x1=${x} x2=${x} y1="0" y2=${TRACK_TOP + TRACK + 4}></line>
+      <path class="cursor-head" d="M${x - 6} 0h12l-6 9z"></path>`;
+  }
+}
+
+customElements.define("t-timeline", TimelineElement);
