@@ -60,7 +60,7 @@ without holes, so a row needs no offset: it is the sum of the lengths before.
 Write order when closing: first the table (all of T), flushed; then the block at E, flushed or not. Before the
 second write the terminator still hides the table, and `walk` believes the table by its CRC; a table torn by a power
 cut has a wrong CRC and the chunk is walked as an OPEN one. In the other order a cut could leave `free` pointing at
-half a table.
+half a table: players still show every picture, but mp4box complains and GStreamer searches byte by byte (seconds).
 """
 
 import base64
@@ -210,7 +210,7 @@ def read_header(prefix: bytes | memoryview) -> HeaderInfo:
         geometry = Geometry(chunk_size, reserve)
         names = json.loads(bytes(prefix[at + _HEADER_TEXT : end - 4]).decode("utf-8"))
         key, site, title, parameters = _names(names)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ChunkUnreadable(why="text") from error
     header = ChunkHeader(
         generation=generation,

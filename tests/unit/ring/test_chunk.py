@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -100,6 +101,32 @@ def test_any_bytes_are_refused_by_name(junk: bytes, length: int) -> None:
             continue
         with pytest.raises(ChunkUnreadable):
             read_header(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[]",
+        b"{}",
+        b'{"x":',
+        b"\xff",
+        b"[" * 5000,
+        b'{"stream":[],"codec":"h264"}',
+        b'{"stream":"third","codec":"h264"}',
+        b'{"stream":"sub","codec":"h264","parameter_sets":["!"]}',
+        b'{"stream":"sub","codec":"h264","parameter_sets":[],"width":1e999}',
+        b'{"stream":"sub","codec":"h264","parameter_sets":[3],"width":1,"height":1}',
+    ],
+)
+def test_a_text_that_says_something_else_is_refused_even_under_a_right_crc(text: bytes) -> None:
+    data = encode_header(HEADER, DEMO)
+    at = read_header(data).init_length
+    head = bytearray(data[: at + 112]) + struct.pack(">I", len(text)) + text
+    struct.pack_into(">I", head, at, len(head) + 4 - at)
+    struct.pack_into(">I", head, at + 28, 64 * BLOCK)
+    forged = bytes(head) + struct.pack(">I", zlib.crc32(head))
+    with pytest.raises(ChunkUnreadable, match="text"):
+        read_header(forged)
 
 
 def test_a_header_that_cannot_be_read_in_one_go_is_refused() -> None:
