@@ -13,8 +13,8 @@ from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.faults import UnknownLease
-from appliance.ring.index import ChunkRow, Index
-from appliance.ring.recovery import chunk_row, end_us, read_entries
+from appliance.ring.index import ChunkRow, Index, SpanRow
+from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.writer import OpenChunk
 
 TABLES_KEPT: Final = 256
@@ -97,16 +97,16 @@ class Catalogue:
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[StreamSpan]:
         """Stretches that overlap [from, to), cut to it; consecutive chunks of one run are one stretch."""
-        found = {(s.from_us, s.run): StreamSpan(*s) for s in await self._index.spans(key, from_us, to_us)}
+        found = {(s.from_us, s.run): s for s in await self._index.spans(key, from_us, to_us)}
         for chunk in self._open.get(key, ()):
-            for held in chunk.spans:
-                if held.from_us < to_us and held.to_us > from_us:
-                    found[held.from_us, held.run] = StreamSpan(held.run, held.from_us, held.to_us, held.cause)
-        merged: list[StreamSpan] = []
+            for s in span_rows(chunk.spans):
+                if s.from_us < to_us and s.to_us > from_us:
+                    found[s.from_us, s.run] = s
+        merged: list[SpanRow] = []
         for _, span in sorted(found.items()):
             last = merged[-1] if merged else None
-            if last is not None and last.run == span.run:
-                merged[-1] = StreamSpan(last.run, last.from_us, max(last.to_us, span.to_us), last.cause)
+            if last is not None and last.run == span.run and last.last_sequence + 1 == span.first_sequence:
+                merged[-1] = last._replace(to_us=span.to_us, last_sequence=span.last_sequence)
             else:
                 merged.append(span)
         return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]

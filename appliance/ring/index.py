@@ -59,12 +59,14 @@ class ChunkRow(NamedTuple):
 
 
 class SpanRow(NamedTuple):
-    """A run's stretch inside a chunk."""
+    """A run's stretch inside a chunk; a stretch goes on in another chunk when the part sequence does."""
 
     run: int
     from_us: int
     to_us: int
     cause: int
+    first_sequence: int
+    last_sequence: int
 
 
 # The key's columns come first: SQLite 3.40 reports NULLs that are not there (quick_check) in any other order.
@@ -77,6 +79,7 @@ _SCHEMA: Final = (
     "CREATE INDEX chunk_time ON chunk (camera, stream, first_us)",
     """CREATE TABLE span (camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL, run INTEGER NOT NULL,
        disk TEXT NOT NULL, number INTEGER NOT NULL, to_us INTEGER NOT NULL, cause INTEGER NOT NULL,
+       first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
        PRIMARY KEY (camera, stream, from_us, run, disk, number)) WITHOUT ROWID""",
     "CREATE INDEX span_chunk ON span (disk, number)",
 )
@@ -104,7 +107,7 @@ class Index:
     async def close(self) -> None:
         """Commit and close."""
         await self._do(self._close)
-        self._thread.shutdown(wait=True)
+        self._thread.shutdown(wait=False)  # it has nothing left to do
 
     async def known(self, disk: str) -> dict[int, int]:
         """Generation of each closed chunk of a disk, by number."""
@@ -148,8 +151,8 @@ class Index:
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[SpanRow]:
         """Stretches of runs that overlap [from, to), oldest first; one row per chunk and run."""
-        sql = """SELECT run, from_us, to_us, cause FROM span WHERE camera = ? AND stream = ? AND from_us >= ?
-                 AND from_us < ? AND to_us > ? ORDER BY from_us"""
+        sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence FROM span
+                 WHERE camera = ? AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ? ORDER BY from_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
         rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
         return [SpanRow(*row) for row in rows]
@@ -223,10 +226,9 @@ class Index:
             self._execute("DELETE FROM span WHERE disk = ? AND number = ?", (row.disk, row.number))
             self._execute(f"REPLACE INTO chunk VALUES ({marks})", row)  # noqa: S608 - only "?"
             for span in spans:
-                self._execute(
-                    "REPLACE INTO span VALUES (?,?,?,?,?,?,?,?)",
-                    (row.camera, row.stream, span.from_us, span.run, row.disk, row.number, span.to_us, span.cause),
-                )
+                place = (row.camera, row.stream, span.from_us, span.run, row.disk, row.number)
+                rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence)
+                self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?)", place + rest)
 
     def _forget(self, disk: str, numbers: list[int]) -> None:
         if not numbers:

@@ -148,7 +148,7 @@ def spans_of(entries: list[PartEntry]) -> list[Span]:
 
 def span_rows(spans: list[Span]) -> list[SpanRow]:
     """The same stretches as rows of the index."""
-    return [SpanRow(span.run, span.from_us, span.to_us, span.cause) for span in spans]
+    return [SpanRow(s.run, s.from_us, s.to_us, s.cause, s.first_sequence, s.last_sequence) for s in spans]
 
 
 def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
@@ -156,9 +156,10 @@ def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
     for entry in entries:
         if spans and spans[-1].run == entry.run:
             spans[-1].to_us = end_us(entry)
+            spans[-1].last_sequence = entry.sequence
         else:
             cause = entry.cause if entry.starts_run else 0
-            spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause))
+            spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause, entry.sequence, entry.sequence))
 
 
 def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:

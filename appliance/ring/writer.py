@@ -29,6 +29,8 @@ class Span:
     from_us: int
     to_us: int
     cause: int
+    first_sequence: int
+    last_sequence: int
 
 
 @dataclass(slots=True)
