@@ -87,8 +87,8 @@ class UnknownStream(ApplianceError):
     """No such camera or stream here."""
 
     code = "unknown_stream"
-    fr = "Flux inconnu : {stream}."
-    en = "Unknown stream: {stream}."
+    fr = "Flux inconnu : {stream}. Vérifiez le nom de la caméra et du flux (appliance status)."
+    en = "Unknown stream: {stream}. Check the names of camera and stream (appliance status)."
 
 
 class UnknownLease(ApplianceError):
