@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 STOP_S = 10.0
 """Seconds for a service to make its last pictures durable and end; then it is killed."""
 
-RESTART_S = 1.0
-"""Seconds before a service that died starts again."""
+RESTART_S = 0.2
+"""Seconds before a service that died starts again: pictures are missing meanwhile; FUTILE_STARTS stops a loop."""
 
 SHORT_LIFE_US = 5_000_000
 FUTILE_STARTS = 3

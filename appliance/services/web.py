@@ -5,51 +5,13 @@ import errno
 import os
 from pathlib import Path
 
-from appliance.ring.reader import RecorderClient, read_bytes, readable
+from appliance.ring.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.app import make_app, serve
-from appliance.web.recorder import Answer, SiteInfo
-
-
-class SocketRecorder:
-    """The recorder as the pages ask it (web.recorder.Recorder): verbs by the socket, bytes from the disks."""
-
-    def __init__(self, client: RecorderClient) -> None:
-        self._client = client
-
-    async def state(self) -> Answer:
-        """See ring.protocol."""
-        return await self._client.ask("state")
-
-    async def spans(self, camera: str, stream: str, from_us: int, to_us: int) -> Answer:
-        """Recorded stretches of [from, to)."""
-        return await self._client.ask("spans", camera=camera, stream=stream, from_us=from_us, to_us=to_us)
-
-    async def ranges(
-        self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False
-    ) -> Answer:
-        """Where the parts of [from, to) lie."""
-        return await self._client.ask(
-            "ranges", camera=camera, stream=stream, from_us=from_us, to_us=to_us, from_keyframe=from_keyframe
-        )
-
-    async def lease(self, camera: str, stream: str, from_us: int, to_us: int, seconds: int) -> Answer:
-        """Nothing of [from, to) is freed for `seconds`."""
-        return await self._client.ask(
-            "lease", camera=camera, stream=stream, from_us=from_us, to_us=to_us, seconds=seconds
-        )
-
-    async def release(self, lease: str) -> None:
-        """End a lease."""
-        _ = await self._client.ask("release", lease=lease)
-
-    def read(self, chunk: Answer, offset: int, length: int) -> bytes:
-        """Blocking; raises ChunkReused, DiskUnreadable."""
-        return read_bytes(readable(chunk), offset, length)
-
+from appliance.web.recorder import SiteInfo
 
 LOOPBACK = "127.0.0.1"
 """The only address until accounts exist."""
@@ -64,7 +26,7 @@ async def _serve(site: Site, port: int) -> None:
         raise PageNotBuilt(path=str(static))
     stop = stop_event()
     client = RecorderClient(site.recorder.socket)
-    app = make_app(SocketRecorder(client), static, SiteInfo(site.site.name, site.site.place, site.site.timezone))
+    app = make_app(client, static, SiteInfo(site.site.name, site.site.place, site.site.timezone))
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:
