@@ -1,6 +1,7 @@
 """SDP as cameras write it."""
 
 from base64 import b64encode
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -78,10 +79,8 @@ def test_the_second_payload_type_may_be_the_video() -> None:
 
 @given(st.binary(max_size=300))
 def test_arbitrary_bytes_are_refused_by_name(body: bytes) -> None:
-    try:
-        choose_video(parse_sdp(b"m=video 0 RTP/AVP 96\n" + body))
-    except (SdpInvalid, CodecRefused) as error:
-        assert error.sentence("fr")
+    with suppress(SdpInvalid, CodecRefused):
+        assert choose_video(parse_sdp(b"m=video 0 RTP/AVP 96\n" + body)).codec == "h264"
 
 
 def test_no_media_and_far_too_many_lines() -> None:

@@ -1,5 +1,7 @@
 """The three clocks: monotonic, slewed within 500 ppm, unwrapped, and honest about jumps and unknown times."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +110,7 @@ def test_b_frames_decode_before_they_show(depth: int, shown: list[int]) -> None:
     order = DecodeOrder(depth, 3600, -(10**9))
     pts = [number * 3600 for number in shown]
     dts = [order.place(value) for value in pts]
-    assert all(a is not None and b is not None and a < b for a, b in zip(dts, dts[1:], strict=False))
+    assert all(a is not None and b is not None and a < b for a, b in pairwise(dts))
     assert all(d is not None and d <= p for d, p in zip(dts, pts, strict=True))
     assert dts[depth:] == sorted(pts)[: len(pts) - depth]  # the i-th smallest PTS, `depth` pictures later
 
