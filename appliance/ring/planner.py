@@ -154,7 +154,7 @@ class Planner:
             tfdt=dts - chunk.base_ticks,
             last_duration=following.dts_ticks - last if following is not None else lane.frame_ticks,
             starts_run=segment.fresh,
-            cause=int(segment.run.cause),
+            cause=_cause(segment),
             size=size,
         )
         plans[chunk.disk].chunk_job(lane, chunk).parts.append(part)
@@ -262,6 +262,12 @@ class Planner:
         lane.chunk = chunk
         lane.last_disk = index
         return chunk
+
+
+def _cause(segment: Segment) -> int:
+    """Before a stream's first run ever, nothing is missing because the recorder was off: it was not there yet."""
+    first = segment.run_id == 1 and segment.run.cause == GapCause.APPLIANCE_OFF
+    return int(GapCause.NONE if first else segment.run.cause)
 
 
 def close(lane: Lane, plan: DiskPlan) -> None:
