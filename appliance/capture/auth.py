@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from appliance.capture.errors import CameraAuthentication
+from appliance.capture.errors import CameraAuthentication, CameraAuthScheme, CameraPasswordMissing
 from appliance.capture.url import Credentials
 
 _SCHEMES = {"digest", "basic"}
@@ -77,14 +77,14 @@ class Authenticator:
         wrong passwords. Only `stale=true` (a nonce that expired, RFC 7616 section 3.3) is worth another try.
         """
         if self._credentials is None:
-            raise CameraAuthentication(reason="no user and password are configured")
+            raise CameraPasswordMissing
         best = max(parse_challenges(headers), key=lambda challenge: challenge.strength, default=None)
         if best is None or not best.strength:
-            raise CameraAuthentication(reason="no authentication scheme that is understood")
+            raise CameraAuthScheme
         stale = best.parameters.get("stale", "").lower() == "true"
         fresh = stale and self._challenge is not None and best.parameters != self._challenge.parameters
         if self._challenge is not None and not fresh:
-            raise CameraAuthentication(reason="wrong user or password")
+            raise CameraAuthentication
         self._challenge, self._count = best, 0
 
     def header(self, method: str, uri: str) -> str | None:

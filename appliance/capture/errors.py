@@ -1,4 +1,7 @@
-"""Why a camera's pictures do not arrive: each failure is named, says what to do, and has the cause of its gap."""
+"""Why a camera's pictures do not arrive: each failure is named, says what to do, and has the cause of its gap.
+
+`reason` is a technical detail in English, for the log and the English sentence only.
+"""
 
 from typing import ClassVar
 
@@ -19,7 +22,7 @@ class CameraUrlInvalid(CaptureError):
     """The configured address is no RTSP URL this reader can open."""
 
     code = "camera_url"
-    fr = "Adresse de caméra inutilisable ({reason}). Écrivez rtsp://ADRESSE:554/CHEMIN."
+    fr = "Adresse de caméra inutilisable. Écrivez rtsp://ADRESSE:554/CHEMIN."
     en = "Unusable camera address ({reason}). Write rtsp://ADDRESS:554/PATH."
 
 
@@ -27,7 +30,7 @@ class CameraUnreachable(CaptureError):
     """No route, no name, or no answer to the TCP connection."""
 
     code = "camera_unreachable"
-    fr = "La caméra {host} ne répond pas ({reason}). Vérifiez son alimentation, son câble et le commutateur."
+    fr = "La caméra {host} ne répond pas. Vérifiez son alimentation, son câble et le commutateur."
     en = "The camera {host} does not answer ({reason}). Check its power, its cable and the switch."
     cause = GapCause.CAMERA_UNREACHABLE
 
@@ -36,25 +39,41 @@ class CameraRefused(CaptureError):
     """The TCP connection was refused, or the camera said it is full (453, 503)."""
 
     code = "camera_refused"
-    fr = "La caméra {host} refuse la connexion ({reason}). Vérifiez le port RTSP et le nombre de clients autorisés."
+    fr = "La caméra {host} refuse la connexion. Vérifiez le port RTSP et le nombre de clients autorisés."
     en = "The camera {host} refuses the connection ({reason}). Check the RTSP port and how many clients it allows."
     cause = GapCause.CAMERA_REFUSED
 
 
 class CameraAuthentication(CaptureError):
-    """Wrong or missing user and password, or a scheme nobody speaks."""
+    """The camera refuses the user and password it was given."""
 
     code = "camera_auth"
-    fr = "La caméra refuse le mot de passe ({reason}). Corrigez-le ; prochain essai dans une minute ou plus."
-    en = "The camera refuses the password ({reason}). Correct it; the next try is in a minute or more."
+    fr = "La caméra refuse le mot de passe. Corrigez-le ; prochain essai dans une minute ou plus."
+    en = "The camera refuses the password. Correct it; the next try is in a minute or more."
     cause = GapCause.CAMERA_AUTH
+
+
+class CameraPasswordMissing(CameraAuthentication):
+    """The camera asks for a password and none is configured."""
+
+    code = "camera_auth_missing"
+    fr = "La caméra demande un mot de passe et aucun n'est configuré. Ajoutez-le au fichier des secrets."
+    en = "The camera asks for a password and none is configured. Add it to the file of secrets."
+
+
+class CameraAuthScheme(CameraAuthentication):
+    """The camera offers only ways to authenticate that nobody here speaks."""
+
+    code = "camera_auth_scheme"
+    fr = "La caméra demande une authentification inconnue. Réglez-la sur Digest (MD5 ou SHA-256)."
+    en = "The camera asks for an unknown authentication. Set it to Digest (MD5 or SHA-256)."
 
 
 class CameraSilent(CaptureError):
     """Connected, but no answer or no picture any more."""
 
     code = "camera_silent"
-    fr = "La caméra n'envoie plus rien ({reason}). Redémarrez-la si cela dure."
+    fr = "La caméra n'envoie plus rien. Redémarrez-la si cela dure."
     en = "The camera sends nothing any more ({reason}). Restart it if this lasts."
     cause = GapCause.CAMERA_SILENT
 
@@ -63,7 +82,7 @@ class CameraClosed(CaptureError):
     """The camera ended the stream or the connection."""
 
     code = "camera_closed"
-    fr = "La caméra a coupé la connexion ({reason}). Vérifiez son alimentation et le réseau si cela se répète."
+    fr = "La caméra a coupé la connexion. Vérifiez son alimentation et le réseau si cela se répète."
     en = "The camera closed the connection ({reason}). Check its power and the network if this repeats."
     cause = GapCause.CAMERA_CLOSED
 
@@ -72,7 +91,7 @@ class RtspInvalid(CaptureError):
     """Bytes or an answer that RTSP does not allow. `at`: position in the connection's byte stream."""
 
     code = "camera_rtsp"
-    fr = "Réponse RTSP incompréhensible ({reason}, octet {at}). Mettez la caméra à jour."
+    fr = "Réponse RTSP incompréhensible (octet {at}). Mettez la caméra à jour."
     en = "RTSP answer not understood ({reason}, byte {at}). Update the camera."
 
 
@@ -105,7 +124,7 @@ class SdpInvalid(CaptureError):
     """The description is not SDP, or has no media (RFC 8866)."""
 
     code = "camera_sdp"
-    fr = "Description SDP illisible ({reason}). Mettez la caméra à jour."
+    fr = "Description SDP illisible. Mettez la caméra à jour."
     en = "Unreadable SDP description ({reason}). Update the camera."
 
 
@@ -122,7 +141,7 @@ class TransportRefused(CaptureError):
     """The camera does not send RTP over the RTSP connection (461, or another transport in its answer)."""
 
     code = "camera_transport"
-    fr = "La caméra n'envoie pas la vidéo sur TCP ({reason}). Autorisez RTP sur RTSP (TCP)."
+    fr = "La caméra n'envoie pas la vidéo sur TCP. Autorisez RTP sur RTSP (TCP)."
     en = "The camera does not send video over TCP ({reason}). Allow RTP over RTSP (TCP)."
 
 

@@ -144,7 +144,7 @@ class RtspSession:
         if 300 <= status < 400:
             raise RedirectRefused
         if status in {UNAUTHORIZED, 403}:
-            raise CameraAuthentication(reason=f"status {status}")
+            raise CameraAuthentication
         if status == 404:
             raise StreamNotFound(path=self._url.path)
         if status == 461:
@@ -161,7 +161,7 @@ class RtspSession:
             if answer.status != UNAUTHORIZED:
                 return answer
             self._auth.challenged(answer.headers.get("www-authenticate", []))
-        raise CameraAuthentication(reason="challenged again and again")
+        raise CameraAuthentication
 
     def _headers(self, method: str, extra: dict[str, str], url: str | None = None) -> dict[str, str]:
         headers = dict(extra)

@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.capture.auth import Authenticator, parse_challenges
-from appliance.capture.errors import CameraAuthentication
+from appliance.capture.errors import CameraAuthentication, CameraAuthScheme, CameraPasswordMissing
 from appliance.capture.url import Credentials
 
 MUFASA = Credentials("Mufasa", "Circle of Life")
@@ -56,7 +56,7 @@ def test_what_is_not_understood_is_left_for_what_is() -> None:
     unknown = f"Digest {REALM}, algorithm=SHA-512-256, {NONCES}"
     assert answered(unknown, 'Basic realm="cam"').startswith("Basic ")
     for header in (unknown, "Digest realm=x", 'Digest realm="x", nonce="y", qop="auth-int"', "Negotiate", ""):
-        with pytest.raises(CameraAuthentication, match="scheme"):
+        with pytest.raises(CameraAuthScheme):
             answered(header)
 
 
@@ -64,7 +64,7 @@ def test_a_wrong_password_is_not_tried_twice() -> None:
     auth = Authenticator(MUFASA)
     challenge = f"Digest {REALM}, algorithm=MD5, {NONCES}"
     auth.challenged([challenge])
-    with pytest.raises(CameraAuthentication, match="wrong user or password"):
+    with pytest.raises(CameraAuthentication):
         auth.challenged([challenge])
     with pytest.raises(CameraAuthentication):
         auth.challenged([challenge.replace("7ypf", "8888")])  # a fresh nonce alone is no invitation
@@ -84,7 +84,7 @@ def test_a_stale_nonce_is_answered_with_the_fresh_one() -> None:
 def test_without_credentials_nothing_is_sent() -> None:
     auth = Authenticator(None)
     assert auth.header("OPTIONS", "*") is None
-    with pytest.raises(CameraAuthentication, match="no user and password"):
+    with pytest.raises(CameraPasswordMissing):
         auth.challenged(['Basic realm="cam"'])
 
 
