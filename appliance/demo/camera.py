@@ -85,9 +85,9 @@ class SimulatedCamera:
         self.connections: set[Connection] = set()
         self.fault_state = FaultState()
         self.faults = Faults(self.fault_state, reset=self._reset, password=self._change_password, listen=self._listen)
-        clock = clock or SystemClock()
+        self._clock = clock
         self.streams = {
-            name: CameraStream(clip, (number * 4 + index) & 0xFF, clock, self.options.stream)
+            name: CameraStream(clip, (number * 4 + index) & 0xFF, self.options.stream)
             for index, (name, clip) in enumerate(clips.items())
         }
         self._server: asyncio.Server | None = None
@@ -123,8 +123,9 @@ class SimulatedCamera:
     async def start(self) -> None:
         """Listen and expose the first pictures."""
         await self._open()
+        clock: Clock = self._clock or await asyncio.to_thread(SystemClock)  # it reads a file
         for stream in self.streams.values():
-            stream.start()
+            stream.start(clock)
 
     async def stop(self) -> None:
         """End all connections and the listener."""

@@ -5,9 +5,9 @@ import contextlib
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.core.cause import GapCause
@@ -178,7 +178,7 @@ class Show:
 
     async def _do(self, rig: CameraRig, fault: PlannedFault) -> None:
         name = next(camera.name for camera in CAMERAS if camera.scene == fault.camera)
-        at = time.strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(self._clock.utc_us() / 1e6, UTC).astimezone().strftime("%H:%M:%S")
         self._voice.line(f"{at}  {self._voice.pick(fault.sentence).format(name=name)}")
         self._done.append(DoneFault(fault, self._clock.utc_us()))
         await rig.fault(fault.camera, fault.step)

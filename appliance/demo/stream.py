@@ -87,7 +87,7 @@ class _Prepared:
 class CameraStream:
     """Paces one clip. `players` may be added and removed at any time."""
 
-    def __init__(self, clip: Clip, tag: int, clock: Clock, options: StreamOptions) -> None:
+    def __init__(self, clip: Clip, tag: int, options: StreamOptions) -> None:
         self.clip = clip
         self.tag = tag
         self.fps: Fraction = clip.fps * options.rate
@@ -95,17 +95,16 @@ class CameraStream:
         self.sent: deque[SentFrame] = deque(maxlen=SENT_KEPT)
         self.counter = 0
         self._options = options
-        self._clock = clock
         self._strip = StripWriter(clip) if clip.strip else None
         self._prepared: list[_Prepared | None] = [None] * len(clip.frames)
         self._start_utc_us = 0
         self._start_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
-        """Expose the first picture now."""
+    def start(self, clock: Clock) -> None:
+        """Expose the first picture now; `clock` dates it."""
         loop = asyncio.get_running_loop()
-        self._start_utc_us = self._clock.utc_us()
+        self._start_utc_us = clock.utc_us()
         self._start_s = loop.time()
         self._timer = loop.call_soon(self._tick)  # type: ignore[assignment]  # both handles cancel alike
 

@@ -131,7 +131,8 @@ def _judge_pictures(evidence: Evidence, verdict: Verdict) -> None:
         first = missing[0].counter
         fr = f"{len(missing)} images envoyées manquent, dès la n° {first}"
         verdict.problems.append((fr, f"{len(missing)} pictures sent are missing, from no. {first}"))
-    strangers = found - known
+    newest = max(known, default=-1)  # the camera goes on while the recording is read back
+    strangers = {counter for counter in found - known if counter < newest}
     if strangers:
         fr = f"{len(strangers)} images que la caméra n'a jamais envoyées"
         verdict.problems.append((fr, f"{len(strangers)} pictures that the camera never sent"))

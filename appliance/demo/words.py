@@ -47,8 +47,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "gap": ("    trou de {seconds:5.1f} s : {cause}{mark}", "    gap of {seconds:5.1f} s: {cause}{mark}"),
     "gap_expected": (" (attendu)", " (expected)"),
     "cpu": (
-        "Processeur : enregistreur {recorder:.1f} s en {wall:.0f} s ({percent:.1f} % de cœur) ; caméras {cameras:.1f} s.",
-        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} % of a core); cameras {cameras:.1f} s.",
+        "Processeur : enregistreur {recorder:.1f} s en {wall:.0f} s ({percent:.1f} %), caméras {cameras:.1f} s.",
+        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} %), cameras {cameras:.1f} s.",
     ),
     "audio": (
         "Le son d'une caméra a été demandé {count} fois : il ne doit jamais l'être.",
