@@ -14,6 +14,10 @@ from appliance.core.units import ticks_to_us
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 
+JOIN_US: Final = 100_000
+"""Microseconds within which parts that follow each other join in one slot: a stream that changes disks within a tick
+is published twice, a flush apart."""
+
 STUCK_US: Final = 2_000_000
 """Microseconds without taking anything after which a subscriber gets no more copies: five ticks."""
 
@@ -53,7 +57,7 @@ class Subscriber:
         self._slots: dict[StreamKey, Sequence[FeedPart]] = {}
         self._filled = asyncio.Event()
         self._full_since_us: int | None = None
-        self.replaced = 0
+        self._offered_us: dict[StreamKey, int] = {}
 
     def stuck(self) -> bool:
         """True when a slot has been full for long."""
@@ -62,10 +66,18 @@ class Subscriber:
 
     def offer(self, key: StreamKey, parts: Sequence[FeedPart]) -> None:
         """Put the newest parts of a stream; what was not taken is replaced."""
-        self.replaced += key in self._slots
+        now = self._clock.monotonic_us()
+        waiting = self._slots.get(key)
+        if (
+            waiting
+            and now - self._offered_us[key] < JOIN_US
+            and waiting[-1].entry.sequence + 1 == parts[0].entry.sequence
+        ):
+            parts = [*waiting, *parts]
         self._slots[key] = parts
+        self._offered_us[key] = now
         if self._full_since_us is None:
-            self._full_since_us = self._clock.monotonic_us()
+            self._full_since_us = now
         self._filled.set()
 
     def starve(self) -> None:

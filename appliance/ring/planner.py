@@ -4,6 +4,7 @@ A stream belongs to the disk of its open chunk. All disks that are idle are plan
 leaves its chunk goes on in the same tick on another disk.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -40,7 +41,11 @@ UNREAD_NUMBERS: Final = 100_000
 
 @dataclass(slots=True)
 class DiskPlan:
-    """A disk's tick being planned. `owners`: the stream of each chunk job, by chunk number; None: nobody's any more."""
+    """A disk's tick being planned; everything below by chunk number.
+
+    `owners`: the stream of each chunk job, None when it is nobody's any more. A stream that goes on on another disk
+    in the same tick is published in order: its new chunk's job waits (`after`) until the old one is `published`.
+    """
 
     index: int
     disk: Disk
@@ -48,6 +53,8 @@ class DiskPlan:
     job: TickJob = field(default_factory=TickJob)
     chunks: dict[int, ChunkJob] = field(default_factory=dict)
     owners: dict[int, Lane | None] = field(default_factory=dict)
+    published: dict[int, asyncio.Event] = field(default_factory=dict)
+    after: dict[int, asyncio.Event] = field(default_factory=dict)
 
     def chunk_job(self, lane: Lane | None, chunk: OpenChunk) -> ChunkJob:
         """The job of this chunk in this tick, made when it is the first mention."""
@@ -219,9 +226,12 @@ class Planner:
             lane.waiting_since_us = self._clock.monotonic_us()  # the other disk will be idle in a moment
             return None
         lane.waiting_since_us = None
-        if lane.chunk is not None:
-            close(lane, plans[lane.chunk.disk])
         plan = plans[index]
+        before: asyncio.Event | None = None
+        if lane.chunk is not None:
+            leaving = plans[lane.chunk.disk]
+            before = leaving.published.setdefault(lane.chunk.number, asyncio.Event())
+            close(lane, leaving)
         stock = plan.pool.ready.popleft()
         assert stock.fd is not None
         plan.pool.set(stock.number, ChunkState.OPEN)
@@ -259,6 +269,8 @@ class Planner:
         )
         job = plan.chunk_job(lane, chunk)
         job.at, job.header = 0, data
+        if before is not None:
+            plan.after[chunk.number] = before
         lane.chunk = chunk
         lane.last_disk = index
         return chunk

@@ -272,38 +272,50 @@ class Ring:
                 done = True
         finally:
             member.task = None
+            for event in plan.published.values():
+                event.set()  # whoever waits for a disk that failed waits no longer
             if not done:  # a bug of ours or a cancelled task: nothing of this disk is believed any more
                 self._fail(member, "tick interrupted", plan)
 
     async def _publish(self, member: Member, plan: DiskPlan, result: TickResult) -> None:
-        """Everything of the tick is durable: say so."""
-        closed: list[OpenChunk] = []
+        """Everything of the tick is durable: say so, each stream's parts in their order."""
+
+        async def in_turn(job: ChunkJob) -> None:
+            await plan.after[job.chunk.number].wait()
+            self._publish_chunk(member, plan, job, result)
+
         for job in plan.job.chunks:
-            chunk = job.chunk
-            new = chunk.entries[chunk.durable :]
-            chunk.durable = len(chunk.entries)
-            key = chunk.header.key
-            if job.header is not None:
-                self._open_chunks.setdefault(key, []).append(chunk)
-            extend_spans(chunk.spans, new)
-            lane = plan.owners[chunk.number]
-            if lane is not None and new:
-                lane.counters.parts += len(new)
-                lane.counters.size += sum(entry.length for entry in new)
-                lane.durable_utc_us = end_us(new[-1])
-                member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
-            copies = result.copies.get(chunk.number)
-            if copies:
-                parts = [FeedPart(key, entry, data, chunk.init, chunk.header.generation) for entry, data in copies]
-                self._feed.publish(key, parts)
-            if job.close:
-                closed.append(chunk)
+            if job.chunk.number not in plan.after:
+                self._publish_chunk(member, plan, job, result)
+        if plan.after:  # together: one that waits must not keep another from being waited for
+            await asyncio.gather(*(in_turn(job) for job in plan.job.chunks if job.chunk.number in plan.after))
+        closed = [job.chunk for job in plan.job.chunks if job.close]
         if closed:
             await self._index.put([(chunk_row(c.header, c.init_length, c.entries), span_rows(c.spans)) for c in closed])
             for chunk in closed:
                 self._open_chunks[chunk.header.key].remove(chunk)
                 member.pool.set(chunk.number, ChunkState.CLOSED)
                 member.pool.closed.append(chunk.number)
+
+    def _publish_chunk(self, member: Member, plan: DiskPlan, job: ChunkJob, result: TickResult) -> None:
+        chunk = job.chunk
+        new = chunk.entries[chunk.durable :]
+        chunk.durable = len(chunk.entries)
+        key = chunk.header.key
+        if job.header is not None:
+            self._open_chunks.setdefault(key, []).append(chunk)
+        extend_spans(chunk.spans, new)
+        lane = plan.owners[chunk.number]
+        if lane is not None and new:
+            lane.counters.parts += len(new)
+            lane.counters.size += sum(entry.length for entry in new)
+            lane.durable_utc_us = end_us(new[-1])
+            member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
+        copies = result.copies.get(chunk.number)
+        if copies:
+            self._feed.publish(key, [FeedPart(key, e, data, chunk.init, chunk.header.generation) for e, data in copies])
+        if chunk.number in plan.published:
+            plan.published[chunk.number].set()
 
     def _restock(self, member: Member) -> None:
         if self._stopping:
