@@ -28,7 +28,7 @@ LARGEST: Final = 4 << 20
 
 NOT_BUILT: Final = (
     b'<!doctype html><html lang="fr"><meta charset="utf-8"><title>T\xc3\xa9moin</title>'
-    b"<p>La page n'est pas construite: lancez <code>python webui/build.py</code>.</p>"
+    b"<p>La page n'est pas construite : lancez <code>python webui/build.py</code>.</p>"
     b'<p lang="en">The page is not built: run <code>python webui/build.py</code>.</p></html>'
 )
 

@@ -86,15 +86,15 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
     GapCause.CAMERA_UNREACHABLE.name: _CHECK_CABLE,
     GapCause.CAMERA_SILENT.name: _CHECK_CABLE,
     GapCause.CAMERA_CLOSED.name: (
-        "Rien à faire si cela reste rare: l'enregistreur se reconnecte seul. Sinon redémarrez la caméra.",
+        "Rien à faire si cela reste rare : l'enregistreur se reconnecte seul. Sinon redémarrez la caméra.",
         "Nothing to do if it stays rare: the recorder reconnects by itself. Otherwise restart the camera.",
     ),
     GapCause.CAMERA_AUTH.name: (
-        "Le mot de passe de la caméra a changé: faites-le corriger dans les réglages par le technicien.",
+        "Le mot de passe de la caméra a changé : faites-le corriger dans les réglages par le technicien.",
         "The camera's password has changed: have the technician correct it in the settings.",
     ),
     GapCause.CAMERA_NO_STREAM.name: (
-        "L'adresse du flux n'est pas la bonne: faites-la corriger par le technicien.",
+        "L'adresse du flux n'est pas la bonne : faites-la corriger par le technicien.",
         "The stream's address is wrong: have the technician correct it.",
     ),
     GapCause.CAMERA_CODEC.name: (
@@ -102,14 +102,14 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Set the camera to H.264 or H.265.",
     ),
     GapCause.PACKET_LOSS.name: (
-        "Le réseau des caméras perd des données: faites vérifier câble et commutateur.",
+        "Le réseau des caméras perd des données : faites vérifier câble et commutateur.",
         "The camera network loses data: have cable and switch checked.",
     ),
     GapCause.DISK.name: (
-        "Un disque est en panne ou trop lent: faites-le remplacer.",
+        "Un disque est en panne ou trop lent : faites-le remplacer.",
         "A disk has failed or is too slow: have it replaced.",
     ),
-    GapCause.PLANNED.name: ("Rien à faire: la pause est prévue.", "Nothing to do: the pause is planned."),
+    GapCause.PLANNED.name: ("Rien à faire : la pause est prévue.", "Nothing to do: the pause is planned."),
     GapCause.NONE.name: _CHECK_CABLE,
 }
 
@@ -179,7 +179,7 @@ def _camera_issue(camera: CameraState, names: Sequence[str], cause: str) -> dict
         "camera": camera.id,
         "place": camera.place,
         "since_us": min((at for at in since if at is not None), default=None),
-        "fr": f"{camera.name}{which_fr}: n'enregistre plus ({fr})",
+        "fr": f"{camera.name}{which_fr} : n'enregistre plus ({fr})",
         "en": f"{camera.name}{which_en}: not recording ({en})",
         "todo_fr": todo_fr,
         "todo_en": todo_en,
@@ -202,7 +202,7 @@ def _disk_issues(disk: DiskState, now_us: int) -> list[dict[str, Any]]:
             "camera": None,
             "place": disk.path,
             "since_us": disk.mark_utc_us,
-            "fr": f"Disque {disk.path}: n'écrit plus",
+            "fr": f"Disque {disk.path} : n'écrit plus",
             "en": f"Disk {disk.path}: no longer writing",
             "todo_fr": todo_fr,
             "todo_en": todo_en,
@@ -211,7 +211,7 @@ def _disk_issues(disk: DiskState, now_us: int) -> list[dict[str, Any]]:
 
 
 def _job_issue(job: Mapping[str, Any]) -> dict[str, Any]:
-    name, error = str(job.get("name", "?")), job.get("last_error")
+    name, error = str(job.get("name", "?")), job.get("error")
     why = f" ({error})" if error else ""
     return {
         "code": "JOB",

@@ -65,7 +65,7 @@ export class HomeElement extends LitElement {
     const time = (us: number | null | undefined) => (us == null ? "–" : moment(us, state.now_utc_us));
     const row = (camera: Camera) => html`<tr>
       <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
-      <td data-label=${t("cameras.state")}>${Object.entries(camera.streams).map(([name, each]) => this.stream(name, each, camera))}</td>
+      <td data-label=${t("cameras.state")}>${this.streams(camera)}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
       <td class="act"><a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a></td></tr>`;
@@ -75,13 +75,23 @@ export class HomeElement extends LitElement {
       <tbody>${state.cameras.map(row)}</tbody></table></section>`;
   }
 
-  private stream(name: string, stream: Stream, camera: Camera) {
-    const words = name === "main" || name === "sub" ? t(`stream.${name}`) : name;
-    const size = stream.width && stream.height ? ` ${stream.width}×${stream.height}` : "";
-    const why = stream.status === "stopped" ? `: ${said(stream)}` : "";
-    const many = Object.keys(camera.streams).length > 1;
-    return html`<span class="state ${stream.status}"><span class="dot" aria-hidden="true"></span><span>${t(`status.${stream.status}`)}${why}
-      ${many || size ? html`<span class="hint">${words}${size}</span>` : nothing}</span></span>`;
+  /** Streams in the same state for the same cause are said once. */
+  private streams(camera: Camera) {
+    const groups = new Map<string, [Stream, string[]]>();
+    for (const [name, stream] of Object.entries(camera.streams)) {
+      const words = name === "main" || name === "sub" ? t(`stream.${name}`) : name;
+      const size = stream.width && stream.height ? ` ${stream.width}×${stream.height}` : "";
+      const key = `${stream.status} ${stream.cause}`;
+      const group = groups.get(key) ?? [stream, []];
+      group[1].push(words + size);
+      groups.set(key, group);
+    }
+    return [...groups.values()].map(([stream, names]) => {
+      const status = t(`status.${stream.status}`);
+      return html`<span class="state ${stream.status}"><span class="dot" aria-hidden="true"></span><span>${
+        stream.status === "stopped" ? t("status.why", { status, cause: said(stream) }) : status}
+        <span class="hint">${names.join(", ")}</span></span></span>`;
+    });
   }
 
   private disks(state: State) {

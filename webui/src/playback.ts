@@ -1,8 +1,8 @@
 // Playback of one camera: picture, controls, time line, and the gaps as a table.
 import { LitElement, html, nothing } from "lit";
-import type { Camera, Gap, State, Timeline } from "./api";
+import type { Camera, Gap, ProblemBody, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
-import { said, t } from "./i18n";
+import { locale, said, t } from "./i18n";
 import { JumpElement } from "./jump";
 import { type Notice, Player } from "./player";
 import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment } from "./time";
@@ -11,6 +11,7 @@ import { NARROWEST } from "./timeline";
 const SPEEDS = [0.5, 1, 2, 4, 8];
 const ZOOMS = [24 * HOUR, 12 * HOUR, 6 * HOUR, 2 * HOUR, HOUR, 20 * MINUTE, 5 * MINUTE, MINUTE];
 const REFRESH_MS = 3000;
+const YOUNG = 20 * MINUTE; // a ring younger than this is shown on a window of that length
 const ROWS = 50; // of the table of gaps; more need a zoom
 const NO_NOTICE: Notice = { kind: "none" };
 
@@ -76,13 +77,31 @@ export class PlaybackElement extends LitElement {
     this.player = new Player(video, camera.id, camera.streams, {
       time: (at) => this.moved(at),
       notice: (notice) => (this.notice = notice),
+      hole: (at) => this.hole(at),
       changed: () => this.tick++,
     });
     this.notice = NO_NOTICE;
     this.history = null;
     const at = this.at ?? this.start;
-    this.showDay(at ?? this.data.now_utc_us);
-    if (at !== null) void this.goTo(at);
+    const now = this.data.now_utc_us;
+    const first = Object.values(camera.streams).reduce((least, each) => Math.min(least, each.first_utc_us ?? now), now);
+    if (at === null && now - first < YOUNG) {
+      this.look(now - YOUNG, YOUNG + YOUNG / 10, now); // a ring of minutes would be a hair on a whole day
+    } else this.showDay(at ?? now);
+    if (at !== null) void this.refresh().then(() => this.goTo(at));
+  }
+
+  /** The gap that holds an instant, as far as the history at hand says so for certain. */
+  private hole(at: number): ProblemBody | null {
+    const gap = this.history?.camera === this.camera ? this.history.gaps.find((each) => each.from_us <= at && at < each.to_us) : undefined;
+    if (!gap) return null;
+    const spans = this.history!.spans;
+    const previous = spans.filter((each) => each.to_us <= gap.from_us + SECOND && each.from_us < gap.from_us).at(-1);
+    const next = spans.find((each) => each.from_us >= gap.to_us - SECOND / 10);
+    return {
+      status: 404, code: "not-recorded", fr: gap.fr, en: gap.en, gap,
+      previous_us: previous ? previous.to_us - 1000 : null, next_us: next?.from_us ?? null,
+    };
   }
 
   private showDay(at: number): void {
@@ -218,18 +237,18 @@ export class PlaybackElement extends LitElement {
         ${this.overlay()}
       </div>
       <div class="bar">
-        <output class="instant" aria-label=${t("play.at")}>${this.at === null ? "–" : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
+        <output class="instant" aria-label=${t("play.at")}>${this.at === null ? t("time.unset") : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
         <span class="quality">${this.quality()}</span>
       </div>
       <p class="notice" role="status">${this.words()}</p>
       <div class="controls" role="group">
         ${this.button("−10 s", "play.back10", () => this.move(-10 * SECOND))}
-        ${this.button("◂|", "play.stepBack", () => void this.step(-1))}
+        ${this.button(t("play.stepBackFace"), "play.stepBack", () => void this.step(-1))}
         <button class="primary wide" ?disabled=${this.at === null} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
-        ${this.button("|▸", "play.stepForward", () => void this.step(1))}
+        ${this.button(t("play.stepForwardFace"), "play.stepForward", () => void this.step(1))}
         ${this.button("+10 s", "play.forward10", () => this.move(10 * SECOND))}
         <label class="speed">${t("play.speed")} <select @change=${(event: Event) => this.player?.setSpeed(Number((event.target as HTMLSelectElement).value))}>
-          ${SPEEDS.map((each) => html`<option value=${each} ?selected=${each === (this.player?.speed ?? 1)}>×${each.toLocaleString("fr-FR")}</option>`)}</select></label>
+          ${SPEEDS.map((each) => html`<option value=${each} ?selected=${each === (this.player?.speed ?? 1)}>×${each.toLocaleString(locale())}</option>`)}</select></label>
       </div>
       ${this.band()}${this.events()}${this.keys()}</section>`;
   }
@@ -286,22 +305,26 @@ export class PlaybackElement extends LitElement {
         @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
         @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
         @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.zoom(event.detail.factor, event.detail.around)}></t-timeline>
-      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
+      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
   }
 
   private events() {
-    const gaps = (this.history?.gaps ?? []).filter((gap) => gap.to_us > this.from && gap.from_us < this.to).reverse();
+    const gaps = (this.history?.gaps ?? []).filter((gap) => gap.to_us > this.from && gap.from_us < this.to && gap.cause !== "NOT_KEPT").reverse();
+    const first = this.history?.first_us ?? null;
+    const start = (gap: Gap): string => gap.from_us <= this.history!.from_us
+      ? t("events.before", { time: moment(gap.from_us, now) }) : moment(gap.from_us, now);
     const now = this.data!.now_utc_us;
-    const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${moment(gap.from_us, now)}</td>
+    const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${start(gap)}</td>
       <td data-label=${t("events.to")}>${gap.open ? t("events.ongoing") : moment(gap.to_us, now)}</td>
       <td data-label=${t("events.length")}>${length(gap.to_us - gap.from_us)}</td>
       <td data-label=${t("events.cause")}>${said(gap)}</td>
       <td class="act">${gap.open ? nothing : html`<button @click=${() => void this.goTo(gap.to_us)} aria-label=${t("events.goOf", { time: clock(gap.from_us) })}>${t("events.go")}</button>`}</td></tr>`;
     return html`<section class="events"><h2>${t("events.title")}</h2>${gaps.length === 0
-      ? html`<p>${t("events.none")}</p>`
+      ? html`<p>${this.history?.spans.length ? t("events.none") : t("events.nothing")}</p>`
       : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
           <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
-        ${gaps.length > ROWS ? html`<p>${t("events.more", { n: gaps.length - ROWS })}</p>` : nothing}`}</section>`;
+        ${gaps.length > ROWS ? html`<p>${t("events.more", { n: gaps.length - ROWS })}</p>` : nothing}`}
+      ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}</p>`}</section>`;
   }
 
   private keys() {

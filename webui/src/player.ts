@@ -3,7 +3,7 @@
 // Media time 0 of the <video> is a fixed origin before everything the ring can hold, and each GOP is appended with
 // the timestampOffset that puts it at its UTC: chunk borders and runs need no other care. Seeking, stepping and fast
 // playing use the light stream; 300 ms after the hand stops the full definition replaces it where it can be decoded.
-import type { Gap, GopBytes, ProblemBody, Quality } from "./api";
+import type { GopBytes, ProblemBody, Quality } from "./api";
 import { Refused, gop as fetchGop } from "./api";
 import { pictureTimes } from "./boxes";
 import { DAY, SECOND } from "./time";
@@ -43,6 +43,7 @@ export type Notice =
 export interface Listener {
   time(at: number): void;
   notice(notice: Notice): void;
+  hole(at: number): ProblemBody | null; // a gap that is known already need not be asked for
   changed(): void;
 }
 
@@ -54,7 +55,7 @@ export class Player {
   speed = 1;
   quality: Quality;
   mainRefused: string | null = null; // MIME type that this browser does not decode
-  gapAt: Gap | null = null;
+  private asked: number | null = null; // the instant asked for: `at` is the picture that holds it
 
   private readonly light: Quality;
   private origin = 0;
@@ -119,11 +120,12 @@ export class Player {
 
   private async show(at: number, quality: Quality): Promise<Shown | null> {
     try {
+      this.asked = at;
+      const hole = this.listener.hole(at);
+      if (hole) throw new Refused(hole);
       const gop = this.find(at, quality) ?? (await this.load(at, quality));
-      this.gapAt = null;
-      const shown = await this.present(at, gop);
-      this.listener.notice({ kind: "none" });
-      return shown;
+      this.listener.notice({ kind: "none" }); // first: a hidden video composes no frame
+      return await this.present(at, gop);
     } catch (error) {
       this.failed(at, error);
       return null;
@@ -133,7 +135,6 @@ export class Player {
   private failed(at: number, error: unknown): void {
     if (this.closed) return;
     if (error instanceof Refused) {
-      this.gapAt = error.problem.gap ?? null;
       this.at = at;
       this.listener.time(at);
       this.listener.notice({ kind: "missing", at, problem: error.problem });
@@ -148,10 +149,11 @@ export class Player {
   /** Full definition of what stands still, when there is one and the browser decodes it. */
   private async refine(): Promise<void> {
     if (this.at === null || this.playing || this.seeking || this.light === "main" || !this.streams.main || this.mainRefused) return;
-    const at = this.at;
+    const shown = this.at;
+    const at = Math.max(shown, this.asked ?? shown);
     try {
       const gop = this.find(at, "main") ?? (await this.load(at, "main"));
-      if (this.at !== at || this.seeking || this.playing) return;
+      if (this.at !== shown || this.seeking || this.playing) return;
       await this.present(at, gop);
       this.quality = "main";
     } catch (error) {
@@ -168,6 +170,7 @@ export class Player {
     this.tailFresh = false;
     this.quality = this.speed <= 2 && this.streams.main && !this.mainRefused ? "main" : this.light;
     this.video.playbackRate = this.speed;
+    this.asked = null;
     this.listener.notice({ kind: "none" });
     this.pump = window.setInterval(() => void this.ahead(), PUMP_MS);
     void this.ahead();

@@ -104,7 +104,8 @@ export class TimelineElement extends LitElement {
       aria-valuenow=${Math.floor(Math.min(this.to, Math.max(this.from, at ?? this.from)) / SECOND)} aria-valuetext=${text}
       @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer}
     >${svg`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
-        <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern></defs>
+        <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern>
+        <pattern id="dots" width="8" height="8" patternUnits="userSpaceOnUse"><rect class="none-ground" width="8" height="8"></rect><circle class="none-dot" cx="4" cy="4" r="1"></circle></pattern></defs>
       <rect class="future" x="0" y=${TRACK_TOP} width=${this.width} height=${TRACK} rx="4"></rect>
       ${this.data?.spans.map((each) => this.bar(each.from_us, each.to_us, "recorded"))}
       ${this.data?.gaps.map((gap) => this.gap(gap))}
@@ -125,12 +126,14 @@ export class TimelineElement extends LitElement {
     const title = t("time.gapTitle", {
       cause, from: clock(gap.from_us), to: gap.open ? t("events.ongoing") : clock(gap.to_us), length: length(gap.to_us - gap.from_us),
     });
-    const fits = wide > cause.length * 6.6 + 14;
+    const none = gap.cause === "NOT_KEPT";
+    const room = cause.length * 7.2 + 12; // px of the words in 12 px bold
+    const fits = wide > room + 8;
     return svg`<g><title>${title}</title>
-      <rect class="gap" x=${left} y=${TRACK_TOP} width=${wide} height=${TRACK} fill="url(#hatch)"></rect>
+      <rect class="gap" x=${left} y=${TRACK_TOP} width=${wide} height=${TRACK} fill=${none ? "url(#dots)" : "url(#hatch)"}></rect>
       ${fits
-        ? svg`<rect class="gap-plate" x=${left + wide / 2 - cause.length * 3.3 - 5} y=${TRACK_TOP + 10} width=${cause.length * 6.6 + 10} height="18" rx="3"></rect>
-          <text class="gap-text" x=${left + wide / 2} y=${TRACK_TOP + 23} text-anchor="middle">${cause}</text>`
+        ? svg`<rect class=${none ? "none-plate" : "gap-plate"} x=${left + (wide - room) / 2} y=${TRACK_TOP + 10} width=${room} height="18" rx="3"></rect>
+          <text class=${none ? "none-text" : "gap-text"} x=${left + wide / 2} y=${TRACK_TOP + 23} text-anchor="middle">${cause}</text>`
         : nothing}</g>`;
   }
 

@@ -41,7 +41,7 @@ async def test_state_says_what_is_wrong_and_what_to_do(api: Api) -> None:
     assert body["verdict"] == "attention"
     assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK", "DISK"]
     first = body["issues"][0]
-    assert first["fr"] == "Cour: n'enregistre plus (mot de passe de la caméra refusé)"
+    assert first["fr"] == "Cour : n'enregistre plus (mot de passe de la caméra refusé)"
     assert "technicien" in first["todo_fr"]
     assert first["since_us"] == api.recorder.now_us - 95_000_000
 
