@@ -40,7 +40,7 @@ _SLICE_TYPES: Final = frozenset({SLICE, 2, IDR})
 """Units that begin with first_mb_in_slice: slices and data partition A (sections 7.3.2.8 and 7.3.2.9.1)."""
 
 _FIRST_TYPES: Final = frozenset({AUD, SPS})
-"""Only ever the first of an access unit (section 7.4.1.2.3). SEI and PPS are too, but cameras put them behind."""
+"""Behind a gap, a picture that begins with one of these is taken as whole from its first packet."""
 
 _IGNORED_TYPES: Final = frozenset({0, 30, 31})
 """Reserved packet types, which a receiver ignores (RFC 6184 section 5.4)."""
@@ -70,9 +70,9 @@ class H264Depacketiser:
     """
 
     __slots__ = (
-        "_ends_by_marker", "_foreign", "_fragment_word", "_fu_at", "_fu_type", "_idr", "_initial", "_next_sequence",
-        "_on_gap", "_on_picture", "_plain_word", "_sets", "_skip", "_ssrc", "_stream_word", "_timestamp", "_unit",
-        "_vcl", "foreign_packets", "malformed", "packets_lost", "payload_type",
+        "_delivered", "_ends_by_marker", "_foreign", "_fragment_word", "_fu_at", "_fu_type", "_idr", "_initial",
+        "_next_sequence", "_on_gap", "_on_picture", "_plain_word", "_sets", "_skip", "_ssrc", "_stream_word", "_tail",
+        "_tail_sets", "_timestamp", "_unit", "_vcl", "foreign_packets", "malformed", "packets_lost", "payload_type",
     )  # fmt: skip
 
     def __init__(self, payload_type: int, on_picture: Callable[[Picture], None], on_gap: Callable[[int], None]) -> None:
@@ -95,6 +95,9 @@ class H264Depacketiser:
         self._vcl = False  # a slice of the picture under way is there
         self._idr = False
         self._sets: list[bytes] = []
+        self._tail = -1  # where units behind the last slice begin that may belong to the next picture
+        self._tail_sets = 0
+        self._delivered = -1  # timestamp of the last picture delivered
         self._fu_at = -1  # where the open fragmented unit's length stands in _unit
         self._fu_type = 0
         self._fragment_word = _NO_FRAGMENT  # FU indicator and header of its next middle fragment
@@ -304,11 +307,10 @@ class H264Depacketiser:
             self._skip = self._initial = False
             self._clear()
         elif self._vcl:
-            if kind in _FIRST_TYPES or (is_slice and begins_picture):
-                self._deliver()
+            self._unit_behind_slice(kind, begins_picture=is_slice and begins_picture)
         elif is_slice and not begins_picture:
-            # The picture it belongs to was ended by a marker that only ended a slice.
-            self._ends_by_marker = False
+            if self._timestamp == self._delivered:  # its picture was ended by a marker that only ended a slice
+                self._ends_by_marker = False
             self._broken()
             self._vcl = True
             return False
@@ -317,8 +319,28 @@ class H264Depacketiser:
             self._idr = self._idr or kind == IDR
         return True
 
+    def _unit_behind_slice(self, kind: int, *, begins_picture: bool) -> None:
+        """Another picture begins with an AUD or with a slice that is a picture's first.
+
+        Parameter sets and SEI behind a slice wait to be told whose they are: by section 7.4.1.2.3 they begin another
+        access unit, but GStreamer repeats the sets before each slice of one IDR picture.
+        """
+        if kind == AUD:
+            self._deliver()
+        elif begins_picture:
+            at, sets_at = (self._tail, self._tail_sets) if self._tail >= 0 else (len(self._unit), len(self._sets))
+            prefix, sets = self._unit[at:], self._sets[sets_at:]
+            del self._unit[at:], self._sets[sets_at:]
+            self._deliver()
+            self._unit, self._sets = prefix, sets
+        elif kind in _VCL_TYPES:
+            self._tail = -1
+        elif self._tail < 0:
+            self._tail, self._tail_sets = len(self._unit), len(self._sets)
+
     def _deliver(self) -> None:
         picture = Picture(self._unit, self._timestamp, self._idr, tuple(self._sets))
+        self._delivered = self._timestamp
         self._clear()
         self._on_picture(picture)
 
@@ -342,6 +364,7 @@ class H264Depacketiser:
         self._vcl = False
         self._idr = False
         self._sets = []
+        self._tail = -1
         self._fu_at = -1
         self._fu_type = 0
         self._fragment_word = _NO_FRAGMENT

@@ -84,6 +84,22 @@ def test_several_slices_are_one_picture() -> None:
     assert receiver.units == [stored(nals)]
 
 
+def test_parameter_sets_between_the_slices_of_one_picture_do_not_divide_it() -> None:
+    sender, receiver = Packetiser(limit=500), Receiver()
+    nals = [SPS, PPS, slice_nal(5, 1, 90), SPS, PPS, slice_nal(5, 2, 90, first=False)]
+    receiver.take(*sender.unit(nals, 0))
+    assert receiver.units == [stored(nals)]
+
+
+def test_parameter_sets_before_the_next_first_slice_go_with_it() -> None:
+    sender, receiver = Packetiser(limit=500), Receiver()
+    first, second = [slice_nal(1, 1, 90)], [SPS, PPS, SEI, slice_nal(5, 2, 90)]
+    receiver.take(*sender.unit(picture(0, keyframe=True), 0))
+    receiver.take(*sender.unit(first + second, 3600))
+    assert receiver.units[1:] == [stored(first), stored(second)]
+    assert [unit.parameter_sets for unit in receiver.pictures[1:]] == [(), (SPS, PPS)]
+
+
 def test_a_marker_on_sei_ends_nothing() -> None:
     sender, receiver = Packetiser(limit=500), Receiver()
     idr = slice_nal(5, 1, 90)
