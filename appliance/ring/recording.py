@@ -180,7 +180,7 @@ class Ring:
 
     def _check_size(self) -> None:
         """A disk must hold its share of the streams and the stock that goes with them. Raises DiskTooSmall."""
-        share = -(-len(self._lanes) // len(self._members))
+        share = -(-len(self._lanes) // len(self._paths))
         needed = chunks_needed(share)
         for member in self._members:
             if member.pool.count < needed:

@@ -1,0 +1,148 @@
+"""What the block device sees of recording: reads, flushes, bytes left behind. ext4 on a loop device, as root."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from appliance.media.stream import StreamKey
+from appliance.ring.disk import DEMO_GEOMETRY, Flush, format_disk
+from tests.peers.need import need_loop
+from tests.peers.pictures import Camera
+from tests.peers.ring_rig import Folder, Rig
+
+IMAGE_MIB = 400
+CHUNKS = 60
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Counters of /sys/block/*/stat (kernel, Documentation/block/stat.rst)."""
+
+    reads: int
+    writes: int
+    flushes: int
+
+    def since(self, other: "Seen") -> "Seen":
+        return Seen(self.reads - other.reads, self.writes - other.writes, self.flushes - other.flushes)
+
+
+@dataclass(frozen=True)
+class LoopDisk:
+    mount: Path
+    device: str
+
+    def seen(self) -> Seen:
+        fields = Path(f"/sys/block/{self.device}/stat").read_text(encoding="ascii").split()
+        return Seen(int(fields[0]), int(fields[4]), int(fields[15]))
+
+
+@contextmanager
+def loop_disk(base: Path) -> Iterator[LoopDisk]:
+    image, mount = base / "disk.img", base / "mount"
+    mount.mkdir()
+    with image.open("wb") as file:
+        file.truncate(IMAGE_MIB << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
+    subprocess.run(["mount", "-o", "loop,noatime", image, mount], check=True)
+    try:
+        found = subprocess.run(["findmnt", "-no", "SOURCE", mount], check=True, capture_output=True, text=True)
+        yield LoopDisk(mount, found.stdout.strip().rpartition("/")[2])
+    finally:
+        subprocess.run(["umount", mount], check=True)
+        image.unlink()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[LoopDisk]:
+    need_loop()
+    with loop_disk(tmp_path) as found:
+        yield found
+
+
+def drop_caches() -> None:
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3", encoding="ascii")
+
+
+INODE_BLOCKS = CHUNKS // 16 + 2
+"""4 KiB blocks of ext4's inode table (256 bytes an inode) that hold the chunks and the heartbeat."""
+
+
+async def ticks(rig: Rig, disk: LoopDisk, cameras: list[Camera], count: int) -> Seen:
+    """What the device saw within `count` ticks; files of freed chunks are opened beside them, uncounted."""
+    total = Seen(0, 0, 0)
+    for _ in range(count):
+        before = await asyncio.to_thread(disk.seen)
+        for camera in cameras:
+            for unit in camera.units(10):
+                camera.sink.append(unit)
+            camera.sent.clear()
+        rig.clock.advance(0.4)
+        await rig.ring.tick()
+        now = (await asyncio.to_thread(disk.seen)).since(before)
+        total = Seen(total.reads + now.reads, total.writes + now.writes, total.flushes + now.flushes)
+        await rig.ring.settle()
+    return total
+
+
+async def test_recording_onto_reused_chunks_reads_nothing_and_flushes_alike_for_one_and_four(
+    disk: LoopDisk, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(_format, disk.mount)
+    rig = Rig(tmp_path / "ring")
+    rig.disks.append(Folder(disk.mount))
+    flushes: dict[int, int] = {}
+    for streams in (4, 1):
+        keys = [StreamKey(f"cam{i}", "main") for i in range(streams)]
+        ring = rig.new()
+        cameras = [rig.camera(key, seed=i, size=24_000 // streams) for i, key in enumerate(keys)]
+        async with rig.running():
+            for camera in cameras:
+                camera.start()
+            while ring._members[0].pool.freed_early < 30:
+                await ticks(rig, disk, cameras, 10)
+        ring = rig.new()
+        for camera in cameras:
+            camera.sink = ring.stream(keys[cameras.index(camera)], "Essai")
+        await asyncio.to_thread(drop_caches)
+        async with rig.running():
+            assert ring._members[0].disk.flush_mode is Flush.ONE
+            await ring.settle()
+            for camera in cameras:
+                camera.start()
+            seen = await ticks(rig, disk, cameras, 100)
+            assert ring._members[0].pool.freed_early > 5, "chunks were reused meanwhile"
+            assert seen.writes > 100 * streams
+            assert seen.reads == 0, f"{seen.reads} device reads in 100 ticks"
+            flushes[streams] = seen.flushes
+            await asyncio.to_thread(drop_caches)  # in the middle: what is lost is the inodes' own blocks, once
+            assert (await ticks(rig, disk, cameras, 100)).reads <= INODE_BLOCKS
+    assert flushes[4] <= 240, "at most 6 flushes a disk-second at 2.5 ticks a second"
+    assert flushes[4] <= 1.1 * flushes[1], "as many for four streams as for one"
+
+
+def _format(path: Path) -> None:
+    format_disk(path, DEMO_GEOMETRY, CHUNKS)
+
+
+async def test_a_ready_chunk_holds_no_byte_of_earlier_laps(disk: LoopDisk, tmp_path: Path) -> None:
+    await asyncio.to_thread(_format, disk.mount)
+    rig = Rig(tmp_path / "ring")
+    rig.disks.append(Folder(disk.mount))
+    ring = rig.new()
+    camera = rig.camera(size=24_000)
+    async with rig.running():
+        camera.start()
+        while ring._members[0].pool.freed_early < 70:
+            await rig.record(10, camera)
+            del camera.sent[:-1]
+        free = [chunk.number for chunk in ring._members[0].pool.ready]
+        blobs = [await asyncio.to_thread((disk.mount / f"00/{n:06d}.mp4").read_bytes) for n in free]
+        assert blobs
+        assert not any(any(blob) for blob in blobs)
