@@ -1,0 +1,40 @@
+"""States of chunks: the circle they go, in ring order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.ring.pool import ChunkState, Pool
+
+
+def test_unused_chunks_come_in_ring_order_and_only_once() -> None:
+    pool = Pool(8)
+    pool.set(6, ChunkState.SUSPECT)
+    pool.start_after(4)
+    assert [chunk.number for chunk in pool.take_unused(4)] == [5, 7, 0, 1]
+    assert [chunk.number for chunk in pool.take_unused(9)] == [2, 3, 4]
+    assert pool.take_unused(1) == []
+
+
+def test_a_freed_chunk_waits_for_its_quarantine_to_be_over() -> None:
+    pool = Pool(3)
+    pool.set(1, ChunkState.CLOSED)
+    pool.closed.append(1)
+    wiped = pool.free(1, 1000)
+    pool.release(10**9)
+    assert not pool.ready, "not even zeroed"
+    wiped.until_us = 5000
+    pool.release(4999)
+    assert not pool.ready
+    assert pool.counts() == {"free": 2, "open": 0, "closed": 0, "freed": 1, "suspect": 0}
+    pool.release(5000)
+    assert [chunk.number for chunk in pool.ready] == [1]
+    assert pool.counts()["free"] == 3
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(ChunkState)), max_size=60))
+def test_the_count_of_open_chunks_is_right(changes: list[tuple[int, ChunkState]]) -> None:
+    pool = Pool(10)
+    for number, state in changes:
+        pool.set(number, state)
+        assert pool.open_count == pool.states.count(ChunkState.OPEN) == pool.counts()["open"]
+        assert sum(pool.counts().values()) == 10
