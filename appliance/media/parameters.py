@@ -5,6 +5,7 @@ replaces what SDP said: cameras send SDP sets that are absent, cut, in Annex B f
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from appliance.media.input_errors import SpsInvalid
 from appliance.media.nal import PPS, SPS, split_annex_b
@@ -13,10 +14,24 @@ from appliance.media.stream import CodecParameters
 
 _MAX_PPS_ID = 255
 
+MAX_PPS_BYTES: Final = 1024
+"""Bytes. With all scaling lists a PPS stays under 700; longer is not a parameter set."""
+
+MAX_KEPT: Final = 16
+"""Sets of each kind that are kept. Cameras send one or two; the sample entry has room for 31 SPS."""
+
 
 def _pps_id(nal: bytes) -> int:
     """pic_parameter_set_id (section 7.3.2.2); raises SpsInvalid."""
+    if len(nal) > MAX_PPS_BYTES:
+        raise SpsInvalid(reason=f"a PPS of {len(nal)} bytes")
     return BitReader(nal[1:8]).ue(_MAX_PPS_ID, "pic_parameter_set_id")
+
+
+def _keep(sets: dict[int, bytes], identifier: int, nal: bytes) -> None:
+    if identifier not in sets and len(sets) >= MAX_KEPT:
+        raise SpsInvalid(reason=f"more than {MAX_KEPT} sets")
+    sets[identifier] = nal
 
 
 class H264ParameterSets:
@@ -61,10 +76,10 @@ class H264ParameterSets:
         try:
             if nal and nal[0] & 0x1F == SPS:
                 sps = parse_sps(nal)
-                self._sps[sps.identifier] = nal
+                _keep(self._sps, sps.identifier, nal)
                 self.active = sps
             elif nal and nal[0] & 0x1F == PPS:
-                self._pps[_pps_id(nal)] = nal
+                _keep(self._pps, _pps_id(nal), nal)
         except SpsInvalid:
             self.rejected += 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.media.parameters import H264ParameterSets
+from appliance.media.parameters import MAX_KEPT, H264ParameterSets
 from tests.peers.h264_rtp import PPS, SPS
 
 SMALL = bytes.fromhex("674d401eda0280bfe584000003000400000300c83c58ba80")
@@ -59,3 +59,29 @@ def test_a_broken_set_in_band_changes_nothing() -> None:
     assert not sets.offer((b"\x67\x4d\x40", PPS))
     assert not sets.offer((b"\x68",))
     assert sets.rejected == 2
+
+
+def test_sets_without_number_or_end_are_not_kept() -> None:
+    sets = H264ParameterSets([SPS, PPS])
+    many = tuple(BitWriter().ue(number).pps() for number in range(1, 40))
+    assert sets.offer(many)
+    assert sets.parameters is not None
+    assert len(sets.parameters.parameter_sets) == 1 + MAX_KEPT
+    assert not sets.offer((PPS + bytes(range(1, 255)) * 8,))
+
+
+class BitWriter:
+    """Writes a PPS that is only its number."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def ue(self, value: int) -> "BitWriter":
+        bits = format(value + 1, "b")
+        self.text += "0" * (len(bits) - 1) + bits
+        return self
+
+    def pps(self) -> bytes:
+        text = self.text + "1"
+        text += "0" * (-len(text) % 8)
+        return b"\x68" + bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
