@@ -51,6 +51,14 @@ class DiskFailed(ApplianceError):
     en = "Writing to {path} failed ({why}): disk set aside, check and remount it."
 
 
+class PictureTooLarge(ApplianceError):
+    """One coded picture that no chunk can hold."""
+
+    code = "picture_too_large"
+    fr = "{stream} : image de {size} octets, {limit} au plus : baissez la qualité ou la résolution de la caméra."
+    en = "{stream}: a picture of {size} bytes, {limit} at most: lower the camera's quality or resolution."
+
+
 class NoDisk(ApplianceError):
     """No recording disk is usable."""
 

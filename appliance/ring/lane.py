@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from appliance.core.cause import GapCause
+from appliance.core.errors import ApplianceError
 from appliance.media.stream import AccessUnit, RunStart, StreamKey
 from appliance.ring.placement import HOUR_US, Opening, oldest_gop
 from appliance.ring.writer import OpenChunk, PartJob
 
 RECENT_GOPS: Final = 8
 """GOPs remembered for the largest recent one: about 16 s, so a scene change counts and an hour ago does not."""
+
+MAX_STEP_TICKS: Final = 3600 * 90_000
+"""Ticks between two pictures of one run. Capture begins a new run at 10 s; the format counts 32 bits, 13 h."""
 
 FIRST_FRAME_TICKS: Final = 3600
 """Duration of a lone first picture until a rate is known: 25 pictures a second."""
@@ -71,12 +75,13 @@ class Lane:
         self.durable_utc_us: int | None = None
         self.end_cause: GapCause | None = GapCause.APPLIANCE_OFF  # None while a run is open
         self.recovering = False
+        self.fault: ApplianceError | None = None  # why its pictures cannot be stored at all
         self.waiting_since_us: int | None = None
         self._budget = budget
         self._overflow = overflow
         self._open: Segment | None = None
         self._units: list[AccessUnit] | None = None  # of the open segment
-        self._last_dts = -(1 << 62)
+        self._last_dts, self._max_dts = -(1 << 62), 1 << 62
         self._resume: GapCause | None = None  # pictures are dropped until the next keyframe, which names this cause
         self._gop = [0, 0]
         self._past_run = 0
@@ -104,17 +109,19 @@ class Lane:
         self._open = Segment(run, self.run_id)
         self._units = self._open.units
         self.segments.append(self._open)
-        self._last_dts = -(1 << 62)
+        self._last_dts, self._max_dts = -(1 << 62), 1 << 62
 
     def append(self, unit: AccessUnit) -> None:
         """The next picture of the open run, in decoding order."""
         if self._resume is not None and not self._resumes(unit):
             return
         units = self._units
-        if units is None or unit.dts_ticks <= self._last_dts:
+        dts = unit.dts_ticks
+        if units is None or not self._last_dts < dts < self._max_dts:
             self.counters.refused += 1
             return
-        self._last_dts = unit.dts_ticks
+        self._last_dts = dts
+        self._max_dts = dts + MAX_STEP_TICKS
         units.append(unit)
         size = len(unit.data)
         self.pending += size

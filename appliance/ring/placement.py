@@ -16,6 +16,9 @@ from appliance.media.stream import AccessUnit
 MAX_PART: Final = 1 << 20
 """Bytes of payload after which a part ends: 0.4 s at 20 Mbit/s; a chunk of 4 MiB still holds three."""
 
+MAX_PART_PICTURES: Final = 4096
+"""Pictures after which a part ends: far beyond 0.4 s of any camera, far below what the format can count."""
+
 AGE_LIMIT_TICKS: Final = 600 * TICKS_PER_SECOND
 """A chunk spans at most 10 min: expiry frees whole chunks, so this is how early footage may go."""
 
@@ -49,7 +52,7 @@ def cut(units: Sequence[AccessUnit], max_part: int = MAX_PART) -> list[tuple[int
     start, size = 0, 0
     for i, unit in enumerate(units):
         length = len(unit.data)
-        if i > start and (unit.keyframe or size + length > max_part):
+        if i > start and (unit.keyframe or size + length > max_part or i - start == MAX_PART_PICTURES):
             parts.append((start, i))
             start, size = i, 0
         size += length

@@ -5,17 +5,20 @@ leaves its chunk goes on in the same tick on another disk.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
 from appliance.core.units import ticks_to_us, us_to_ticks
 from appliance.media.part import part_size
 from appliance.media.stream import AccessUnit, RunStart
 from appliance.ring.chunk import ChunkHeader, encode_header, parts_limit, read_header, table_full
 from appliance.ring.disk import Disk
+from appliance.ring.faults import PictureTooLarge
 from appliance.ring.lane import Lane, Segment
 from appliance.ring.placement import (
     OPENINGS_PER_HOUR,
@@ -31,6 +34,8 @@ from appliance.ring.placement import (
 )
 from appliance.ring.pool import ChunkState, Pool
 from appliance.ring.writer import ChunkJob, OpenChunk, PartJob, TickJob
+
+log = logging.getLogger(__name__)
 
 PATIENCE_US: Final = 2_000_000
 """A stream waits this long for its chunk to be recovered after a start, then takes a spare one."""
@@ -86,9 +91,18 @@ class Planner:
                 return
             if lane.chunk is not None and lane.chunk.disk not in plans:
                 return  # its disk is still busy with the last tick
-            if not self._segment(lane, segment, plans, usable):
-                return
+            try:
+                if not self._segment(lane, segment, plans, usable):
+                    return
+            except ApplianceError as error:  # a header that cannot be written: this stream's trouble, nobody else's
+                self._refuse(lane, error)
         lane.waiting_since_us = None
+
+    def _refuse(self, lane: Lane, error: ApplianceError) -> None:
+        if lane.fault is None or lane.fault.code != error.code:
+            log.error("%s is not recorded: %s", lane.key, error)
+        lane.fault = error
+        lane.counters.refused += lane.drop_gop(GapCause.CAMERA_CODEC)
 
     def _spare(self, lane: Lane, now_us: int) -> bool:
         """The chunk to be continued is still being read: wait a little, then go on in a spare one."""
@@ -106,21 +120,21 @@ class Planner:
     def _segment(self, lane: Lane, segment: Segment, plans: dict[int, DiskPlan], usable: Sequence[DiskLoad]) -> bool:
         """Place a segment's parts; False when something is left that must wait."""
         done = 0
+        placed: bool | None = True
         units = segment.units
-        for start, end in cut(units):
-            part = units[start:end] if end - start < len(units) else list(units)
-            following = units[end] if end < len(units) else None
-            placed = self._place(lane, segment, part, following, plans, usable)
-            if placed is None:
-                lane.taken(segment, done)
-                lane.counters.parameters += lane.drop_gop(GapCause.PARAMETERS)
-                return True
-            if not placed:
-                lane.taken(segment, done)
-                return False
-            done = end
-        lane.taken(segment, done)
-        return True
+        try:
+            for start, end in cut(units):
+                following = units[end] if end < len(units) else None
+                placed = self._place(lane, segment, units[start:end], following, plans, usable)
+                if not placed:
+                    break
+                done = end
+        finally:
+            lane.taken(segment, done)
+        if placed is None:
+            lane.counters.parameters += lane.drop_gop(GapCause.PARAMETERS)
+            return True
+        return placed
 
     def _place(
         self,
@@ -134,8 +148,7 @@ class Planner:
         """Give one part its place. False: wait; None: its parameters may not have a chunk now, drop the GOP."""
         size = part_size(units)
         if size > self.largest_part:
-            lane.counters.refused += len(units)  # one picture larger than a chunk: nothing can hold it
-            return True
+            raise PictureTooLarge(stream=str(lane.key), size=size, limit=self.largest_part)
         dts = units[0].dts_ticks
         utc_us = ticks_to_us(dts) + segment.run.utc_offset_us
         leave = self._leaves(lane, segment, units[0], size, utc_us)
@@ -227,17 +240,10 @@ class Planner:
             return None
         lane.waiting_since_us = None
         plan = plans[index]
-        before: asyncio.Event | None = None
-        if lane.chunk is not None:
-            leaving = plans[lane.chunk.disk]
-            before = leaving.published.setdefault(lane.chunk.number, asyncio.Event())
-            close(lane, leaving)
-        stock = plan.pool.ready.popleft()
+        stock = plan.pool.ready[0]
         assert stock.fd is not None
-        plan.pool.set(stock.number, ChunkState.OPEN)
-        self.generation += 1
         header = ChunkHeader(
-            generation=self.generation,
+            generation=self.generation + 1,
             number=stock.number,
             disk_uuid=plan.disk.identity.uuid,
             site=self._site,
@@ -251,6 +257,15 @@ class Planner:
         )
         data = encode_header(header, plan.disk.geometry)
         info = read_header(data)
+        self.generation += 1
+        before: asyncio.Event | None = None
+        if lane.chunk is not None:
+            leaving = plans[lane.chunk.disk]
+            before = leaving.published.setdefault(lane.chunk.number, asyncio.Event())
+            close(lane, leaving)
+        plan.pool.ready.popleft()
+        plan.pool.set(stock.number, ChunkState.OPEN)
+        lane.fault = None
         chunk = OpenChunk(
             disk=index,
             geometry=plan.disk.geometry,

@@ -216,7 +216,9 @@ class Ring:
             else:
                 await asyncio.sleep(wait_s)
 
-    def _start_ticks(self, due: Iterable[Member]) -> list[asyncio.Task[None]]:
+    def _start_ticks(self, due: Sequence[Member]) -> list[asyncio.Task[None]]:
+        if not due:
+            return []
         for callback in self.before_tick:
             callback()
         plans = {m.index: DiskPlan(m.index, m.disk, m.pool) for m in due if not m.failed}
@@ -443,6 +445,8 @@ class Ring:
             "parameters": counters.parameters,
             "lost": counters.lost,
             "recovering": lane.recovering,
+            "error": "" if lane.fault is None else lane.fault.sentence("en"),
+            "error_fr": "" if lane.fault is None else lane.fault.sentence("fr"),
         }
 
 

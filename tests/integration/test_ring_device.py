@@ -16,8 +16,8 @@ from tests.peers.need import need_loop
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import Folder, Rig
 
-IMAGE_MIB = 400
-CHUNKS = 60
+IMAGE_MIB = 220
+CHUNKS = 40
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ async def test_recording_onto_reused_chunks_reads_nothing_and_flushes_alike_for_
         async with rig.running():
             for camera in cameras:
                 camera.start()
-            while ring._members[0].pool.freed_early < 30:
+            while ring._members[0].pool.freed_early < 14:
                 await ticks(rig, disk, cameras, 10)
         ring = rig.new()
         for camera in cameras:
@@ -139,7 +139,7 @@ async def test_a_ready_chunk_holds_no_byte_of_earlier_laps(disk: LoopDisk, tmp_p
     camera = rig.camera(size=24_000)
     async with rig.running():
         camera.start()
-        while ring._members[0].pool.freed_early < 70:
+        while ring._members[0].pool.freed_early < 30:
             await rig.record(10, camera)
             del camera.sent[:-1]
         free = [chunk.number for chunk in ring._members[0].pool.ready]

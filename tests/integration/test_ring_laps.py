@@ -277,6 +277,31 @@ async def test_a_full_queue_loses_whole_gops_and_says_so(tmp_path: Path) -> None
         assert held == [*camera.sent[:20], *camera.sent[20 + dropped :]]
 
 
+async def test_pictures_that_no_chunk_holds_trouble_their_own_stream_only(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    ring = rig.new()
+    good, bad = rig.camera(size=800), rig.camera(OTHER, size=800)
+    async with rig.running():
+        good.start()
+        bad.start()
+        await rig.record(3, good, bad)
+        bad.size = 60_000  # its keyframes are over 256 KiB, the size of a chunk
+        await rig.record(5, good, bad)
+        bad.size = 800
+        await rig.record(10, good, bad)
+        assert await rig.held() == good.sent
+        held = await rig.held(OTHER)
+        streams = ring.state()["streams"]
+        assert isinstance(streams, dict)
+        told = streams[str(OTHER)]
+        assert told["refused"] + told["dropped"] > 0
+        assert len(held) + told["refused"] + told["dropped"] == len(bad.sent)
+        assert "hall/main" in told["error_fr"]
+        spans = await ring.spans(OTHER, 0, rig.clock.utc_us() + 1)
+        assert [span.cause for span in spans[1:]] == [GapCause.CAMERA_CODEC] * (len(spans) - 1)
+        assert held[-1] == bad.sent[-1]
+
+
 async def test_a_disk_that_fails_loses_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rig = await Rig(tmp_path).format(chunks=32)
     ring = rig.new()
