@@ -107,6 +107,8 @@ class Recorder:
             "codec": state.codec,
             "lost_packets": state.lost_packets,
             "reconnects": state.reconnects,
+            "pictures": state.pictures,
+            "runs": state.runs,
             "audio_offered": state.audio_offered,
             "camera_clock_offset_us": state.camera_clock_offset_us,
         }
