@@ -123,7 +123,9 @@ class SimulatedCamera:
     async def start(self) -> None:
         """Listen and expose the first pictures."""
         await self._open()
-        clock: Clock = self._clock or await asyncio.to_thread(SystemClock)  # it reads a file
+        clock = self._clock
+        if clock is None:
+            clock = await asyncio.to_thread(SystemClock)  # it reads a file
         for stream in self.streams.values():
             stream.start(clock)
 

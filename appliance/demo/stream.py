@@ -91,6 +91,7 @@ class CameraStream:
         self.clip = clip
         self.tag = tag
         self.fps: Fraction = clip.fps * options.rate
+        self._period = (self.fps.denominator, self.fps.numerator)  # seconds as a ratio: integers are quick and exact
         self.players: set[Player] = set()
         self.sent: deque[SentFrame] = deque(maxlen=SENT_KEPT)
         self.counter = 0
@@ -116,11 +117,11 @@ class CameraStream:
 
     def utc_us_of(self, counter: int) -> int:
         """UTC of the exposure of picture `counter`."""
-        return self._start_utc_us + int(counter * 1_000_000 / self.fps)
+        return self._start_utc_us + counter * 1_000_000 * self._period[0] // self._period[1]
 
     def ticks_of(self, counter: int) -> int:
         """Media time of picture `counter`, 90 kHz from the camera's start."""
-        return int(counter * TICKS_PER_S / self.fps)
+        return counter * TICKS_PER_S * self._period[0] // self._period[1]
 
     def next_keyframe(self) -> int:
         """Counter of the next picture with which a new client can begin."""
@@ -133,7 +134,7 @@ class CameraStream:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         elapsed = loop.time() - self._start_s
-        due = int(elapsed * self.fps) + 1  # pictures exposed until now
+        due = int(elapsed * self._period[1] / self._period[0]) + 1  # pictures exposed until now
         if due - self.counter > MAX_LATE_S * self.fps:
             self.counter = due - 1
         while self.counter < due:
@@ -141,7 +142,9 @@ class CameraStream:
                 self._expose(self.counter)
             self.counter += 1
         # half a millisecond late on purpose: rounding must not wake the loop just before the exposure
-        self._timer = loop.call_at(self._start_s + float(self.counter / self.fps) + 0.0005, self._tick)
+        self._timer = loop.call_at(
+            self._start_s + self.counter * self._period[0] / self._period[1] + 0.0005, self._tick
+        )
 
     def _expose(self, counter: int) -> None:
         prepared = self._prepare(counter % len(self.clip.frames))
@@ -183,11 +186,12 @@ class CameraStream:
         for nal in frame.slices:
             payloads += payloads_of(nal, options.max_payload)
         block = block_of(payloads, marker=not self.clip.strip)
+        before, after = sets if options.keep_digests else [], frame.slices if options.keep_digests else ()
         prepared = _Prepared(
             block,
             payload_at(block.starts[sei_index]) + SEI_TEXT_AT,
-            tuple((len(nal), digest(nal)) for nal in sets),
-            tuple((len(nal), digest(nal)) for nal in frame.slices),
+            tuple((len(nal), digest(nal)) for nal in before),
+            tuple((len(nal), digest(nal)) for nal in after),
             frame.keyframe,
         )
         self._prepared[index] = prepared

@@ -12,7 +12,6 @@ there, so that nothing moves across.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from appliance.demo.bits import BitReader, escape, se, to_bytes, ue, unescape
 from appliance.demo.cavlc import QP, Cells, cell_macroblock, first_macroblock, row_macroblock
@@ -25,8 +24,6 @@ _HEADER_BYTES = 64
 
 _HIGH_PROFILES = {100, 110, 122, 244, 44, 83, 86, 118, 128}
 """profile_idc values whose SPS has chroma fields (section 7.3.2.1.1)."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _FONT = {
     "0": "111 101 101 101 111", "1": "010 110 010 010 111", "2": "111 001 111 100 111", "3": "111 001 111 001 111",
@@ -212,5 +209,7 @@ class StripWriter:
         return escape(bytes((head,)) + to_bytes(header + "".join(rows)))
 
     def _text(self, stamp: Stamp) -> str:
-        moment = _EPOCH + timedelta(microseconds=stamp.utc_us)
-        return f"{stamp.counter:010d} {moment:%H:%M:%S}.{stamp.utc_us % 1_000_000 // 100_000}Z"[: self._width - 1]
+        minutes, second = divmod(stamp.utc_us // 1_000_000 % 86_400, 60)
+        hour, minute = divmod(minutes, 60)
+        tenth = stamp.utc_us % 1_000_000 // 100_000
+        return f"{stamp.counter:010d} {hour:02d}:{minute:02d}:{second:02d}.{tenth}Z"[: self._width - 1]
