@@ -131,24 +131,3 @@ class Member:
         self.writer.close()
         self.disk.close()
         self.thread.shutdown(wait=False)
-
-    def state(self) -> dict[str, object]:
-        """For the socket's `state`. `tick_ms`: the longest of the last ticks; `loss_bound_ms`: tick period aside."""
-        slowest = max(self.took_us, default=0) / 1000
-        return {
-            "path": str(self.disk.path),
-            "uuid": self.uuid,
-            "chunks": self.pool.count,
-            **self.pool.counts(),
-            "ready": len(self.pool.ready),
-            "freed_early": self.pool.freed_early,
-            "leases_broken": self.pool.leases_broken,
-            "backend": self.disk.flush_mode.value,
-            "zeroing": self.disk.zeroing,
-            "tick_ms": round(slowest, 1),
-            "ticks": self.ticks,
-            "flushes": self.flushes,
-            "written": self.written,
-            "mark_utc_us": self.mark_utc_us,
-            "error": self.failed,
-        }

@@ -28,6 +28,7 @@ from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS, chunks_needed
 from appliance.ring.planner import DiskPlan, Planner, close
 from appliance.ring.pool import ChunkState, Wiped
 from appliance.ring.recovery import chunk_row, end_us, extend_spans, span_rows
+from appliance.ring.report import absent_disk_state, disk_state, live, stream_state
 from appliance.ring.start import Start
 from appliance.ring.writer import ChunkJob, OpenChunk, PartJob, TickResult
 
@@ -41,10 +42,6 @@ QUEUE_LIMIT: Final = 256 << 20
 
 IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
-
-
-_NO_DISK: Final = dict.fromkeys(("chunks", "free", "open", "closed", "freed", "suspect", "mark_utc_us"), 0)
-"""Figures of a disk that is left aside, so that every disk of the state has the same fields."""
 
 
 class DiskPath(Protocol):
@@ -395,8 +392,7 @@ class Ring:
 
     def live(self, key: StreamKey) -> tuple[str, GapCause]:
         """("recording", NONE), or ("gap", why nothing comes)."""
-        cause = self._lanes[self._known(key)].end_cause
-        return ("recording", GapCause.NONE) if cause is None else ("gap", cause)
+        return live(self._lanes[self._known(key)])
 
     def _known(self, key: StreamKey) -> StreamKey:
         if key not in self._lanes:
@@ -419,34 +415,12 @@ class Ring:
             "now_utc_us": self._clock.utc_us(),
             "tick_ms": self._tick_us // 1000,
             "pending": self._budget.used,
-            "disks": [member.state() for member in self._members]
-            + [
-                {**_NO_DISK, "path": path, "error": error.sentence("en"), "error_fr": error.sentence("fr")}
-                for path, error in self._unusable.items()
-            ],
-            "streams": {str(key): self._stream_state(lane) for key, lane in self._lanes.items()},
-        }
-
-    def _stream_state(self, lane: Lane) -> dict[str, object]:
-        state, cause = self.live(lane.key)
-        counters = lane.counters
-        return {
-            "state": state,
-            "cause": cause.name,
-            "durable_utc_us": lane.durable_utc_us,
-            "first_utc_us": self._first_us.get(lane.key),
-            "run": lane.run_id,
-            "sequence": lane.sequence,
-            "size": counters.size,
-            "parts": counters.parts,
-            "pending": lane.pending,
-            "dropped": counters.dropped,
-            "refused": counters.refused,
-            "parameters": counters.parameters,
-            "lost": counters.lost,
-            "recovering": lane.recovering,
-            "error": "" if lane.fault is None else lane.fault.sentence("en"),
-            "error_fr": "" if lane.fault is None else lane.fault.sentence("fr"),
+            "disks": [disk_state(member, self._tick_us) for member in self._members]
+            + [absent_disk_state(path, error) for path, error in self._unusable.items()],
+            "streams": {
+                str(key): {**stream_state(lane), "first_utc_us": self._first_us.get(key)}
+                for key, lane in self._lanes.items()
+            },
         }
 
 
