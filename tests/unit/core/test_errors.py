@@ -70,7 +70,8 @@ class TestEachError:
 
     def test_both_languages_tell_the_same_facts(self, kind: type[ApplianceError]) -> None:
         plain = {re.sub(r"(^|_)fr$", "", name) for name in facts_of(kind.fr)}
-        assert plain == {re.sub(r"(^|_)en$", "", name) for name in facts_of(kind.en)}
+        english = {re.sub(r"(^|_)en$", "", name) for name in facts_of(kind.en)}
+        assert plain == english - ({"reason"} - plain)  # what a library said, in its own English, is no French word
 
     def test_sentences_format_with_their_facts(self, kind: type[ApplianceError]) -> None:
         facts: dict[str, str | int | float] = dict.fromkeys(facts_of(kind.fr) | facts_of(kind.en), 7)
