@@ -41,7 +41,9 @@ def digest(files: Sequence[Path]) -> str:
 
 def sources() -> list[Path]:
     """Every file that decides what the build is."""
-    top = [HERE / name for name in ("package.json", "package-lock.json", "tsconfig.json", "vite.config.js", "index.html")]
+    top = [
+        HERE / name for name in ("package.json", "package-lock.json", "tsconfig.json", "vite.config.js", "index.html")
+    ]
     return top + sorted(file for folder in ("src", "public") for file in (HERE / folder).rglob("*") if file.is_file())
 
 
