@@ -93,7 +93,10 @@ class Page:
         elif method == "Network.requestWillBeSent":
             url = params["request"]["url"]
             self.requests.append(url)
-            if urlsplit(url).scheme not in {"blob", "data"} and urlsplit(url).hostname not in {"127.0.0.1", "localhost"}:
+            if urlsplit(url).scheme not in {"blob", "data"} and urlsplit(url).hostname not in {
+                "127.0.0.1",
+                "localhost",
+            }:
                 self._trouble(f"outside request: {url}")
 
     def _trouble(self, text: str) -> None:
@@ -143,7 +146,11 @@ class Page:
 
     async def resize(self, width: int, height: int, scale: float = 1) -> None:
         await self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 600
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=width < 600,
         )
 
     async def media(self, scheme: str) -> None:

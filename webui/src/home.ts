@@ -41,7 +41,7 @@ export class HomeElement extends LitElement {
     const working = state.disks.filter((disk) => !state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path));
     return html`<section class="verdict ${state.verdict}">
       <span class="mark" aria-hidden="true">${ICONS[state.verdict]}</span>
-      <div><h1 role="status">${words}</h1>
+      <div><div role="status"><h1>${words}</h1></div>
         <p>${t("verdict.detail", {
           recording: state.cameras.filter(whole).length, cameras: state.cameras.length,
           disks: working.length, allDisks: state.disks.length,

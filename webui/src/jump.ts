@@ -64,7 +64,7 @@ export class JumpElement extends LitElement {
           ${this.cameras.map((each) => html`<option value=${each.id} ?selected=${each.id === this.camera}>${each.name}</option>`)}
         </select></label>
       <label>${t("jump.date")}<input type="date" required .value=${this.date} @input=${(event: Event) => this.typedInto("date", event)}></label>
-      <label>${t("jump.time")}<input type="time" step="1" required .value=${this.time} @input=${(event: Event) => this.typedInto("time", event)}></label>
+      <label>${t("jump.time")}<input class="hour" required autocomplete="off" maxlength="10" pattern="([01]?\\d|2[0-3])[:hH][0-5]\\d([:m][0-5]\\d)?s?" title=${t("jump.format")} placeholder="14:30:00" .value=${this.time} @input=${(event: Event) => this.typedInto("time", event)}></label>
       ${found.length > 1
         ? html`<label>${t("jump.which")}<select @change=${(event: Event) => (this.second = (event.target as HTMLSelectElement).value === "1")}>
             <option value="0">${t("jump.first")} ${clock(found[0]!)}</option><option value="1">${t("jump.second")} ${clock(found[1]!)}</option></select></label>`

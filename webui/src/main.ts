@@ -103,8 +103,8 @@ class AppElement extends LitElement {
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
         <nav>${this.playing ? html`<a href="/">‹ ${t("app.home")}</a>` : nothing}</nav>
-        <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div></header>
-      <p class="banner">${t("banner.local")}</p>
+        <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
+        <p class="banner">${t("banner.local")}</p></header>
       <main id="content" tabindex="-1">
         ${this.down
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>

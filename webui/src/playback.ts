@@ -254,7 +254,7 @@ export class PlaybackElement extends LitElement {
   }
 
   private button(face: string, key: Parameters<typeof t>[0], action: () => void) {
-    return html`<button ?disabled=${this.at === null} title=${t(key)} aria-label=${t(key)} @click=${action}>${face}</button>`;
+    return html`<button ?disabled=${this.at === null} title=${t(key)} @click=${action}>${face}</button>`;
   }
 
   private overlay() {

@@ -14,7 +14,8 @@ const PUMP_MS = 100; // how often playing looks ahead; a tenth of the shortest G
 const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
 const KEPT_GOPS = 40; // about 10 MB of light stream; older ones leave the buffer
 const FRAME_MS = 120; // after `seeked`, how long a frame callback is waited for: some seeks never call it
-const EDGE = 80_000; // us from a GOP's end at which playing goes on elsewhere: under two pictures at 25 fps
+const EDGE = 80_000; // us around a GOP's end that still belong to it: under two pictures at 25 fps
+const LEAD = 30_000; // us: a browser stops up to a screen refresh or two before the last picture of its buffer
 const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
 
 interface Gop {
@@ -227,6 +228,8 @@ export class Player {
   /** Instant of the last picture before a GOP, over a gap if need be; null at the start of everything. */
   private async before(gop: Gop): Promise<number | null> {
     const at = gop.start - 1;
+    const hole = this.listener.hole(at);
+    if (hole) return hole.previous_us ?? null;
     try {
       const found = this.find(at, gop.quality) ?? (await this.load(at, gop.quality));
       return found.pictures.at(-1) ?? null;
@@ -269,7 +272,9 @@ export class Player {
 
   /** At a GOP's end: jump a hole and say so, or stop at the durable mark. True when playing went elsewhere. */
   private async cross(now: number, gop: Gop): Promise<boolean> {
-    if (gop.end - now > EDGE * Math.max(1, this.speed)) return false;
+    const last = gop.pictures.at(-1) ?? gop.start;
+    const stalled = this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA; // the buffer ends here
+    if (now < last - (stalled ? frame(gop) : LEAD)) return false;
     if (gop.next === null) {
       if (!this.tailFresh) return false;
       this.stop();
@@ -318,6 +323,10 @@ export class Player {
     const pictures = pictureTimes(bytes.bytes).map((ticks) => bytes.zero + Math.floor((ticks * 100) / 9));
     const gop: Gop = { start: bytes.start, end: bytes.end, next: bytes.next, quality, pictures };
     await this.append(gop, bytes);
+    const now = this.position();
+    if (this.playing && gop.start <= now && now < gop.end) {
+      this.video.currentTime = this.mediaTime(now); // what the decoder was reading is replaced: begin at its keyframe again
+    }
     return gop;
   }
 

@@ -128,6 +128,7 @@ export function timeField(us: number): string {
 
 /** Instants of what was typed; empty when a field is not filled. */
 export function typed(date: string, time: string): number[] {
-  const us = Date.parse(`${date}T${time}Z`) * 1000;
+  const [hour, minute, second] = time.split(/[:hHms]/);
+  const us = Date.parse(`${date}T${(hour ?? "").padStart(2, "0")}:${minute}:${second || "00"}Z`) * 1000;
   return Number.isFinite(us) ? instants(us) : [];
 }

@@ -1,0 +1,92 @@
+"""The built page over a recorder that answers from memory, and a browser in front of it."""
+
+import base64
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.demo.counter import Burnt, read_burnt
+from appliance.web.app import make_app, serve
+from appliance.web.recorder import SiteInfo
+from tests.browser.chromium import Page, chromium
+from tests.peers.fake_recorder import FakeRecorder
+from tests.peers.need import need
+
+WEBUI = Path(__file__).resolve().parents[2] / "webui"
+
+SCREEN = "document.querySelector('t-playback')"
+
+
+@dataclass(slots=True)
+class Desk:
+    """A browser before a served page."""
+
+    page: Page
+    base: str
+    recorder: FakeRecorder
+
+    async def home(self) -> None:
+        await self.page.open(f"{self.base}/")
+        await self.page.until("document.querySelector('.verdict h1')")
+
+    async def at(self, instant: int, camera: str = "portail") -> None:
+        """Open playback at an instant and wait for its full definition."""
+        await self.page.open(f"{self.base}/lecture?cam={camera}&t={instant}")
+        await self.page.until(f"{SCREEN}?.player?.at != null")
+
+    async def seek(self, instant: int) -> int:
+        """Seek on the light stream; UTC us of the picture that came."""
+        shown = await self.page.run(f"{SCREEN}.player.seek({instant})")
+        return int(shown["at"])
+
+    async def burnt(self) -> Burnt:
+        """The counter in the picture on screen, read from its pixels."""
+        return await read_screen(self.page)
+
+
+async def read_screen(page: Page) -> Burnt:
+    """The counter in the picture that the page's <video> shows."""
+    answer = await page.run(
+        """(() => { const video = document.querySelector('video'), canvas = document.createElement('canvas');
+        canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+        const draw = canvas.getContext('2d', { willReadFrequently: true });
+        draw.drawImage(video, 0, 0);
+        const rgba = draw.getImageData(0, 0, canvas.width, canvas.height).data;
+        let text = '';
+        for (let at = 0; at < rgba.length; at += 4) text += String.fromCharCode(rgba[at + 1]);
+        return [canvas.width, canvas.height, btoa(text)]; })()"""
+    )
+    width, height, data = answer
+    luma = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width)
+    found = read_burnt(luma, width, height)
+    assert found is not None, f"no counter in the picture of {width}x{height}"
+    return found
+
+
+@pytest.fixture(scope="session")
+def built_page() -> Path:
+    """webui/dist, built when a source changed."""
+    need("chromium", "node")
+    done = subprocess.run([sys.executable, str(WEBUI / "build.py")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return WEBUI / "dist"
+
+
+@pytest.fixture
+async def desk(built_page: Path) -> AsyncIterator[Desk]:
+    """A page that must not have caused any trouble when the test is over."""
+    recorder = FakeRecorder()
+    app = make_app(recorder, built_page, SiteInfo("Collège Émile-Zola", "Villeurbanne", "Europe/Paris"))
+    runner = await serve(app, "127.0.0.1", 0)
+    try:
+        async with chromium() as page:
+            await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
+            yield Desk(page, f"http://127.0.0.1:{runner.addresses[0][1]}", recorder)
+            assert page.troubles == []
+    finally:
+        await runner.cleanup()
