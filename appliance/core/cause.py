@@ -16,6 +16,7 @@ class GapCause(IntEnum):
     DISK = 5  # a disk failed or was too slow
     CLOCK = 6  # the appliance's clock was stepped
     OVERLOAD = 7  # queues were full: whole GOPs dropped, counted
+    ERASED = 8  # never stored as a cause: it was recorded, and the ring has reused its place
     CAMERA_REFUSED = 20  # the camera refused the TCP connection
     CAMERA_UNREACHABLE = 21  # no route, or no answer to the connection
     CAMERA_AUTH = 22  # wrong user or password
@@ -42,6 +43,7 @@ _LABELS: dict[GapCause, tuple[str, str]] = {
     GapCause.DISK: ("panne de disque", "disk failure"),
     GapCause.CLOCK: ("heure de l'enregistreur corrigée", "recorder's clock corrected"),
     GapCause.OVERLOAD: ("enregistreur surchargé", "recorder overloaded"),
+    GapCause.ERASED: ("déjà effacé", "erased already"),
     GapCause.CAMERA_REFUSED: ("la caméra refuse la connexion", "the camera refuses the connection"),
     GapCause.CAMERA_UNREACHABLE: ("caméra injoignable", "camera unreachable"),
     GapCause.CAMERA_AUTH: ("mot de passe de la caméra refusé", "camera password refused"),

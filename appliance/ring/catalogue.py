@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
+from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.units import ticks_to_us
 from appliance.media.part import PartEntry
@@ -96,7 +97,10 @@ class Catalogue:
         self._tables: OrderedDict[tuple[str, int, int], list[PartEntry]] = OrderedDict()
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[StreamSpan]:
-        """Stretches that overlap [from, to), cut to it; consecutive chunks of one run are one stretch."""
+        """Stretches that overlap [from, to), cut to it; consecutive chunks of one run are one stretch.
+
+        Disks free their own oldest chunk, so at the far end of the ring stretches may be missing between others.
+        """
         found = {(s.from_us, s.run): s for s in await self._index.spans(key, from_us, to_us)}
         for chunk in self._open.get(key, ()):
             for s in span_rows(chunk.spans):
@@ -107,6 +111,9 @@ class Catalogue:
             last = merged[-1] if merged else None
             if last is not None and last.run == span.run and last.last_sequence + 1 == span.first_sequence:
                 merged[-1] = last._replace(to_us=span.to_us, last_sequence=span.last_sequence)
+            elif last is not None and last.last_sequence + 1 < span.first_sequence:
+                # parts are numbered without holes: what lay between was stored and has been given back to the ring
+                merged.append(span._replace(cause=int(GapCause.ERASED)))
             else:
                 merged.append(span)
         return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]
