@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,9 @@ PORTS_TRIED = 20
 
 CHECK_SPAN_US = 600_000_000
 """The check looks at the last ten minutes: a longer run has lapped the ring by then."""
+
+DURABLE_S = 1.5
+"""Seconds after which a picture must be safe on disk and shown: a tick, a flush and the network, with room."""
 
 LAST_FAULT_US = 3_000_000
 """us before the end within which a fault need not show: it may not have been noticed."""
@@ -200,6 +204,7 @@ class Show:
         cpu_s = recorder.cpu_s()
         self._voice.say("check")
         end_us = self._clock.utc_us()
+        await asyncio.sleep(DURABLE_S)
         sent, cameras_cpu_s, audio = await rig.truth()
         started = min((rows[0].utc_us for rows in sent.values() if rows), default=end_us)
         problems = []
@@ -238,7 +243,11 @@ class Show:
             counters, burnt, errors = found.found, found.burnt, found.decode_errors
         else:
             counters, burnt, errors = [], [], 0
-        return Evidence(camera, stream, start, end_us, sent, spans, gaps, expected, counters, burnt, errors)
+        evidence = Evidence(camera, stream, start, end_us, sent, spans, gaps, expected, counters, burnt, errors)
+        # kept beside the log: whoever doubts a verdict finds here what it was made of
+        text = json.dumps({"timeline": timeline, "evidence": asdict(evidence)})
+        await asyncio.to_thread((self._options.work / f"{camera}-{stream}.json").write_text, text, "utf-8")
+        return evidence
 
     def _expected(self, camera: str, stream: str, end_us: int) -> list[Expected]:
         found = []
