@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Final
 
 from appliance.media.input_errors import RtpInvalid
-from appliance.media.nal import AUD, IDR, LENGTH_BYTES, PPS, SLICE, SPS, annex_b_ranges
+from appliance.media.nal import AUD, IDR, LENGTH_BYTES, PPS, SLICE, SPS, START_CODE, annex_b_ranges
 from appliance.media.rtp import HEADER, parse_rtp
 
 MAX_UNIT_BYTES: Final = 8 * 1024 * 1024
@@ -226,8 +226,11 @@ class H264Depacketiser:
         elif self._fu_at >= 0:
             self._broken()
         elif 1 <= kind < STAP_A:
-            for first, last in annex_b_ranges(data, start, stop):  # nearly always one: the payload
-                self._unit_whole(view, first, last)
+            if data.find(START_CODE, start, stop) < 0:
+                self._unit_whole(view, start, stop)
+            else:
+                for first, last in annex_b_ranges(data, start, stop):
+                    self._unit_whole(view, first, last)
         elif kind == STAP_A:
             self._aggregate(view, start + 1, stop)
         elif kind not in _IGNORED_TYPES:

@@ -20,7 +20,8 @@ AUD: Final = 9
 LENGTH_BYTES: Final = 4
 """Bytes before each NAL unit of a stored access unit: lengthSizeMinusOne = 3, the only size every player reads."""
 
-_START_CODE: Final = b"\x00\x00\x01"
+START_CODE: Final = b"\x00\x00\x01"
+"""Annex B; never inside a NAL unit, where emulation prevention breaks it up."""
 
 
 def nal_type(nal: bytes | bytearray | memoryview) -> int:
@@ -41,7 +42,7 @@ def annex_b_ranges(data: bytes | bytearray, start: int, end: int) -> list[tuple[
     A range without any start code is one unit, whole. Zero bytes before and behind a start code belong to the
     framing (leading_zero_8bits, trailing_zero_8bits); empty units are left out.
     """
-    at = data.find(_START_CODE, start, end)
+    at = data.find(START_CODE, start, end)
     if at < 0:
         return [(start, end)] if end > start else []
     ranges: list[tuple[int, int]] = []
@@ -55,7 +56,7 @@ def annex_b_ranges(data: bytes | bytearray, start: int, end: int) -> list[tuple[
         if at < 0:
             return ranges
         begin = at + 3
-        at = data.find(_START_CODE, begin, end)
+        at = data.find(START_CODE, begin, end)
 
 
 def split_annex_b(data: bytes) -> list[bytes]:
