@@ -53,7 +53,7 @@ class CameraState(_Known):
 
 
 class DiskState(_Known):
-    """One recording disk; chunks by state, the heartbeat's mark."""
+    """One recording disk: chunks by state; UTC up to which its pictures are durable, 0 before the first; why it is out."""
 
     path: str
     chunks: int = 0
@@ -64,6 +64,7 @@ class DiskState(_Known):
     backend: str = ""
     tick_ms: float | None = None
     mark_utc_us: int | None = None
+    error: str = ""
 
 
 class RecorderState(_Known):
@@ -128,7 +129,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     state = RecorderState.model_validate(answer)
     now = state.now_utc_us
     issues = [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
-    issues += [issue for disk in state.disks for issue in _disk_issues(disk, now)]
+    issues += [_disk_issue(disk) for disk in state.disks if disk.error]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
     starting = any(
         status_of(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
@@ -138,7 +139,9 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": "attention" if issues else "starting" if starting else "ok",
         "issues": issues,
         "cameras": [_camera_body(camera, now) for camera in state.cameras],
-        "disks": [disk.model_dump() for disk in state.disks],
+        "disks": [
+            {**disk.model_dump(exclude={"error"}), "mark_utc_us": disk.mark_utc_us or None} for disk in state.disks
+        ],
     }
 
 
@@ -192,22 +195,19 @@ _STREAM_WORDS: Final = {
 }
 
 
-def _disk_issues(disk: DiskState, now_us: int) -> list[dict[str, Any]]:
-    if disk.mark_utc_us is not None and now_us - disk.mark_utc_us <= LATE_US:
-        return []
+def _disk_issue(disk: DiskState) -> dict[str, Any]:
+    """A disk without open chunks has an old mark and is well: only the recorder can tell that a disk is out."""
     todo_fr, todo_en = ADVICE[GapCause.DISK.name]
-    return [
-        {
-            "code": GapCause.DISK.name,
-            "camera": None,
-            "place": disk.path,
-            "since_us": disk.mark_utc_us,
-            "fr": f"Disque {disk.path} : n'écrit plus",
-            "en": f"Disk {disk.path}: no longer writing",
-            "todo_fr": todo_fr,
-            "todo_en": todo_en,
-        }
-    ]
+    return {
+        "code": GapCause.DISK.name,
+        "camera": None,
+        "place": disk.path,
+        "since_us": disk.mark_utc_us or None,
+        "fr": f"Disque {disk.path} : n'enregistre plus ({disk.error})",
+        "en": f"Disk {disk.path}: not recording ({disk.error})",
+        "todo_fr": todo_fr,
+        "todo_en": todo_en,
+    }
 
 
 def _job_issue(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,25 +1,22 @@
 """The built page over a recorder that answers from memory, and a browser in front of it."""
 
-import base64
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from appliance.demo.counter import Burnt, read_burnt
+from appliance.demo.counter import Burnt
 from appliance.web.app import make_app, serve
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import Page, chromium
+from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.need import need
 
 WEBUI = Path(__file__).resolve().parents[2] / "webui"
-
-SCREEN = "document.querySelector('t-playback')"
 
 
 @dataclass(slots=True)
@@ -47,25 +44,6 @@ class Desk:
     async def burnt(self) -> Burnt:
         """The counter in the picture on screen, read from its pixels."""
         return await read_screen(self.page)
-
-
-async def read_screen(page: Page) -> Burnt:
-    """The counter in the picture that the page's <video> shows."""
-    answer = await page.run(
-        """(() => { const video = document.querySelector('video'), canvas = document.createElement('canvas');
-        canvas.width = video.videoWidth; canvas.height = video.videoHeight;
-        const draw = canvas.getContext('2d', { willReadFrequently: true });
-        draw.drawImage(video, 0, 0);
-        const rgba = draw.getImageData(0, 0, canvas.width, canvas.height).data;
-        let text = '';
-        for (let at = 0; at < rgba.length; at += 4) text += String.fromCharCode(rgba[at + 1]);
-        return [canvas.width, canvas.height, btoa(text)]; })()"""
-    )
-    width, height, data = answer
-    luma = np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width)
-    found = read_burnt(luma, width, height)
-    assert found is not None, f"no counter in the picture of {width}x{height}"
-    return found
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from appliance.core.cause import GapCause
-from tests.browser.conftest import SCREEN, WEBUI, Desk
+from tests.browser.conftest import WEBUI, Desk
+from tests.browser.screen import SCREEN
 from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
 from tests.peers.need import need
 

@@ -91,7 +91,7 @@ class Tape:
     data: dict[int, bytes] = field(default_factory=dict)  # by chunk number
 
 
-def _access_units(form: Form, count: int, tag: int) -> tuple[CodecParameters, list[AccessUnit]]:
+def access_units(form: Form, count: int, tag: int) -> tuple[CodecParameters, list[AccessUnit]]:
     """Encode and repack Annex B as length-prefixed access units, as capture does."""
     codec = av.CodecContext.create("libx264", "w")
     assert isinstance(codec, av.VideoCodecContext)
@@ -133,7 +133,7 @@ def tape(stream: StreamName, camera_tag: int) -> Tape:
     """The tape of a stream; encoded once per process."""
     form = FORMS[stream]
     seconds = FIRST_RUN_S + SECOND_RUN_S
-    parameters, units = _access_units(form, seconds * form.fps, camera_tag)
+    parameters, units = access_units(form, seconds * form.fps, camera_tag)
     made = Tape(parameters)
     first, border = FIRST_RUN_S * form.fps, (FIRST_RUN_S + CHUNK_BORDER_S) * form.fps
     _add_chunk(made, camera_tag, form, [(1, 0, units[:first]), (2, GAP_S, units[first:border])])
@@ -202,7 +202,7 @@ class FakeRecorder:
         self.down = False
         self.live: dict[str, Any] = {"state": "recording", "cause": None}
         self.leases: list[tuple[str, str, int, int, int]] = []
-        self.mark_age_us = 300_000
+        self.disk_error = ""
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
         self.stopped: dict[str, GapCause] = {}  # camera: why
@@ -242,7 +242,8 @@ class FakeRecorder:
                     "freed": 2,
                     "backend": "O_DIRECT",
                     "tick_ms": 18.5,
-                    "mark_utc_us": self.now_us - self.mark_age_us,
+                    "mark_utc_us": self.now_us - 300_000 if letter == "a" else 0,
+                    "error": self.disk_error if letter == "a" else "",
                 }
                 for letter in "ab"
             ],

@@ -10,7 +10,6 @@ import av
 import pytest
 
 from appliance.core.cause import GapCause
-from appliance.web.verdict import LATE_US
 from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
 from tests.unit.web.conftest import Api
 
@@ -36,13 +35,15 @@ async def test_state_is_well_and_names_the_site(api: Api) -> None:
 
 async def test_state_says_what_is_wrong_and_what_to_do(api: Api) -> None:
     api.recorder.stopped["cour"] = GapCause.CAMERA_AUTH
-    api.recorder.mark_age_us = LATE_US + 1
+    api.recorder.disk_error = "EIO"
     body = await api.json("state", "/api/v1/state")
     assert body["verdict"] == "attention"
-    assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK", "DISK"]
+    assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK"]
     first = body["issues"][0]
     assert first["fr"] == "Cour : n'enregistre plus (mot de passe de la caméra refusé)"
     assert "technicien" in first["todo_fr"]
+    assert body["issues"][1]["fr"] == "Disque /disques/a : n'enregistre plus (EIO)"
+    assert body["disks"][1]["mark_utc_us"] is None
     assert first["since_us"] == api.recorder.now_us - 95_000_000
 
 

@@ -1,0 +1,89 @@
+"""A real ring with real pictures, recorded in simulated time, behind the recorder's real socket.
+
+The pictures carry the simulated cameras' counter, so what a browser shows can be compared with what was recorded.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.core.cause import GapCause
+from appliance.core.clock import SimulatedClock
+from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, us_to_ticks
+from appliance.media.stream import ClockState, RunStart, StreamKey
+from appliance.ring.disk import DEMO_GEOMETRY, format_disk
+from appliance.ring.reader import RecorderClient
+from appliance.ring.recording import Ring
+from appliance.ring.server import serve
+from tests.peers.fake_recorder import FORMS, Form, access_units
+
+TICK_S: Final = 0.4
+TAPE_S: Final = 40
+"""Seconds encoded; a longer recording plays them again, the counter begins again with them."""
+
+KEY: Final = StreamKey("portail", "sub")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One stream `KEY` from `start_us` to `end_us` without a gap, and a client to ask for it."""
+
+    client: RecorderClient
+    form: Form
+    start_us: int
+    end_us: int
+
+    def counter(self, instant_us: int) -> int:
+        """The counter of the picture on screen at an instant (20 us: a tick is 11, UTC is rounded down)."""
+        return (instant_us - self.start_us + 20) * self.form.fps // US_PER_SECOND % (TAPE_S * self.form.fps)
+
+
+@asynccontextmanager
+async def recorded(folder: Path, seconds: int, *, gop: int = 30) -> AsyncIterator[Recorded]:
+    """Record `seconds` (a multiple of TAPE_S is not needed) of the light stream on two disks, then serve them."""
+    form = replace(FORMS["sub"], gop=gop)
+    parameters, tape = await asyncio.to_thread(access_units, form, TAPE_S * form.fps, 5)
+    clock = SimulatedClock()
+    disks = [Folder(folder / name) for name in ("disk-a", "disk-b")]
+    for disk in disks:
+        await asyncio.to_thread(format_disk, disk.path, DEMO_GEOMETRY, 16)
+    ring = Ring(disks, clock, folder / "index.db", site_name="Essai", quarantine_s=1, automatic=False)
+    sink = ring.stream(KEY, "Portail")
+    await ring.open()
+    start_us, base = clock.utc_us(), us_to_ticks(clock.monotonic_us())
+    offset = clock.utc_us() - clock.monotonic_us()
+    sink.start_run(RunStart(parameters, offset, clock.boot_id, ClockState.VERIFIED, GapCause.NONE))
+    sent = 0
+    while sent < seconds * form.fps:
+        for _ in range(round(TICK_S * form.fps)):
+            at = base + sent * TICKS_PER_SECOND // form.fps
+            sink.append(replace(tape[sent % len(tape)], dts_ticks=at, pts_ticks=at))
+            sent += 1
+        clock.advance(TICK_S)
+        await ring.tick()
+        await ring.settle()
+
+    await ring.keep_index()
+
+    def cameras() -> dict[str, Any]:
+        about = {"state": "playing", "since_utc_us": start_us, "cause": "NONE", "fps": form.fps}
+        size = {"width": form.width, "height": form.height, "codec": "h264", "bitrate": 400_000, "lost_packets": 0}
+        camera = {"id": KEY.camera, "name": "Portail", "place": "Entrée", "streams": {"sub": {**about, **size}}}
+        return {"cameras": [camera], "jobs": []}
+
+    server = await serve(ring, folder / "recorder.sock", cameras)
+    client = RecorderClient(folder / "recorder.sock")
+    try:
+        yield Recorded(client, form, start_us, start_us + sent * US_PER_SECOND // form.fps)
+    finally:
+        await client.close()
+        await server.close()
+        await ring.close()

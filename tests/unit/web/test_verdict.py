@@ -1,0 +1,52 @@
+"""The verdict is taken from the durable mark, and each thing that is wrong is said once."""
+
+from typing import Any
+
+from appliance.web.verdict import LATE_US, STARTING_US, build_state
+
+NOW = 1_795_500_000_000_000
+
+
+def answer(*streams: dict[str, Any], **more: Any) -> dict[str, Any]:
+    named = dict(zip(("main", "sub"), streams, strict=False))
+    return {"now_utc_us": NOW, "cameras": [{"id": "a", "name": "A", "place": "P", "streams": named}], **more}
+
+
+def stream(age_us: int | None, cause: str = "NONE", **more: Any) -> dict[str, Any]:
+    durable = None if age_us is None else NOW - age_us
+    return {"state": "playing", "cause": cause, "durable_utc_us": durable, "first_utc_us": durable, **more}
+
+
+def test_a_stream_records_as_long_as_its_mark_follows_whatever_its_state_says() -> None:
+    body = build_state(answer(stream(LATE_US, "CAMERA_SILENT"), stream(0)))
+    assert body["verdict"] == "ok"
+    body = build_state(answer(stream(LATE_US + 1, "CAMERA_SILENT"), stream(0)))
+    assert body["verdict"] == "attention"
+    assert [issue["fr"] for issue in body["issues"]] == [
+        "A, pleine définition : n'enregistre plus (la caméra n'envoie plus d'image)"
+    ]
+
+
+def test_a_young_stream_is_starting_and_an_old_one_without_pictures_is_not() -> None:
+    young = build_state(answer(stream(None, since_utc_us=NOW - STARTING_US)))
+    assert (young["verdict"], young["issues"]) == ("starting", [])
+    old = build_state(answer(stream(None, since_utc_us=NOW - STARTING_US - 1)))
+    assert old["verdict"] == "attention"
+    assert old["issues"][0]["code"] == "UNKNOWN"
+    assert old["issues"][0]["since_us"] == NOW - STARTING_US - 1
+
+
+def test_a_dead_camera_is_one_issue_and_two_causes_are_two() -> None:
+    dead = build_state(answer(stream(LATE_US * 9, "CAMERA_AUTH"), stream(LATE_US * 8, "CAMERA_AUTH")))
+    assert [issue["since_us"] for issue in dead["issues"]] == [NOW - LATE_US * 9]
+    mixed = build_state(answer(stream(LATE_US * 9, "CAMERA_AUTH"), stream(LATE_US * 8, "CAMERA_SILENT")))
+    assert [issue["code"] for issue in mixed["issues"]] == ["CAMERA_AUTH", "CAMERA_SILENT"]
+
+
+def test_late_jobs_and_lost_disks_are_said() -> None:
+    jobs = [{"name": "ring ticks", "late": True, "error": "OSError"}, {"name": "fine", "late": False}]
+    disks = [{"path": "/a", "error": "gone", "error_fr": "absent"}, {"path": "/b", "mark_utc_us": 0}]
+    body = build_state(answer(stream(0), jobs=jobs, disks=disks))
+    assert [issue["code"] for issue in body["issues"]] == ["DISK", "JOB"]
+    assert body["issues"][0]["fr"] == "Disque /a : n'enregistre plus (absent)"
+    assert "ring ticks" in body["issues"][1]["en"]
