@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from appliance.core.cause import GapCause
-from appliance.web.timeline import cause_name, words
+from appliance.web.timeline import UNKNOWN, cause_name, words
 
 LATE_US: Final = 10_000_000
 """us. A healthy durable mark is under 1 s old; a lost disk may delay it 8 s without losing a picture."""
@@ -53,7 +53,7 @@ class CameraState(_Known):
 
 
 class DiskState(_Known):
-    """One recording disk: chunks by state; UTC up to which its pictures are durable, 0 before the first; why it is out."""
+    """One recording disk: chunks by state; UTC up to which its pictures are durable (0: none); why it is out."""
 
     path: str
     chunks: int = 0
@@ -65,6 +65,7 @@ class DiskState(_Known):
     tick_ms: float | None = None
     mark_utc_us: int | None = None
     error: str = ""
+    error_fr: str = ""
 
 
 class RecorderState(_Known):
@@ -111,7 +112,6 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "A disk has failed or is too slow: have it replaced.",
     ),
     GapCause.PLANNED.name: ("Rien à faire : la pause est prévue.", "Nothing to do: the pause is planned."),
-    GapCause.NONE.name: _CHECK_CABLE,
 }
 
 
@@ -139,9 +139,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
         "verdict": "attention" if issues else "starting" if starting else "ok",
         "issues": issues,
         "cameras": [_camera_body(camera, now) for camera in state.cameras],
-        "disks": [
-            {**disk.model_dump(exclude={"error"}), "mark_utc_us": disk.mark_utc_us or None} for disk in state.disks
-        ],
+        "disks": [_disk_body(disk) for disk in state.disks],
     }
 
 
@@ -156,17 +154,29 @@ def _camera_body(camera: CameraState, now_us: int) -> dict[str, Any]:
 
 def _stream_body(stream: StreamState, now_us: int) -> dict[str, Any]:
     status = status_of(stream, now_us)
-    cause = None if status == "recording" else cause_name(stream.cause)
+    cause = _stop_cause(stream) if status == "stopped" else None
     fr, en = ("", "") if cause is None else words(cause)
-    return {**stream.model_dump(exclude={"cause"}), "status": status, "cause": cause, "fr": fr, "en": en}
+    durable = stream.durable_utc_us or None
+    known = stream.model_dump(exclude={"cause", "durable_utc_us"})
+    return {**known, "durable_utc_us": durable, "status": status, "cause": cause, "fr": fr, "en": en}
+
+
+def _disk_body(disk: DiskState) -> dict[str, Any]:
+    return {**disk.model_dump(exclude={"error", "error_fr"}), "mark_utc_us": disk.mark_utc_us or None}
+
+
+def _stop_cause(stream: StreamState) -> str:
+    """Why a stream is stopped; a reader that names no cause does not know it."""
+    cause = cause_name(stream.cause)
+    return UNKNOWN if cause == GapCause.NONE.name else cause
 
 
 def _camera_issues(camera: CameraState, now_us: int) -> list[dict[str, Any]]:
     """One issue per cause: both streams of a dead camera are one thing to mend."""
     stopped = {name: stream for name, stream in camera.streams.items() if status_of(stream, now_us) == "stopped"}
     issues: list[dict[str, Any]] = []
-    for cause in dict.fromkeys(cause_name(stream.cause) for stream in stopped.values()):
-        names = [name for name, stream in stopped.items() if cause_name(stream.cause) == cause]
+    for cause in dict.fromkeys(_stop_cause(stream) for stream in stopped.values()):
+        names = [name for name, stream in stopped.items() if _stop_cause(stream) == cause]
         issues.append(_camera_issue(camera, names, cause))
     return issues
 
@@ -203,7 +213,7 @@ def _disk_issue(disk: DiskState) -> dict[str, Any]:
         "camera": None,
         "place": disk.path,
         "since_us": disk.mark_utc_us or None,
-        "fr": f"Disque {disk.path} : n'enregistre plus ({disk.error})",
+        "fr": f"Disque {disk.path} : n'enregistre plus ({disk.error_fr or disk.error})",
         "en": f"Disk {disk.path}: not recording ({disk.error})",
         "todo_fr": todo_fr,
         "todo_en": todo_en,
