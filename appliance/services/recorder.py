@@ -119,8 +119,8 @@ class Recorder:
         return [main] if camera.sub is None else [main, (StreamKey(camera.id, "sub"), SUB_PRIORITY)]
 
 
-async def _serve(site: Site, credentials: dict[str, Credentials]) -> None:
-    await Recorder(site, credentials, SystemClock()).run(stop_event())
+async def _serve(site: Site, credentials: dict[str, Credentials], clock: Clock) -> None:
+    await Recorder(site, credentials, clock).run(stop_event())
 
 
 def main(file: Path) -> int:
@@ -131,5 +131,5 @@ def main(file: Path) -> int:
     secrets = load_credentials(site)
     credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
     gc.set_threshold(*GC_THRESHOLD)
-    asyncio.run(_serve(site, credentials))
+    asyncio.run(_serve(site, credentials, SystemClock()))
     return 0

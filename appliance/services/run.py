@@ -98,8 +98,7 @@ class Service:
             await self.process.wait()
 
 
-async def _run(file: Path, port: int) -> None:
-    clock = SystemClock()
+async def _run(file: Path, port: int, clock: Clock) -> None:
     site = ("--site", str(file))
     page: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -142,5 +141,5 @@ def run(file: Path, port: int | None, _language: Language) -> int:
     site = load_site(file)
     load_credentials(site)
     start_logs()
-    asyncio.run(_run(file, site.web.port if port is None else port))
+    asyncio.run(_run(file, site.web.port if port is None else port, SystemClock()))
     return 0

@@ -24,34 +24,35 @@ async def _ask(site: Site) -> dict[str, Any]:
 
 def sentences(state: dict[str, Any], language: Language) -> tuple[list[str], bool]:
     """A line per camera, stream and disk, and whether all record. Pure."""
+    colon = " :" if language == "fr" else ":"
+    found = [
+        (f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language))
+        for camera in state["cameras"]
+        for name, stream in camera["streams"].items()
+    ]
+    found += [(f"{disk['path']}{colon}", *_disk(disk, language)) for disk in state["disks"]]
+    lines = [f"{'✔' if well else '✖'} {what} {words}" for what, well, words in found]
+    return lines, all(well for _, well, _ in found)
+
+
+def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bool, str]:
     french = language == "fr"
-    now = state["now_utc_us"]
-    lines: list[str] = []
-    well = True
-    for camera in state["cameras"]:
-        for name, stream in camera["streams"].items():
-            mark = stream.get("durable_utc_us")
-            recording = mark is not None and now - mark < LATE_US
-            well = well and recording
-            if recording:
-                words = ("enregistre" if french else "recording") + (
-                    f", {stream['width']}x{stream['height']}, {stream['fps']:.0f} "
-                    f"{'im/s' if french else 'fps'}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
-                )
-            else:
-                why = stream["sentence_fr" if french else "sentence_en"] or stream["state"]
-                words = f"{'N’ENREGISTRE PAS' if french else 'NOT RECORDING'}: {why}"
-            lines.append(f"{'✔' if recording else '✖'} {camera['name']} ({name}): {words}")
-    for disk in state["disks"]:
-        failed = disk.get("error")
-        well = well and not failed
-        words = (
-            f"{disk['closed'] + disk['open']} fichiers d'images sur {disk['chunks']}, {disk['free']} libres"
-            if french
-            else f"{disk['closed'] + disk['open']} of {disk['chunks']} files hold pictures, {disk['free']} free"
-        )
-        lines.append(f"{'✖' if failed else '✔'} {disk['path']}: {failed or words}, {disk.get('backend', '')}")
-    return lines, well
+    mark = stream["durable_utc_us"]
+    if mark is None or now_us - mark >= LATE_US:
+        why = stream["sentence_fr" if french else "sentence_en"] or stream["state"]
+        return False, f"N’ENREGISTRE PAS : {why}" if french else f"NOT RECORDING: {why}"
+    rate = f"{stream['fps']:.0f} {'im/s' if french else 'fps'}"
+    words = "enregistre" if french else "recording"
+    return True, f"{words}, {stream['width']}x{stream['height']}, {rate}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
+
+
+def _disk(disk: dict[str, Any], language: Language) -> tuple[bool, str]:
+    if disk["error"]:
+        return False, str(disk.get("error_fr", disk["error"]) if language == "fr" else disk["error"])
+    held = disk["closed"] + disk["open"]
+    if language == "fr":
+        return True, f"{held} fichiers d'images sur {disk['chunks']}, {disk['free']} libres ({disk['backend']})"
+    return True, f"{held} of {disk['chunks']} files hold pictures, {disk['free']} free ({disk['backend']})"
 
 
 def status(file: Path, language: Language) -> int:

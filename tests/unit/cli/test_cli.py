@@ -1,0 +1,158 @@
+"""The command: its table, its help, its exit codes, both languages."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance import cli
+from appliance.core.language import language_of
+from appliance.services.status import sentences
+from tests.unit.site.test_site import GOOD
+
+
+@pytest.fixture(params=["fr_FR.UTF-8", "en_GB.UTF-8"])
+def language(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("LC_ALL", request.param)
+    return str(request.param)[:2]
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, "fr"),
+        ({"LANG": "fr_FR.UTF-8"}, "fr"),
+        ({"LANG": "fr_FR.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "fr_BE"}, "fr"),
+    ],
+)
+def test_the_locale_chooses_the_language(environment: dict[str, str], expected: str) -> None:
+    assert language_of(environment) == expected
+
+
+def test_help_names_every_verb_with_an_example(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == cli.OK
+    text = capsys.readouterr().out
+    for verb in cli.VERBS:
+        assert verb.example in text
+        assert verb.words[0 if language == "fr" else 1] in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+@pytest.mark.parametrize("verb", cli.VERBS, ids=lambda verb: verb.path)
+def test_each_verb_explains_each_argument(verb: cli.Verb, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*verb.path.split(), "--help"]) == cli.OK
+    text = capsys.readouterr().out
+    for argument in verb.arguments:
+        assert argument.name in text
+        assert argument.words[0 if language == "fr" else 1] in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "french", "english"),
+    [
+        ([], "Sur le site", "On site"),
+        (["rnu"], "commande inconnue : rnu", "unknown command: rnu"),
+        (["site", "check"], "il manque : file", "the following arguments are required: file"),
+        (["run", "--site"], "--site : il manque la valeur", "argument --site: expected one argument"),
+        (["run", "--site", "x", "y"], "mot(s) inconnu(s) : y", "unrecognized arguments: y"),
+        (["run", "--site", "x", "--port", "80000"], "--port : '80000' ne convient pas", "'80000' does not fit"),
+        (["disk", "format", "x", "--chunks", "0"], "'0' ne convient pas", "'0' does not fit"),
+        (["disk", "format", "x", "--chunks", "9", "--chunk-mib", "5"], "'5' ne convient pas", "'5' does not fit"),
+    ],
+)
+def test_a_wrong_command_line_says_why_and_ends_with_2(
+    arguments: list[str], french: str, english: str, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == cli.USAGE
+    told = capsys.readouterr()
+    assert (french if language == "fr" else english) in told.out + told.err
+
+
+def test_site_check_of_a_good_file(tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(GOOD.replace('secrets = "secrets.toml"\n', ""), encoding="utf-8")
+    assert cli.main(["site", "check", str(file)]) == cli.OK
+    assert ("5 jour(s)" if language == "fr" else "5 day(s)") in capsys.readouterr().out
+
+
+def test_site_check_of_a_wrong_file_names_the_line_and_ends_with_1(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "site.toml"
+    file.write_text(GOOD.replace('"school"', '"scool"'), encoding="utf-8")
+    assert cli.main(["site", "check", str(file)]) == cli.FOUND
+    assert ("ligne 6" if language == "fr" else "line 6") in capsys.readouterr().err
+
+
+def test_a_disk_is_formatted_once_and_never_over_pictures(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["disk", "format", str(tmp_path / "disk"), "--chunks", "2", "--chunk-mib", "4"]
+    assert cli.main(command) == cli.OK
+    assert ("8 Mio" if language == "fr" else "8 MiB") in capsys.readouterr().out
+    assert cli.main(command) == cli.CANNOT
+    assert str(tmp_path / "disk") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["run", "recorder", "web", "status"])
+def test_a_service_without_its_site_file_ends_with_3(
+    verb: str, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([verb, "--site", "/nowhere/site.toml"]) == cli.CANNOT
+    assert ("Vérifiez le chemin" if language == "fr" else "Check the path") in capsys.readouterr().err
+
+
+STATE = {
+    "now_utc_us": 100_000_000,
+    "cameras": [
+        {
+            "name": "Portail",
+            "streams": {
+                "main": {
+                    "durable_utc_us": 99_600_000,
+                    "width": 1280,
+                    "height": 720,
+                    "fps": 12.5,
+                    "bitrate": 1_000_000,
+                    "sentence_fr": "",
+                    "sentence_en": "",
+                    "state": "playing",
+                },
+                "sub": {
+                    "durable_utc_us": None,
+                    "sentence_fr": "Mot de passe refusé.",
+                    "sentence_en": "Password refused.",
+                    "state": "waiting",
+                },
+            },
+        }
+    ],
+    "disks": [{"path": "/srv/d", "chunks": 10, "free": 4, "open": 2, "closed": 4, "error": "", "backend": "O_DIRECT"}],
+}
+
+
+def test_status_says_in_words_what_records_and_what_does_not() -> None:
+    lines, well = sentences(STATE, "fr")
+    assert not well
+    assert lines[0].startswith("✔ Portail (main) : enregistre")
+    assert "N’ENREGISTRE PAS : Mot de passe refusé." in lines[1]
+    lines, _ = sentences(STATE, "en")
+    assert "NOT RECORDING: Password refused." in lines[1]
+
+
+def test_status_names_a_failed_disk() -> None:
+    state = {**STATE, "cameras": [], "disks": [{**STATE["disks"][0], "error": "EIO"}]}  # type: ignore[index]
+    lines, well = sentences(state, "en")
+    assert not well
+    assert lines[0].startswith("✖ /srv/d: EIO")
+
+
+def test_status_survives_a_disk_that_could_not_be_opened() -> None:
+    state = {
+        **STATE,
+        "cameras": [],
+        "disks": [{"path": "/srv/d", "failed": "gone", "failed_fr": "absent", "error": "gone"}],
+    }
+    lines, well = sentences(state, "en")
+    assert not well
+    assert lines == ["✖ /srv/d: gone"]
