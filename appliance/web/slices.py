@@ -10,33 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from appliance.core.units import ticks_to_us
 
-KEYFRAME: Final = 1
-"""Bit of a part's flags: its first picture is a keyframe."""
-
 PARTS_LIMIT: Final = 16 << 20
 """Bytes of one `parts` answer: half a minute of a 4 Mbit/s stream; the answer names where to go on."""
-
-
-class Part(NamedTuple):
-    """One row of `ranges`."""
-
-    offset: int
-    length: int
-    utc_us: int
-    tfdt: int
-    duration: int
-    run: int
-    sequence: int
-    samples: int
-    flags: int
-
-    @property
-    def end_us(self) -> int:
-        return self.utc_us + ticks_to_us(self.duration)
-
-    @property
-    def keyframe(self) -> bool:
-        return bool(self.flags & KEYFRAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +39,9 @@ def init_id(chunk: Mapping[str, Any], utc_us: int) -> str:
     return f"{utc_us}-{chunk['disk']}-{chunk['number']}-{chunk['generation']}"
 
 
-def all_parts(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Part]]:
+def all_parts(answer: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], PartRef]]:
     """Every part of the answer with its chunk, in time order as sent."""
-    return [(chunk, Part(*row)) for chunk in answer["chunks"] for row in chunk["parts"]]
+    return [(chunk, PartRef(*row)) for chunk in answer["chunks"] for row in chunk["parts"]]
 
 
 def gop_slice(answer: Mapping[str, Any], instant_us: int) -> MediaSlice | None:
@@ -106,23 +81,23 @@ def neighbours(answer: Mapping[str, Any], instant_us: int) -> tuple[int | None, 
     return before, after
 
 
-def _last_keyframe(rows: list[tuple[Mapping[str, Any], Part]], instant_us: int) -> int | None:
+def _last_keyframe(rows: list[tuple[Mapping[str, Any], PartRef]], instant_us: int) -> int | None:
     keyframes = [at for at, (_, part) in enumerate(rows) if part.keyframe and part.utc_us <= instant_us]
     return keyframes[-1] if keyframes else None
 
 
-def _same_run(rows: list[tuple[Mapping[str, Any], Part]], at: int) -> bool:
+def _same_run(rows: list[tuple[Mapping[str, Any], PartRef]], at: int) -> bool:
     return rows[at - 1][1].run == rows[at][1].run
 
 
-def _joined(rows: list[tuple[Mapping[str, Any], Part]], at: int) -> bool:
+def _joined(rows: list[tuple[Mapping[str, Any], PartRef]], at: int) -> bool:
     """True when part `at` follows the one before it in the same chunk, run and without a missing byte."""
     chunk, part = rows[at]
     before_chunk, before = rows[at - 1]
     return chunk is before_chunk and part.run == before.run and part.offset == before.offset + before.length
 
 
-def _end(rows: list[tuple[Mapping[str, Any], Part]], first: int) -> int:
+def _end(rows: list[tuple[Mapping[str, Any], PartRef]], first: int) -> int:
     size = rows[first][1].length
     for at in range(first + 1, len(rows)):
         size += rows[at][1].length
@@ -131,7 +106,7 @@ def _end(rows: list[tuple[Mapping[str, Any], Part]], first: int) -> int:
     return len(rows)
 
 
-def _slice(rows: list[tuple[Mapping[str, Any], Part]], first: int, last: int) -> MediaSlice:
+def _slice(rows: list[tuple[Mapping[str, Any], PartRef]], first: int, last: int) -> MediaSlice:
     chunk, head = rows[first]
     tail = rows[last - 1][1]
     following = rows[last][1] if last < len(rows) else None
@@ -150,5 +125,5 @@ def _slice(rows: list[tuple[Mapping[str, Any], Part]], first: int, last: int) ->
     )
 
 
-def _parts_of(chunk: Mapping[str, Any]) -> Iterator[Part]:
-    return (Part(*row) for row in chunk["parts"])
+def _parts_of(chunk: Mapping[str, Any]) -> Iterator[PartRef]:
+    return (PartRef(*row) for row in chunk["parts"])

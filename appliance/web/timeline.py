@@ -124,7 +124,12 @@ def find_gaps(
 
 
 def _hole(start: int, end: int, cause: str, first_us: int | None, *, still_open: bool = False) -> list[Gap]:
-    """One hole, cut in two where the oldest picture held stands inside it."""
+    """One hole, cut in two where the oldest picture held stands inside it.
+
+    A run that says NONE followed nothing: before it nothing was recorded, or chunks between were freed.
+    """
+    if cause == GapCause.NONE.name:
+        cause = NOT_KEPT
     if first_us is None or first_us <= start:
         return [Gap(start, end, cause, still_open)]
     if first_us >= end - TOUCHING_US:

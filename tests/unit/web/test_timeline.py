@@ -54,6 +54,7 @@ def test_spans_and_gaps_never_overlap_and_leave_no_hole_unnamed(
         assert words(gap.cause)[0]
         assert gap_at(gaps, gap.from_us) == gap
         assert first is not None or gap.cause == NOT_KEPT
+        assert gap.cause != "NONE"
 
 
 def test_a_hole_that_the_oldest_picture_cuts_is_two_gaps() -> None:
