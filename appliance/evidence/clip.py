@@ -19,48 +19,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from appliance.core.units import BLOCK, ticks_to_us
+from appliance.core.units import BLOCK
 from appliance.evidence.errors import ClipSourceLost
 from appliance.media.boxes import BOX_HEADER, free_header, mfra, mfra_size, sample_description
 from appliance.media.errors import PartUnreadable
 from appliance.media.part import (
     MFHD_SEQUENCE,
-    STARTS_KEYFRAME,
     TFDT_TIME,
     UUID_SIZE,
     ParsedPart,
     parse_part,
     verify_payload,
 )
+from appliance.ring.part_ref import PartRef
 
 ReadPart = Callable[[str, int, int], bytes | memoryview]
 """(path, offset, length) -> bytes of a chunk file; blocks, so it is called in a thread. Fewer bytes = lost."""
 
 NO_PADDING: Final = b""
-
-
-class ClipPart(NamedTuple):
-    """One row of `parts` in the recorder's answer to `ranges`."""
-
-    offset: int
-    length: int
-    utc_us: int
-    tfdt: int
-    duration: int
-    run: int
-    sequence: int
-    samples: int
-    flags: int
-
-    @property
-    def keyframe(self) -> bool:
-        """True when a decoder can start here."""
-        return bool(self.flags & STARTS_KEYFRAME)
-
-    @property
-    def end_us(self) -> int:
-        """UTC of the end of the last sample."""
-        return self.utc_us + ticks_to_us(self.duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +46,7 @@ class ClipChunk:
     path: str
     generation: int
     init: bytes
-    parts: tuple[ClipPart, ...]
+    parts: tuple[PartRef, ...]
     codec: str = ""
     width: int = 0
     height: int = 0
@@ -78,7 +54,7 @@ class ClipChunk:
     @staticmethod
     def of(answer: Mapping[str, Any], path: str, init: bytes) -> "ClipChunk":
         """From one element of `chunks` in the answer; `path` is what `read` understands."""
-        parts = tuple(ClipPart(*row) for row in answer["parts"])
+        parts = tuple(PartRef(*row) for row in answer["parts"])
         about = str(answer["codec"]), int(answer["width"]), int(answer["height"])
         return ClipChunk(path, int(answer["generation"]), init, parts, *about)
 
@@ -88,7 +64,7 @@ class Piece(NamedTuple):
 
     path: str
     generation: int
-    part: ClipPart
+    part: PartRef
     tfdt: int
 
 
@@ -189,10 +165,10 @@ class _FileClock:
 
     def __init__(self) -> None:
         self._origin_us: int | None = None
-        self._previous: tuple[ClipChunk, ClipPart] | None = None
+        self._previous: tuple[ClipChunk, PartRef] | None = None
         self._placed = 0  # tfdt given to the previous part
 
-    def place(self, chunk: ClipChunk, part: ClipPart) -> int:
+    def place(self, chunk: ClipChunk, part: PartRef) -> int:
         """Ticks from the start of the file."""
         if self._origin_us is None or self._previous is None:
             self._origin_us = part.utc_us
@@ -211,10 +187,10 @@ class _FileClock:
         return tfdt
 
 
-def _selected(chunks: Iterable[ClipChunk], from_us: int, to_us: int) -> Iterator[tuple[ClipChunk, ClipPart]]:
+def _selected(chunks: Iterable[ClipChunk], from_us: int, to_us: int) -> Iterator[tuple[ClipChunk, PartRef]]:
     """The parts of the cut, each once, beginning with a keyframe."""
     seen: set[tuple[int, int]] = set()
-    held: list[tuple[ClipChunk, ClipPart]] = []  # since the last keyframe before the interval
+    held: list[tuple[ClipChunk, PartRef]] = []  # since the last keyframe before the interval
     begun = False
     for chunk in chunks:
         for part in chunk.parts:

@@ -7,7 +7,7 @@ A request is one line `{"v":1,"id":7,"verb":"ranges",...}`, at most MAX_LINE byt
 
 import base64
 import json
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,7 @@ from appliance.media.stream import StreamKey, StreamName
 from appliance.ring.catalogue import MAX_LEASE_S, ChunkRanges, StreamSpan
 from appliance.ring.faults import BadRequest
 from appliance.ring.feed import FeedPart
+from appliance.ring.part_ref import PartRef
 
 VERSION: Final = 1
 
@@ -99,30 +100,6 @@ class SubscribeRequest(_Request):
 
 
 Request = StateRequest | SpansRequest | RangesRequest | LeaseRequest | ReleaseRequest | SubscribeRequest
-
-
-class PartRef(NamedTuple):
-    """A part on the wire, as a JSON array. `flags`: 1 keyframe, 2 run start; units as in PartEntry."""
-
-    offset: int
-    length: int
-    utc_us: int
-    tfdt: int
-    duration: int
-    run: int
-    sequence: int
-    samples: int
-    flags: int
-
-    @property
-    def keyframe(self) -> bool:
-        """Does it start with a keyframe?"""
-        return bool(self.flags & STARTS_KEYFRAME)
-
-    @property
-    def starts_run(self) -> bool:
-        """Is it the first of its run?"""
-        return bool(self.flags & STARTS_RUN)
 
 
 def parse_key(name: str) -> StreamKey:

@@ -21,7 +21,8 @@ from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import HEADER_USERTYPE
 from appliance.ring.faults import ChunkReused, DiskUnreadable, RecorderRefused, RecorderUnreachable
-from appliance.ring.protocol import MAX_LINE, VERSION, PartRef, encode
+from appliance.ring.part_ref import PartRef
+from appliance.ring.protocol import MAX_LINE, VERSION, encode
 
 SLICE: Final = 4 << 20
 """Bytes read between two looks at the generation."""

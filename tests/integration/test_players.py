@@ -20,10 +20,11 @@ import av
 import pytest
 
 from appliance.core.units import BLOCK, TICKS_PER_SECOND, ticks_to_us
-from appliance.evidence.clip import ClipChunk, ClipPart, plan_clip
+from appliance.evidence.clip import ClipChunk, plan_clip
 from appliance.media.boxes import iter_boxes
 from appliance.media.stream import AccessUnit
 from appliance.ring.chunk import table_offset
+from appliance.ring.part_ref import PartRef
 from appliance.ring.walk import walk
 from tests.peers.footage import DEMO, FRAME, HEADER, UTC, Chunk, cut, encode, split, with_parameters
 from tests.peers.need import need
@@ -296,7 +297,7 @@ def clip_files(chunks: Sequence[Chunk], from_us: int, to_us: int) -> list[bytes]
     answer = []
     for number, chunk in enumerate(chunks):
         rows = [
-            ClipPart(
+            PartRef(
                 *(e.offset, e.length, e.utc_us, e.tfdt, e.duration, e.run, e.sequence, e.samples),
                 e.starts_keyframe | e.starts_run << 1,
             )

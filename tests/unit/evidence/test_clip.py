@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core.units import ticks_to_us
-from appliance.evidence.clip import ClipChunk, ClipFile, ClipPart, plan_clip
+from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.evidence.errors import ClipSourceLost
 from appliance.media.boxes import iter_boxes
 from appliance.media.part import PartEntry
 from appliance.media.stream import AccessUnit, CodecParameters
+from appliance.ring.part_ref import PartRef
 from tests.peers.footage import FRAME, HEADER, PARAMETERS, SMALL, UTC, Chunk, cut, payload, pictures, with_parameters
 
 PART_US = ticks_to_us(5 * FRAME)  # 0.2 s
@@ -69,9 +70,9 @@ class Ring:
         return [hashlib.sha256(at[key]).hexdigest() for key in wanted]
 
 
-def row(entry: PartEntry) -> ClipPart:
+def row(entry: PartEntry) -> PartRef:
     flags = entry.starts_keyframe | entry.starts_run << 1
-    return ClipPart(
+    return PartRef(
         entry.offset,
         entry.length,
         entry.utc_us,
@@ -271,7 +272,7 @@ def test_an_answer_of_the_recorder_becomes_a_chunk() -> None:
     answer = {"generation": 5, "codec": "avc1.640029", "width": 320, "height": 180, "parts": [list(range(9))]}
     chunk = ClipChunk.of(answer, "00/000001.mp4", b"init")
     assert (chunk.generation, chunk.codec, chunk.width, chunk.height) == (5, "avc1.640029", 320, 180)
-    assert chunk.parts[0] == ClipPart(0, 1, 2, 3, 4, 5, 6, 7, 8)
+    assert chunk.parts[0] == PartRef(0, 1, 2, 3, 4, 5, 6, 7, 8)
     assert not chunk.parts[0].keyframe
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
 from appliance.ring.faults import BadRequest
+from appliance.ring.part_ref import PartRef
 from appliance.ring.protocol import (
     MAX_RANGE_US,
     LeaseRequest,
-    PartRef,
     RangesRequest,
     cause_name,
     encode,
