@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import type { Camera, Issue, State, Stream } from "./api";
 import { said, t } from "./i18n";
 import "./jump";
-import { MINUTE, clock, moment } from "./time";
+import { MINUTE, SECOND, clock, moment } from "./time";
 
 const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
 
@@ -24,7 +24,7 @@ export class HomeElement extends LitElement {
   protected override render() {
     const state = this.data;
     if (!state) return html`<p class="verdict waiting">${t("verdict.waiting")}</p>`;
-    this.start ??= Math.floor((state.now_utc_us - MINUTE) / MINUTE) * MINUTE;
+    this.start ??= suggested(state);
     return html`${this.verdict(state)}
       ${state.issues.length > 0 ? this.issues(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
@@ -102,6 +102,12 @@ export class HomeElement extends LitElement {
         <td data-label=${t("disks.use")}>${t("disks.useText", { used: disk.open + disk.closed, chunks: disk.chunks })}</td>
         <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table></section>`;
   }
+}
+
+/** A minute ago, or the first whole second of a ring younger than that. */
+function suggested(state: State): number {
+  const first = Object.values(state.cameras[0]?.streams ?? {}).reduce((most, each) => Math.max(most, each.first_utc_us ?? 0), 0);
+  return Math.max(Math.floor(state.now_utc_us / MINUTE - 1) * MINUTE, Math.ceil(first / SECOND) * SECOND);
 }
 
 customElements.define("t-home", HomeElement);

@@ -238,10 +238,7 @@ export class PlaybackElement extends LitElement {
       </div>
       <div class="bar">
         <output class="instant" aria-label=${t("play.at")}>${this.at === null ? t("time.unset") : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
-        <span class="quality">${this.quality()}</span>
-      </div>
-      <p class="notice" role="status">${this.words()}</p>
-      <div class="controls" role="group">
+        <div class="controls" role="group">
         ${this.button("−10 s", "play.back10", () => this.move(-10 * SECOND))}
         ${this.button(t("play.stepBackFace"), "play.stepBack", () => void this.step(-1))}
         <button class="primary wide" ?disabled=${this.at === null} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
@@ -250,6 +247,9 @@ export class PlaybackElement extends LitElement {
         <label class="speed">${t("play.speed")} <select @change=${(event: Event) => this.player?.setSpeed(Number((event.target as HTMLSelectElement).value))}>
           ${SPEEDS.map((each) => html`<option value=${each} ?selected=${each === (this.player?.speed ?? 1)}>×${each.toLocaleString(locale())}</option>`)}</select></label>
       </div>
+        <span class="quality">${this.quality()}</span>
+      </div>
+      <p class="notice" role="status">${this.words()}</p>
       ${this.band()}${this.events()}${this.keys()}</section>`;
   }
 
