@@ -23,7 +23,7 @@ from appliance.ring.chunk import Geometry
 from appliance.ring.disk import DEMO_GEOMETRY, format_disk
 from appliance.ring.faults import RecorderUnreachable
 from appliance.ring.reader import RecorderClient
-from appliance.ring.walk import walk
+from appliance.ring.walk import ChunkState, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
@@ -37,7 +37,7 @@ kind = "school"
 [recorder]
 socket = "recorder.sock"
 index = "index.db"
-quarantine_s = 2
+quarantine_s = 1
 """
 
 _CAMERA = """\
@@ -145,6 +145,8 @@ class Chain:
     disks: list[Path]
     site: Path
     geometry: Geometry
+    whole_from_us: int = 0
+    """After `stored`: from here on no disk has given anything back to the ring."""
 
     def recorder(self) -> "asyncio.Future[Service]":
         """Start a recorder."""
@@ -171,6 +173,7 @@ class Chain:
     def stored(self) -> "dict[StreamKey, list[StoredPart]]":
         """Every part on the disks that holds, in order of sequence: a box walk, as a rebuild would. Blocking."""
         found: dict[StreamKey, list[StoredPart]] = {}
+        closed: dict[Path, list[int]] = {disk: [] for disk in self.disks}
         for disk in self.disks:
             for file in sorted(disk.glob("[0-9a-f][0-9a-f]/*.mp4")):
                 fd = os.open(file, os.O_RDONLY)
@@ -181,10 +184,14 @@ class Chain:
                     for entry in result.entries:
                         data = os.pread(fd, entry.length, entry.offset)
                         found.setdefault(result.header.key, []).append(StoredPart(entry, data))
+                    if result.state is ChunkState.CLOSED:
+                        closed[disk].append(max(entry.utc_us for entry in result.entries))
                 finally:
                     os.close(fd)
         for parts in found.values():
             parts.sort(key=lambda part: part.entry.sequence)
+        # a disk frees its chunks in the order in which they were closed, a tick or two after their last part
+        self.whole_from_us = max((min(ends) for ends in closed.values() if ends), default=0) + 1_000_000
         return found
 
 
