@@ -21,7 +21,7 @@ class CaptureError(ApplianceError):
 class CameraUrlInvalid(CaptureError):
     """The configured address is no RTSP URL this reader can open."""
 
-    code = "camera_url"
+    code = "camera-url"
     fr = "Adresse de caméra inutilisable. Écrivez rtsp://ADRESSE:554/CHEMIN."
     en = "Unusable camera address ({reason}). Write rtsp://ADDRESS:554/PATH."
 
@@ -29,7 +29,7 @@ class CameraUrlInvalid(CaptureError):
 class CameraUnreachable(CaptureError):
     """No route, no name, or no answer to the TCP connection."""
 
-    code = "camera_unreachable"
+    code = "camera-unreachable"
     fr = "La caméra {host} ne répond pas. Vérifiez son alimentation, son câble et le commutateur."
     en = "The camera {host} does not answer ({reason}). Check its power, its cable and the switch."
     cause = GapCause.CAMERA_UNREACHABLE
@@ -38,7 +38,7 @@ class CameraUnreachable(CaptureError):
 class CameraRefused(CaptureError):
     """The TCP connection was refused, or the camera said it is full (453, 503)."""
 
-    code = "camera_refused"
+    code = "camera-refused"
     fr = "La caméra {host} refuse la connexion. Vérifiez le port RTSP et le nombre de clients autorisés."
     en = "The camera {host} refuses the connection ({reason}). Check the RTSP port and how many clients it allows."
     cause = GapCause.CAMERA_REFUSED
@@ -47,7 +47,7 @@ class CameraRefused(CaptureError):
 class CameraAuthentication(CaptureError):
     """The camera refuses the user and password it was given."""
 
-    code = "camera_auth"
+    code = "camera-auth"
     fr = "La caméra refuse le mot de passe. Corrigez-le ; prochain essai dans une minute ou plus."
     en = "The camera refuses the password. Correct it; the next try is in a minute or more."
     cause = GapCause.CAMERA_AUTH
@@ -56,7 +56,7 @@ class CameraAuthentication(CaptureError):
 class CameraPasswordMissing(CameraAuthentication):
     """The camera asks for a password and none is configured."""
 
-    code = "camera_auth_missing"
+    code = "camera-auth-missing"
     fr = "La caméra demande un mot de passe et aucun n'est configuré. Ajoutez-le au fichier des secrets."
     en = "The camera asks for a password and none is configured. Add it to the file of secrets."
 
@@ -64,7 +64,7 @@ class CameraPasswordMissing(CameraAuthentication):
 class CameraAuthScheme(CameraAuthentication):
     """The camera offers only ways to authenticate that nobody here speaks."""
 
-    code = "camera_auth_scheme"
+    code = "camera-auth-scheme"
     fr = "La caméra demande une authentification inconnue. Réglez-la sur Digest (MD5 ou SHA-256)."
     en = "The camera asks for an unknown authentication. Set it to Digest (MD5 or SHA-256)."
 
@@ -72,7 +72,7 @@ class CameraAuthScheme(CameraAuthentication):
 class CameraSilent(CaptureError):
     """Connected, but no answer or no picture any more."""
 
-    code = "camera_silent"
+    code = "camera-silent"
     fr = "La caméra n'envoie plus rien. Redémarrez-la si cela dure."
     en = "The camera sends nothing any more ({reason}). Restart it if this lasts."
     cause = GapCause.CAMERA_SILENT
@@ -81,7 +81,7 @@ class CameraSilent(CaptureError):
 class CameraClosed(CaptureError):
     """The camera ended the stream or the connection."""
 
-    code = "camera_closed"
+    code = "camera-closed"
     fr = "La caméra a coupé la connexion. Vérifiez son alimentation et le réseau si cela se répète."
     en = "The camera closed the connection ({reason}). Check its power and the network if this repeats."
     cause = GapCause.CAMERA_CLOSED
@@ -90,7 +90,7 @@ class CameraClosed(CaptureError):
 class RtspInvalid(CaptureError):
     """Bytes or an answer that RTSP does not allow. `at`: position in the connection's byte stream."""
 
-    code = "camera_rtsp"
+    code = "camera-rtsp"
     fr = "Réponse RTSP incompréhensible (octet {at}). Mettez la caméra à jour."
     en = "RTSP answer not understood ({reason}, byte {at}). Update the camera."
 
@@ -98,7 +98,7 @@ class RtspInvalid(CaptureError):
 class RequestRejected(CaptureError):
     """The camera answered a request with a status that has no name of its own here."""
 
-    code = "camera_request"
+    code = "camera-request"
     fr = "La caméra refuse {method} (code {status}). Vérifiez le réglage du flux sur la caméra."
     en = "The camera rejects {method} (status {status}). Check the stream's settings on the camera."
 
@@ -106,7 +106,7 @@ class RequestRejected(CaptureError):
 class RedirectRefused(CaptureError):
     """The camera sends the recorder elsewhere (3xx, REDIRECT): never followed, a camera LAN has fixed addresses."""
 
-    code = "camera_redirect"
+    code = "camera-redirect"
     fr = "La caméra renvoie vers une autre adresse. Écrivez l'adresse définitive dans la configuration."
     en = "The camera redirects to another address. Write the final address in the configuration."
 
@@ -114,7 +114,7 @@ class RedirectRefused(CaptureError):
 class StreamNotFound(CaptureError):
     """404: the path is unknown to the camera."""
 
-    code = "camera_no_stream"
+    code = "camera-no-stream"
     fr = "La caméra ne connaît pas le flux {path}. Corrigez le chemin RTSP."
     en = "The camera does not know the stream {path}. Correct the RTSP path."
     cause = GapCause.CAMERA_NO_STREAM
@@ -123,7 +123,7 @@ class StreamNotFound(CaptureError):
 class SdpInvalid(CaptureError):
     """The description is not SDP, or has no media (RFC 8866)."""
 
-    code = "camera_sdp"
+    code = "camera-sdp"
     fr = "Description SDP illisible. Mettez la caméra à jour."
     en = "Unreadable SDP description ({reason}). Update the camera."
 
@@ -131,7 +131,7 @@ class SdpInvalid(CaptureError):
 class CodecRefused(CaptureError):
     """No video track, or one that is not recorded."""
 
-    code = "camera_codec"
+    code = "camera-codec"
     fr = "Format vidéo non enregistré : {codec}. Réglez la caméra sur H.264."
     en = "Video format not recorded: {codec}. Set the camera to H.264."
     cause = GapCause.CAMERA_CODEC
@@ -140,7 +140,7 @@ class CodecRefused(CaptureError):
 class TransportRefused(CaptureError):
     """The camera does not send RTP over the RTSP connection (461, or another transport in its answer)."""
 
-    code = "camera_transport"
+    code = "camera-transport"
     fr = "La caméra n'envoie pas la vidéo sur TCP. Autorisez RTP sur RTSP (TCP)."
     en = "The camera does not send video over TCP ({reason}). Allow RTP over RTSP (TCP)."
 
@@ -148,6 +148,6 @@ class TransportRefused(CaptureError):
 class NoKeyframe(CaptureError):
     """Pictures arrive, but none that a recording may begin with."""
 
-    code = "camera_no_keyframe"
+    code = "camera-no-keyframe"
     fr = "Aucune image clé utilisable depuis {seconds} s. Réglez l'intervalle d'images clés à 2 s."
     en = "No usable keyframe for {seconds} s. Set the keyframe interval to 2 s."

@@ -6,7 +6,7 @@ from appliance.core.errors import ApplianceError
 class ClipUnusable(ApplianceError):
     """A clip cannot be served: not H.264, or coded in a way the counter strip does not allow."""
 
-    code = "demo_clip_unusable"
+    code = "demo-clip-unusable"
     fr = "Le clip {clip} ne peut pas servir de caméra simulée : {why}. Choisir un clip H.264 sans images B."
     en = "Clip {clip} cannot serve as a simulated camera: {why}. Choose an H.264 clip without B pictures."
 
@@ -14,7 +14,7 @@ class ClipUnusable(ApplianceError):
 class EncoderMissing(ApplianceError):
     """PyAV has no H.264 encoder."""
 
-    code = "demo_encoder_missing"
+    code = "demo-encoder-missing"
     fr = "PyAV ne contient pas l'encodeur libx264 : installer la roue officielle « av »."
     en = "PyAV holds no libx264 encoder: install the official 'av' wheel."
 
@@ -22,7 +22,7 @@ class EncoderMissing(ApplianceError):
 class PortTaken(ApplianceError):
     """No TCP port could be bound on loopback."""
 
-    code = "demo_port_taken"
+    code = "demo-port-taken"
     fr = "Aucun port libre entre {first} et {last} sur 127.0.0.1 : arrêter l'autre démonstration ou donner --port."
     en = "No free port between {first} and {last} on 127.0.0.1: stop the other demonstration or give --port."
 
@@ -30,7 +30,7 @@ class PortTaken(ApplianceError):
 class RecorderDidNotStart(ApplianceError):
     """The recorder's process ended or stayed mute."""
 
-    code = "demo_recorder_not_ready"
+    code = "demo-recorder-not-ready"
     fr = "L'enregistreur n'a pas démarré ({why}). Lire {log}, puis relancer make demo."
     en = "The recorder did not start ({why}). Read {log}, then run make demo again."
 
@@ -38,6 +38,6 @@ class RecorderDidNotStart(ApplianceError):
 class RecorderAnswer(ApplianceError):
     """The recorder's HTTP API answered something unusable."""
 
-    code = "demo_recorder_answer"
+    code = "demo-recorder-answer"
     fr = "L'enregistreur a répondu {status} à {path} : {why}."
     en = "The recorder answered {status} to {path}: {why}."

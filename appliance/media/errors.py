@@ -6,7 +6,7 @@ from appliance.core.errors import ApplianceError
 class CodecNotRecorded(ApplianceError):
     """The stream's codec, or its parameter sets, cannot be described in the file format."""
 
-    code = "codec_not_recorded"
+    code = "codec-not-recorded"
     fr = "Ce flux {codec} ne peut pas être enregistré : réglez la caméra sur H.264 (Baseline, Main ou High)."
     en = "This {codec} stream cannot be recorded: set the camera to H.264 (Baseline, Main or High)."
 
@@ -14,7 +14,7 @@ class CodecNotRecorded(ApplianceError):
 class BoxUnreadable(ApplianceError):
     """Bytes that are no box of ISO/IEC 14496-12, or a box that is not there."""
 
-    code = "box_unreadable"
+    code = "box-unreadable"
     fr = "Structure MP4 illisible à l'octet {offset} : le fichier est abîmé, lancez une vérification du disque."
     en = "MP4 structure unreadable at byte {offset}: the file is damaged, run a check of the disk."
 
@@ -22,7 +22,7 @@ class BoxUnreadable(ApplianceError):
 class PartUnreadable(ApplianceError):
     """Bytes that are no part of ours, or a part whose header does not hold."""
 
-    code = "part_unreadable"
+    code = "part-unreadable"
     fr = "Partie illisible à l'octet {offset} ({why}) : l'enregistrement s'arrête avant elle, vérifiez le disque."
     en = "Part unreadable at byte {offset} ({why}): the recording ends before it, check the disk."
 
@@ -30,6 +30,6 @@ class PartUnreadable(ApplianceError):
 class TimelineBroken(ApplianceError):
     """Decoding times that do not rise: a part written so would not play."""
 
-    code = "timeline_broken"
+    code = "timeline-broken"
     fr = "Les temps de décodage reculent ({before} puis {after}) : la caméra doit être reconnectée."
     en = "Decoding times go backwards ({before} then {after}): the camera must be reconnected."

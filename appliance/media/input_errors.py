@@ -6,7 +6,7 @@ from appliance.core.errors import ApplianceError
 class NalInvalid(ApplianceError):
     """A NAL unit or its framing is broken (ISO/IEC 14496-10 section 7.3.1)."""
 
-    code = "nal_invalid"
+    code = "nal-invalid"
     fr = "Unité vidéo illisible : {reason}. Vérifiez les réglages vidéo de la caméra."
     en = "Unreadable NAL unit: {reason}. Check the camera's video settings."
 
@@ -14,7 +14,7 @@ class NalInvalid(ApplianceError):
 class SpsInvalid(ApplianceError):
     """A sequence parameter set that the standard does not allow (ISO/IEC 14496-10 section 7.3.2.1)."""
 
-    code = "sps_invalid"
+    code = "sps-invalid"
     fr = "Paramètres vidéo (SPS) illisibles : {reason}. Changez le profil H.264 de la caméra ou mettez-la à jour."
     en = "Unreadable video parameters (SPS): {reason}. Change the camera's H.264 profile or update it."
 
@@ -22,7 +22,7 @@ class SpsInvalid(ApplianceError):
 class RtpInvalid(ApplianceError):
     """A packet that is not RTP (RFC 3550 section 5.1)."""
 
-    code = "rtp_invalid"
+    code = "rtp-invalid"
     fr = "Paquet RTP illisible : {reason}. Vérifiez le réseau des caméras."
     en = "Unreadable RTP packet: {reason}. Check the camera network."
 
@@ -30,6 +30,6 @@ class RtpInvalid(ApplianceError):
 class RtcpInvalid(ApplianceError):
     """A packet that is not RTCP (RFC 3550 section 6.4)."""
 
-    code = "rtcp_invalid"
+    code = "rtcp-invalid"
     fr = "Paquet RTCP illisible : {reason}. La caméra enregistre ; son horloge n'est pas connue."
     en = "Unreadable RTCP packet: {reason}. Recording goes on; the camera's clock is not known."

@@ -6,7 +6,7 @@ from appliance.core.errors import ApplianceError
 class ChunkUnreadable(ApplianceError):
     """The header of a chunk does not hold: nothing of the file is believed."""
 
-    code = "chunk_unreadable"
+    code = "chunk-unreadable"
     fr = "Fichier d'enregistrement illisible ({why}) : il est mis de côté, vérifiez le disque."
     en = "Recording file unreadable ({why}): it is set aside, check the disk."
 
@@ -14,7 +14,7 @@ class ChunkUnreadable(ApplianceError):
 class TableUnreadable(ApplianceError):
     """The part table at a chunk's end is absent or does not hold; the chunk is walked instead."""
 
-    code = "table_unreadable"
+    code = "table-unreadable"
     fr = "Table de fin de fichier illisible ({why}) : le fichier est relu en entier."
     en = "Table at the end of the file unreadable ({why}): the whole file is read again."
 
@@ -22,6 +22,6 @@ class TableUnreadable(ApplianceError):
 class HeaderTooLong(ApplianceError):
     """Names or parameter sets too long for a chunk header."""
 
-    code = "chunk_header_too_long"
+    code = "chunk-header-too-long"
     fr = "Les noms du site et de la caméra sont trop longs ({size} octets) : raccourcissez-les."
     en = "The names of site and camera are too long ({size} bytes): shorten them."

@@ -6,7 +6,7 @@ from appliance.core.errors import ApplianceError
 class DiskNotFormatted(ApplianceError):
     """No `nvr-disk.json`: not a recording disk, nothing is written to it."""
 
-    code = "disk_not_formatted"
+    code = "disk-not-formatted"
     fr = "{path} n'est pas un disque d'enregistrement : préparez-le avec « appliance ring format »."
     en = 'No recording disk at {path}: prepare it with "appliance ring format".'
 
@@ -14,7 +14,7 @@ class DiskNotFormatted(ApplianceError):
 class DiskUnreadable(ApplianceError):
     """`nvr-disk.json` or a chunk's file is damaged or missing."""
 
-    code = "disk_unreadable"
+    code = "disk-unreadable"
     fr = "Disque {path} illisible ({why}) : il est laissé de côté ; vérifiez-le avant de le reformater."
     en = "Disk {path} unreadable ({why}): it is left aside; check it before formatting it again."
 
@@ -22,7 +22,7 @@ class DiskUnreadable(ApplianceError):
 class DiskVersion(ApplianceError):
     """Written by a newer format."""
 
-    code = "disk_version"
+    code = "disk-version"
     fr = "Disque {path} au format {version}, inconnu ici : mettez l'enregistreur à jour."
     en = "Disk {path} has format {version}, unknown here: update the recorder."
 
@@ -30,7 +30,7 @@ class DiskVersion(ApplianceError):
 class DiskAlreadyFormatted(ApplianceError):
     """Formatting would destroy recordings."""
 
-    code = "disk_already_formatted"
+    code = "disk-already-formatted"
     fr = "{path} est déjà un disque d'enregistrement : videz-le d'abord si ses images peuvent disparaître."
     en = "{path} already is a recording disk: empty it first if its footage may be lost."
 
@@ -38,7 +38,7 @@ class DiskAlreadyFormatted(ApplianceError):
 class DiskTooSmall(ApplianceError):
     """Fewer chunks than the streams need to be recorded at all."""
 
-    code = "disk_too_small"
+    code = "disk-too-small"
     fr = "Disque {path} trop petit : {chunks} fichiers, il en faut {needed} pour {streams} flux."
     en = "Disk {path} too small: {chunks} chunks, {needed} are needed for {streams} streams."
 
@@ -46,7 +46,7 @@ class DiskTooSmall(ApplianceError):
 class DiskFailed(ApplianceError):
     """A write or a flush failed: the disk takes no more chunks until it is checked."""
 
-    code = "disk_failed"
+    code = "disk-failed"
     fr = "Écriture impossible sur {path} ({why}) : disque écarté, vérifiez-le et remontez-le."
     en = "Writing to {path} failed ({why}): disk set aside, check and remount it."
 
@@ -54,7 +54,7 @@ class DiskFailed(ApplianceError):
 class PictureTooLarge(ApplianceError):
     """One coded picture that no chunk can hold."""
 
-    code = "picture_too_large"
+    code = "picture-too-large"
     fr = "{stream} : image de {size} octets, {limit} au plus : baissez la qualité ou la résolution de la caméra."
     en = "{stream}: a picture of {size} bytes, {limit} at most: lower the camera's quality or resolution."
 
@@ -62,7 +62,7 @@ class PictureTooLarge(ApplianceError):
 class NoDisk(ApplianceError):
     """No recording disk is usable."""
 
-    code = "no_disk"
+    code = "no-disk"
     fr = "Aucun disque d'enregistrement utilisable : rien n'est enregistré, vérifiez les disques."
     en = "No recording disk can be used: nothing is recorded, check the disks."
 
@@ -70,7 +70,7 @@ class NoDisk(ApplianceError):
 class ChunkReused(ApplianceError):
     """The footage was freed while it was read."""
 
-    code = "chunk_reused"
+    code = "chunk-reused"
     fr = "Ces images viennent d'être effacées par l'anneau : actualisez la frise."
     en = "This footage has just been released by the ring: refresh the timeline."
 
@@ -78,7 +78,7 @@ class ChunkReused(ApplianceError):
 class BadRequest(ApplianceError):
     """A request the socket's protocol does not allow."""
 
-    code = "bad_request"
+    code = "bad-request"
     fr = "Demande non comprise par l'enregistreur ({why})."
     en = "Request not understood by the recorder ({why})."
 
@@ -86,7 +86,7 @@ class BadRequest(ApplianceError):
 class NotAllowed(ApplianceError):
     """The asking process may not use this verb."""
 
-    code = "not_allowed"
+    code = "not-allowed"
     fr = "Ce service n'a pas le droit de demander « {verb} » à l'enregistreur."
     en = 'This service may not ask the recorder for "{verb}".'
 
@@ -94,7 +94,7 @@ class NotAllowed(ApplianceError):
 class UnknownStream(ApplianceError):
     """No such camera or stream here."""
 
-    code = "unknown_stream"
+    code = "unknown-stream"
     fr = "Flux inconnu : {stream}. Vérifiez le nom de la caméra et du flux (appliance status)."
     en = "Unknown stream: {stream}. Check the names of camera and stream (appliance status)."
 
@@ -102,7 +102,7 @@ class UnknownStream(ApplianceError):
 class UnknownLease(ApplianceError):
     """The lease has ended or never was."""
 
-    code = "unknown_lease"
+    code = "unknown-lease"
     fr = "Réservation inconnue ou échue : {lease}."
     en = "Unknown or ended lease: {lease}."
 
@@ -110,7 +110,7 @@ class UnknownLease(ApplianceError):
 class RecorderUnreachable(ApplianceError):
     """The recorder's socket does not answer."""
 
-    code = "recorder_unreachable"
+    code = "recorder-unreachable"
     fr = "L'enregistreur ne répond pas ({why}) : il redémarre, réessayez."
     en = "The recorder does not answer ({why}): it is restarting, try again."
 
@@ -118,6 +118,6 @@ class RecorderUnreachable(ApplianceError):
 class RecorderRefused(ApplianceError):
     """The recorder answered with an error; its own sentences are passed on."""
 
-    code = "recorder_refused"
+    code = "recorder-refused"
     fr = "{sentence_fr}"
     en = "{sentence_en}"

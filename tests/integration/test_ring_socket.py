@@ -93,30 +93,30 @@ async def test_questions_are_answered(tmp_path: Path) -> None:
 
 LEASE = b'{"v":1,"id":1,"verb":"lease","camera":"cam","stream":"main","from_us":0,"to_us":5,'
 REFUSED = [
-    (b"garbage\n", "bad_request"),
-    (b"\xff\xfe\n", "bad_request"),
-    (b"[]\n", "bad_request"),
-    (b"[" * 100_000 + b"\n", "bad_request"),
-    (b'{"v":2,"id":1,"verb":"state"}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"destroy"}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"state","more":1}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"ranges","camera":"cam","stream":"main","from_us":5,"to_us":5}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"ranges","camera":"cam","stream":"main","from_us":0,"to_us":7200000001}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"spans","camera":"cam","stream":"third","from_us":0,"to_us":5}\n', "bad_request"),
-    (b'{"v":1,"id":1,"verb":"spans","camera":"cam","stream":"main","from_us":-1e300,"to_us":5}\n', "bad_request"),
+    (b"garbage\n", "bad-request"),
+    (b"\xff\xfe\n", "bad-request"),
+    (b"[]\n", "bad-request"),
+    (b"[" * 100_000 + b"\n", "bad-request"),
+    (b'{"v":2,"id":1,"verb":"state"}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"destroy"}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"state","more":1}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"ranges","camera":"cam","stream":"main","from_us":5,"to_us":5}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"ranges","camera":"cam","stream":"main","from_us":0,"to_us":7200000001}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"spans","camera":"cam","stream":"third","from_us":0,"to_us":5}\n', "bad-request"),
+    (b'{"v":1,"id":1,"verb":"spans","camera":"cam","stream":"main","from_us":-1e300,"to_us":5}\n', "bad-request"),
     (
         b'{"v":1,"id":1,"verb":"lease","camera":"cam","stream":"main","from_us":0,"to_us":5,"seconds":61}\n',
-        "bad_request",
+        "bad-request",
     ),
     (
         b'{"v":1,"id":1,"verb":"lease","camera":"cam","stream":"main","from_us":0,"to_us":5,"seconds":NaN}\n',
-        "bad_request",
+        "bad-request",
     ),
-    (b'{"v":1,"id":1,"verb":"subscribe","streams":[]}\n', "bad_request"),
-    (b"x" * (MAX_LINE + 2) + b"\n", "bad_request"),
-    (b'{"v":1,"id":1,"verb":"spans","camera":"nobody","stream":"main","from_us":0,"to_us":5}\n', "unknown_stream"),
-    (b'{"v":1,"id":1,"verb":"subscribe","streams":["nobody/main"]}\n', "unknown_stream"),
-    (b'{"v":1,"id":1,"verb":"release","lease":"77"}\n', "unknown_lease"),
+    (b'{"v":1,"id":1,"verb":"subscribe","streams":[]}\n', "bad-request"),
+    (b"x" * (MAX_LINE + 2) + b"\n", "bad-request"),
+    (b'{"v":1,"id":1,"verb":"spans","camera":"nobody","stream":"main","from_us":0,"to_us":5}\n', "unknown-stream"),
+    (b'{"v":1,"id":1,"verb":"subscribe","streams":["nobody/main"]}\n', "unknown-stream"),
+    (b'{"v":1,"id":1,"verb":"release","lease":"77"}\n', "unknown-lease"),
 ]
 
 
@@ -130,7 +130,7 @@ async def test_garbage_is_answered_and_the_connection_closed(tmp_path: Path) -> 
             assert answer["ok"] is False
             assert answer["error"]["code"] == code, line[:80]
             assert answer["error"]["fr"] != answer["error"]["en"]
-            if code == "bad_request":
+            if code == "bad-request":
                 assert await _closed(reader), line[:80]
             writer.close()
         assert (await client.state())["disks"]

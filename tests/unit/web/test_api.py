@@ -219,7 +219,7 @@ async def test_many_seeks_at_once_are_each_right(api: Api) -> None:
 async def test_footage_lost_before_the_first_byte_is_a_problem(api: Api) -> None:
     api.recorder.lost_from = 1
     body = await api.json("clip", f"{CAMERA}/clip.mp4", status=503, **{"from": START_US, "to": START_US + SECOND})
-    assert body["code"] == "clip_source_lost"
+    assert body["code"] == "clip-source-lost"
 
 
 async def test_footage_lost_while_sending_cuts_the_connection(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
