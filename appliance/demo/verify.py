@@ -16,7 +16,8 @@ EDGE_US = 400_000
 """us at a span's border in which a picture may belong to either side: dates of pictures are estimates to a tick."""
 
 
-ERASED = GapCause.ERASED.name
+ERASED = frozenset({GapCause.ERASED.name, "NOT_KEPT"})
+"""Names of what the ring has reused: between kept spans, and before the oldest (the page's own name for it)."""
 
 TOO_YOUNG_US = 60_000_000
 """us. The demonstration's ring holds more than a minute: what is younger cannot have been erased by its lapping."""
@@ -97,7 +98,7 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_gaps(evidence: Evidence, verdict: Verdict) -> None:
     open_expected = list(evidence.expected)
     for gap in evidence.gaps:
-        if gap.cause == ERASED and gap.to_us < evidence.to_us - TOO_YOUNG_US:
+        if gap.cause in ERASED and gap.to_us < evidence.to_us - TOO_YOUNG_US:
             # disks lap apart: a chunk of one may go while older video is still on the other
             verdict.gaps.append((gap, True))
             open_expected = [e for e in open_expected if not gap.from_us <= e.from_us <= gap.to_us]
