@@ -88,7 +88,7 @@ def write_site(folder: Path, cameras: Mapping[str, SimulatedCamera], disks: Sequ
     return site
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Service:
     """`python -m appliance ...` as a child."""
 
@@ -112,6 +112,7 @@ class Service:
         )
         assert process.stdout is not None
         service = cls(process, "")
+        _ALIVE.add(service)
         service._reading = asyncio.create_task(service._read_errors())
         line = (await process.stdout.readline()).decode()
         if not line.startswith(ready):
@@ -126,6 +127,7 @@ class Service:
         if self.process.returncode is None:
             self.process.send_signal(number)
         status = await self.process.wait()
+        _ALIVE.discard(self)
         if self._reading is not None:
             await self._reading
         return status
@@ -134,6 +136,9 @@ class Service:
         assert self.process.stderr is not None
         async for line in self.process.stderr:
             self.errors.append(line.decode(errors="replace").rstrip())
+
+
+_ALIVE: set[Service] = set()
 
 
 @dataclass(slots=True)
@@ -224,6 +229,8 @@ async def chain(
         site = await asyncio.to_thread(write_site, folder, cameras, [path.name for path in paths])
         yield Chain(folder, cameras, paths, site, geometry)
     finally:
+        for service in list(_ALIVE):  # of a test that failed on its way
+            _ = await service.stop(signal.SIGKILL)
         for camera in cameras.values():
             await camera.stop()
 
