@@ -15,8 +15,8 @@ class SiteInvalid(ApplianceError):
     """One or more mistakes; `problems` holds each with its line."""
 
     code = "site-invalid"
-    fr = "Le fichier {file} contient {count} erreur(s). Corrigez-les puis relancez : appliance site check {file}"
-    en = "The file {file} has {count} mistake(s). Mend them, then run again: appliance site check {file}"
+    fr = "Erreurs dans le fichier {file} : {count}. Corrigez-les puis relancez : appliance site check {file}"
+    en = "Mistakes in the file {file}: {count}. Mend them, then run again: appliance site check {file}"
 
     def __init__(self, file: str, problems: "tuple[Problem, ...]") -> None:
         self.problems = problems

@@ -18,7 +18,7 @@ class BadQuery(WebError):
     """A path or query parameter is missing, unknown or wrong."""
 
     code = "bad-query"
-    fr = "La demande n'est pas valable : {where} : {what}. Corrigez ce paramètre."
+    fr = "La demande n'est pas valable\u202f: {where}\u202f: {what}. Corrigez ce paramètre."
     en = "The request is not valid: {where}: {what}. Correct this parameter."
     status = 400
 
@@ -27,7 +27,7 @@ class ForeignHost(WebError):
     """The Host header is not a loopback name: a page elsewhere may be trying DNS rebinding."""
 
     code = "foreign-host"
-    fr = "Cette page ne répond qu'à l'adresse locale : ouvrez http://localhost:{port}/ sur l'enregistreur même."
+    fr = "Cette page ne répond qu'à l'adresse locale\u202f: ouvrez http://localhost:{port}/ sur l'enregistreur même."
     en = "This page answers to the local address only: open http://localhost:{port}/ on the recorder itself."
     status = 421
 
@@ -36,7 +36,7 @@ class CrossSite(WebError):
     """A request that changes something came from another site's page (Sec-Fetch-Site)."""
 
     code = "cross-site"
-    fr = "Demande refusée : elle vient d'un autre site. Agissez depuis la page de l'enregistreur."
+    fr = "Demande refusée\u202f: elle vient d'un autre site. Agissez depuis la page de l'enregistreur."
     en = "Request refused: it comes from another site. Act from the recorder's own page."
     status = 403
 
@@ -63,7 +63,7 @@ class UnknownCamera(WebError):
     """The site has no such camera, or the camera has no such stream."""
 
     code = "unknown-camera"
-    fr = "Aucune caméra « {camera} » avec un flux « {stream} ». Choisissez-en une dans la liste de l'accueil."
+    fr = "Aucune caméra «\u202f{camera}\u202f» avec un flux «\u202f{stream}\u202f»\u202f: choisissez dans la liste de l'accueil."
     en = 'No camera "{camera}" with a stream "{stream}". Choose one from the list on the home page.'
     status = 404
 
@@ -72,7 +72,7 @@ class NotRecorded(WebError):
     """Nothing was recorded at that instant; the problem body carries the gap and its neighbours."""
 
     code = "not-recorded"
-    fr = "Pas d'image à cet instant : {cause_fr}. Choisissez un instant enregistré."
+    fr = "Pas d'image à cet instant\u202f: {cause_fr}. Choisissez un instant enregistré."
     en = "No picture at this instant: {cause_en}. Choose a recorded instant."
     status = 404
 
@@ -81,7 +81,7 @@ class NoSuchInit(WebError):
     """The chunk that an init id names is gone, or never was."""
 
     code = "no-such-init"
-    fr = "Cet en-tête de vidéo n'existe plus : la séquence a été effacée à son échéance. Rechargez la page."
+    fr = "Cet en-tête de vidéo n'existe plus\u202f: la séquence a été effacée à son échéance. Rechargez la page."
     en = "This video header no longer exists: the footage was erased when due. Reload the page."
     status = 404
 
@@ -90,8 +90,8 @@ class NoSuchFile(WebError):
     """A clip has fewer files than the number asked for."""
 
     code = "no-such-file"
-    fr = "Cette séquence a {files} fichier(s) : demandez un numéro de 1 à {files}."
-    en = "This clip has {files} file(s): ask for a number from 1 to {files}."
+    fr = "Cette séquence n'a pas de fichier de ce numéro\u202f: demandez un numéro de 1 à {files}."
+    en = "This clip has no file of that number: ask for a number from 1 to {files}."
     status = 404
 
 
@@ -99,7 +99,7 @@ class RecorderDown(WebError):
     """The recorder's socket does not answer; the page tries again by itself."""
 
     code = "recorder-down"
-    fr = "L'enregistreur ne répond pas. La page réessaie seule; si cela dure une minute, prévenez le technicien."
+    fr = "L'enregistreur ne répond pas. La page réessaie seule\u202f; si cela dure une minute, prévenez le technicien."
     en = "The recorder does not answer. The page tries again by itself; if it lasts a minute, call the technician."
     status = 503
 
@@ -108,6 +108,6 @@ class NotLoopback(WebError):
     """The server was told to listen where others could reach it, and there are no accounts yet."""
 
     code = "not-loopback"
-    fr = "Refus d'écouter sur {host} : sans comptes, la page n'est servie que sur 127.0.0.1 ou ::1."
+    fr = "Refus d'écouter sur {host}\u202f: sans comptes, la page n'est servie que sur 127.0.0.1 ou ::1."
     en = "Refusing to listen on {host}: without accounts the page is served on 127.0.0.1 or ::1 only."
     status = 500

@@ -31,7 +31,7 @@ async def test_home_says_in_words_what_is_so(desk: Desk) -> None:
     desk.recorder.stopped["cour"] = GapCause.CAMERA_SILENT
     await desk.page.until("document.querySelector('h1').innerText.includes('attention')")
     issue = await desk.page.text(".issues li")
-    assert "Cour : n'enregistre plus (la caméra n'envoie plus d'image)" in issue
+    assert "Cour\u202f: n'enregistre plus (la caméra n'envoie plus d'image)" in issue
     assert "depuis 07:59:21" in issue
     assert "Vérifiez l'alimentation" in issue
     await desk.page.run("document.querySelectorAll('.language button')[1].click()")

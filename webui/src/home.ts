@@ -1,7 +1,7 @@
 // Home: is all well, what is wrong and what to do, and the way to an instant. No picture.
 import { LitElement, html, nothing } from "lit";
-import type { Camera, Issue, State, Stream } from "./api";
-import { said, t } from "./i18n";
+import type { Camera, Disk, Issue, State, Stream } from "./api";
+import { locale, plural, said, t } from "./i18n";
 import "./jump";
 import { MINUTE, SECOND, clock, moment } from "./time";
 
@@ -33,19 +33,15 @@ export class HomeElement extends LitElement {
   }
 
   private verdict(state: State) {
-    const count = state.issues.length;
     const words = state.verdict === "attention"
-      ? t(count === 1 ? "verdict.attention.one" : "verdict.attention.other", { n: count })
+      ? plural("verdict.attention", state.issues.length)
       : t(state.verdict === "ok" ? "verdict.ok" : "verdict.starting");
     const whole = (camera: Camera): boolean => Object.values(camera.streams).every((each) => each.status === "recording");
     const working = state.disks.filter((disk) => !state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path));
     return html`<section class="verdict ${state.verdict}">
       <span class="mark" aria-hidden="true">${ICONS[state.verdict]}</span>
       <div><div role="status"><h1>${words}</h1></div>
-        <p>${t("verdict.detail", {
-          recording: state.cameras.filter(whole).length, cameras: state.cameras.length,
-          disks: working.length, allDisks: state.disks.length,
-        })}</p>
+        <p>${plural("verdict.cameras", state.cameras.filter(whole).length, { all: state.cameras.length })}, ${plural("verdict.disks", working.length, { all: state.disks.length })}.</p>
         <p class="hint">${t("verdict.checked", { time: clock(state.now_utc_us) })}</p></div></section>`;
   }
 
@@ -99,9 +95,14 @@ export class HomeElement extends LitElement {
     return html`<section class="card"><h2>${t("disks.title")}</h2><table class="stack">
       <thead><tr><th scope="col">${t("disks.path")}</th><th scope="col">${t("disks.use")}</th><th scope="col">${t("disks.mark")}</th></tr></thead>
       <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${disk.path}</th>
-        <td data-label=${t("disks.use")}>${t("disks.useText", { used: disk.open + disk.closed, chunks: disk.chunks })}</td>
-        <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table></section>`;
+        <td data-label=${t("disks.use")}>${t("disks.useText", { share: share(disk) })}</td>
+        <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table><p class="hint">${t("disks.full")}</p></section>`;
   }
+}
+
+function share(disk: Disk): string {
+  const used = disk.chunks > 0 ? (disk.open + disk.closed) / disk.chunks : 0;
+  return used.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 0 });
 }
 
 /** A minute ago, or the first whole second of a ring younger than that. */

@@ -37,13 +37,21 @@ export function setLanguage(chosen: Language): void {
   }
 }
 
+type Counted<K> = K extends `${infer Base}.other` ? Base : never;
+
+/** The words for a number of things, in the form that the language asks for (French says one for 0, too). */
+export function plural(base: Counted<Key>, n: number, values: Record<string, string | number> = {}): string {
+  const form = new Intl.PluralRules(locale()).select(n) === "one" ? "one" : "other";
+  return t(`${base}.${form}`, { n: n.toLocaleString(locale()), ...values });
+}
+
 /** The words of a key, `{name}` replaced. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const words = current === "fr" ? fr[key] : english[key];
   return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
-/** The sentence of an answer that carries both languages. */
+/** The sentence of an answer that carries both languages; a French sign never begins a line. */
 export function said(both: { fr: string; en: string }): string {
-  return current === "fr" ? both.fr : both.en;
+  return current === "fr" ? both.fr.replace(/[ \u00a0](?=[:;?!])/g, "\u202f") : both.en;
 }

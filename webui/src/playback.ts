@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import type { Camera, Gap, ProblemBody, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
-import { locale, said, t } from "./i18n";
+import { locale, plural, said, t } from "./i18n";
 import { JumpElement } from "./jump";
 import { type Notice, Player } from "./player";
 import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment } from "./time";
@@ -323,7 +323,7 @@ export class PlaybackElement extends LitElement {
       ? html`<p>${this.history?.spans.length ? t("events.none") : t("events.nothing")}</p>`
       : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
           <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
-        ${gaps.length > ROWS ? html`<p>${t("events.more", { n: gaps.length - ROWS })}</p>` : nothing}`}
+        ${gaps.length > ROWS ? html`<p>${plural("events.more", gaps.length - ROWS)}</p>` : nothing}`}
       ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}</p>`}</section>`;
   }
 

@@ -40,9 +40,9 @@ async def test_state_says_what_is_wrong_and_what_to_do(api: Api) -> None:
     assert body["verdict"] == "attention"
     assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK"]
     first = body["issues"][0]
-    assert first["fr"] == "Cour : n'enregistre plus (mot de passe de la caméra refusé)"
+    assert first["fr"] == "Cour\u202f: n'enregistre plus (mot de passe de la caméra refusé)"
     assert "technicien" in first["todo_fr"]
-    assert body["issues"][1]["fr"] == "Disque /disques/a : n'enregistre plus (EIO)"
+    assert body["issues"][1]["fr"] == "Disque /disques/a\u202f: n'enregistre plus (EIO)"
     assert body["disks"][1]["mark_utc_us"] is None
     assert first["since_us"] == api.recorder.now_us - 95_000_000
 

@@ -23,7 +23,7 @@ def test_a_stream_records_as_long_as_its_mark_follows_whatever_its_state_says() 
     body = build_state(answer(stream(LATE_US + 1, "CAMERA_SILENT"), stream(0)))
     assert body["verdict"] == "attention"
     assert [issue["fr"] for issue in body["issues"]] == [
-        "A, pleine définition : n'enregistre plus (la caméra n'envoie plus d'image)"
+        "A, pleine définition\u202f: n'enregistre plus (la caméra n'envoie plus d'image)"
     ]
 
 
@@ -48,5 +48,5 @@ def test_late_jobs_and_lost_disks_are_said() -> None:
     disks = [{"path": "/a", "error": "gone", "error_fr": "absent"}, {"path": "/b", "mark_utc_us": 0}]
     body = build_state(answer(stream(0), jobs=jobs, disks=disks))
     assert [issue["code"] for issue in body["issues"]] == ["DISK", "JOB"]
-    assert body["issues"][0]["fr"] == "Disque /a : n'enregistre plus (absent)"
+    assert body["issues"][0]["fr"] == "Disque /a\u202f: n'enregistre plus (absent)"
     assert "ring ticks" in body["issues"][1]["en"]

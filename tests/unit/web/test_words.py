@@ -1,11 +1,20 @@
 """The page's words: both languages whole, nothing unused, nothing unsaid."""
 
+import importlib
 import json
+import pkgutil
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import appliance
+from appliance.core.errors import ApplianceError
+from appliance.web.errors import WebError
+
+NARROW = "\u202f"
+"""Narrow no-break space: French puts it before these signs, so that none begins a line."""
 
 WEBUI = Path(__file__).resolve().parents[3] / "webui"
 
@@ -28,6 +37,8 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     source = "\n".join(file.read_text(encoding="utf-8") for file in sorted((WEBUI / "src").glob("*.ts")))
     groups = "app|banner|down|verdict|issues?|jump|cameras|status|stream|disks|play|time|events|keys"
     used = set(re.findall(rf'"((?:{groups})\.\w+(?:\.\w+)?)"', source))
+    used |= {f"{base}.{form}" for base in re.findall(r'plural\("([\w.]+)"', source) for form in ("one", "other")}
+    used -= set(re.findall(r'plural\("([\w.]+)"', source))
     computed = {f"status.{each}" for each in ("recording", "starting", "stopped")} | {"stream.main", "stream.sub"}
     assert used - set(words("fr")) == set()
     assert set(words("fr")) - used - computed == set()
@@ -38,9 +49,34 @@ def test_punctuation_is_the_languages_own(language: str) -> None:
     for key, text in words(language).items():
         before = re.findall(r"(.)[:?!;](?!\w)", text)
         if language == "fr":
-            assert all(mark in " \u00a0" for mark in before), key
+            assert set(before) <= {NARROW}, key
         else:
-            assert all(mark not in " \u00a0" for mark in before), key
+            assert not any(mark.isspace() for mark in before), key
+
+
+def errors() -> dict[str, type[ApplianceError]]:
+    """Every named error of the product, the web's own among them."""
+    for module in pkgutil.walk_packages(appliance.__path__, "appliance."):
+        if module.name.rpartition(".")[2] in {"errors", "input_errors", "faults"}:
+            importlib.import_module(module.name)
+    return ApplianceError.registry
+
+
+def test_french_errors_put_a_space_before_high_signs_and_count_without_brackets() -> None:
+    for code, error in errors().items():
+        before = re.findall(r"(.)[:?!;](?=\s|$)", error.fr)
+        assert all(mark.isspace() for mark in before), (code, error.fr)
+        if issubclass(error, WebError):
+            assert set(before) <= {NARROW}, (code, error.fr)
+        assert "(s)" not in error.fr + error.en, code
+
+
+def test_no_word_of_the_workshop_reaches_the_page() -> None:
+    shown = [*words("fr").values(), *words("en").values()]
+    shown += [text for error in errors().values() if issubclass(error, WebError) for text in (error.fr, error.en)]
+    for text in shown:
+        assert not re.search(r"\b(chunks?|ring|GOPs?|leases?|anneau|blocs?|blocks?)\b", text), text
+        assert "(s)" not in text, text
 
 
 def test_the_lock_names_no_registry() -> None:
