@@ -178,8 +178,9 @@ class CameraRunner:
         except CaptureError as error:
             reason, cause = error, error.cause
         finally:
-            # First the run, then the courtesy: TEARDOWN's answer may take its time, and pictures still on the way
-            # must not open another run.
+            # First what has come and the run, then the courtesy: TEARDOWN's answer may take its time, and pictures
+            # still on the way must not open another run.
+            connection.drain()
             self._connection = None
             self._close_depacketiser()
             self._runs.failed(cause)
@@ -278,6 +279,7 @@ class CameraRunner:
         try:
             while not connection.closed.done():
                 await self._pause(connection)
+                connection.drain()  # without a ring that ticks, silence would be ours
                 now = self._clock.monotonic_us()
                 self._measure(connection, now)
                 if error := self._silent(now):

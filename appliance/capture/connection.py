@@ -1,9 +1,13 @@
 """One RTSP connection: a large receive buffer in which answers and interleaved packets are found in place.
 
 asyncio.BufferedProtocol: the kernel writes into the buffer, the parser walks it once, whole messages are consumed
-and what is left (less than one message) moves to the front. A low-water mark on the socket (SO_RCVLOWAT) lets the
-kernel collect 60 ms of the stream before it wakes us: receiving costs a third then. While an answer is awaited,
-and before PLAY, the mark is one byte.
+and what is left (less than one message) is kept for the next time. All connections share one buffer: whatever is
+received is parsed before anything else runs, so the buffer stays in the processor's cache.
+
+Video is taken when the ring's tick asks for it (`drain`), from all cameras in one go: a stream that wakes us by
+itself finds the caches cold and costs twice as much. Until then the kernel keeps it; a low-water mark on the socket
+(SO_RCVLOWAT) above what a tick brings wakes us when the ticks are late, and the kernel itself does when its window is
+used up, so no camera ever waits for a tick. While an answer is awaited, and before PLAY, the mark is one byte.
 """
 
 import asyncio
@@ -20,8 +24,8 @@ from appliance.core.clock import Clock
 MESSAGE_BYTES: Final = 65_536 + 4
 """Bytes. The largest interleaved message: a 16-bit length behind '$' and channel (RFC 2326 section 10.12)."""
 
-BUFFER_BYTES: Final = MESSAGE_BYTES + 65_536
-"""Bytes. An unfinished message and room for a whole low-water mark behind it: 128 KiB a connection."""
+BUFFER_BYTES: Final = 2 * MESSAGE_BYTES + 65_536
+"""Bytes. An unfinished message and room for two more: few reads, and a fraction of a processor's level 2 cache."""
 
 HEAD_BYTES: Final = 16_384
 """Bytes of an answer's start line and headers. Cameras send under 2 000."""
@@ -29,18 +33,22 @@ HEAD_BYTES: Final = 16_384
 BODY_BYTES: Final = 65_536 - HEAD_BYTES
 """Bytes of an answer's body (SDP). Cameras send under 2 000; head and body must fit the buffer."""
 
-LOW_WATER_US: Final = 60_000
-"""Microseconds of the stream's measured rate that the kernel collects: 16 wake-ups a second. Video held in the
-socket is lost with the machine, so the mark is short beside the ring's 0.4 s tick."""
+LOW_WATER_US: Final = 800_000
+"""Microseconds of the stream's measured rate that wake us without a tick: two ticks of the ring, so that a keyframe
+does not. Nothing more is lost with the machine: a tick first takes all that the sockets hold, then writes it."""
 
-LOW_WATER_MAX: Final = 65_536
-"""Bytes: the room behind an unfinished message."""
+LOW_WATER_MAX: Final = 524_288
+"""Bytes. Beyond 5 Mbit/s the mark no longer follows the rate: the kernel's memory for 64 cameras stays at 32 MiB."""
+
+JIFFY_US: Final = 4_000
+"""Microseconds of the kernel's tick (Debian: HZ=250), which `tcpi_last_data_recv` counts in."""
 
 ANSWER_S: Final = 10.0
 """Seconds to wait for an answer: weak cameras take 3-4 s while they boot; three of them fit the 30 s budget."""
 
 _DOLLAR: Final = 0x24
 _INTERLEAVED: Final = Struct(">BBH")
+_LAST_DATA_RECV: Final = Struct("=52xI")  # of struct tcp_info, linux/tcp.h: milliseconds since data came
 _BLANKS: Final = b"\r\n \t\x00"
 
 
@@ -52,6 +60,17 @@ class PacketReceiver(Protocol):
     def fragments(self, view: memoryview, pos: int, end: int, channel_word: int) -> int: ...
 
 
+class ReceiveBuffer:
+    """Bytes just received, of one connection at a time: between reading and parsing nothing else runs."""
+
+    def __init__(self) -> None:
+        self.data = bytearray(BUFFER_BYTES)
+        self.view = memoryview(self.data)
+
+
+_BUFFER: Final = ReceiveBuffer()
+
+
 class RtspConnection(asyncio.BufferedProtocol):
     """Framing, requests and answers. Never raises into the event loop: what goes wrong ends the connection.
 
@@ -60,11 +79,11 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._data = bytearray(BUFFER_BYTES)
-        self._view = memoryview(self._data)
-        self._filled = 0
+        self._data, self._view = _BUFFER.data, _BUFFER.view
+        self._kept = b""  # an unfinished message
         self._consumed = 0  # bytes of the connection before the buffer's first
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._receiver: PacketReceiver | None = None
         self._on_rtcp: Callable[[bytes], None] | None = None
         self._channel = -1
@@ -112,20 +131,21 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     def drain(self) -> None:
         """Take what lies in the socket below the low-water mark: called at each tick."""
-        transport = self._transport
-        if transport is None or transport.is_closing() or self._mark <= 1:
+        sock = self._socket
+        while self._mark > 1 and sock is not None and not self.closed.done():
+            room = self.get_buffer(-1)
+            try:
+                count = os.readv(sock.fileno(), (room,))
+            except OSError:
+                return  # nothing there, or an error that the event loop meets, too, and reports
+            if not count:
+                return
+            if count == len(room):
+                self.buffer_updated(count)
+                continue
+            age_us = _LAST_DATA_RECV.unpack(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 56))[0] * 1000
+            self._received(count, self._clock.monotonic_us() - max(0, age_us - JIFFY_US))
             return
-        sock = transport.get_extra_info("socket")
-        if sock is None:
-            return
-        try:
-            count = os.readv(sock.fileno(), [self._view[self._filled :]])
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            return  # the event loop meets the same error and reports it
-        if count:
-            self.buffer_updated(count)
 
     def abort(self, reason: CaptureError) -> None:
         """End the connection at once."""
@@ -139,6 +159,7 @@ class RtspConnection(asyncio.BufferedProtocol):
         """Called once by the event loop."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._socket = transport.get_extra_info("socket")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called once by the event loop: the camera closed, or the network did."""
@@ -146,23 +167,27 @@ class RtspConnection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the kernel writes next: never empty, a whole message always fits."""
-        return self._view[self._filled :]
+        kept = len(self._kept)
+        self._view[:kept] = self._kept
+        return self._view[kept:]
 
     def buffer_updated(self, nbytes: int) -> None:
         """New bytes are in the buffer: parse all messages that are there whole."""
-        self.arrival_us = self._clock.monotonic_us()
-        self.bytes_received += nbytes
-        end = self._filled + nbytes
+        self._received(nbytes, self._clock.monotonic_us())
+
+    def _received(self, count: int, arrival_us: int) -> None:
+        """`count` new bytes, the last of which came at `arrival_us`, lie in the buffer behind what was kept."""
+        self.arrival_us = arrival_us
+        self.bytes_received += count
+        end = len(self._kept) + count
+        self._kept = b""
         try:
             pos = self._parse(end)
         except CaptureError as error:
-            self._filled = 0
             self.abort(error)
             return
-        if pos:
-            self._data[: end - pos] = self._data[pos:end]
-            self._consumed += pos
-        self._filled = end - pos
+        self._consumed += pos
+        self._kept = bytes(self._view[pos:end])
 
     def _parse(self, end: int) -> int:
         """Consume whole messages from the buffer's start; returns the position of the first unfinished one."""
@@ -247,7 +272,7 @@ class RtspConnection(asyncio.BufferedProtocol):
         transport = self._transport
         if mark == self._mark or transport is None or transport.is_closing():
             return
-        sock = transport.get_extra_info("socket")
+        sock = self._socket
         if sock is None or transport.get_extra_info("ssl_object") is not None:
             return  # behind TLS bytes are not video: the kernel's mark would count records
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)

@@ -1,7 +1,8 @@
 """The connection: any cut of the byte stream gives the same messages, and nothing hostile reaches the loop."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, RtspConnection
 from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
-from appliance.core.clock import SimulatedClock
+from appliance.core.clock import Clock, SimulatedClock, SystemClock
 from appliance.media.access_unit import H264Depacketiser, Picture
 from tests.peers.h264_rtp import Packetiser, framed, goodbye, picture, stored
 
@@ -37,10 +38,12 @@ class Wire(asyncio.Transport):
 class Bench:
     """A connection with a depacketiser on channel 0 and 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        """With a `clock` the connection waits for a transport of its own."""
         self.wire = Wire()
-        self.connection = RtspConnection(SimulatedClock())
-        self.connection.connection_made(self.wire)
+        self.connection = RtspConnection(clock or SimulatedClock())
+        if clock is None:
+            self.connection.connection_made(self.wire)
         self.pictures: list[Picture] = []
         self.gaps: list[int] = []
         self.rtcp: list[bytes] = []
@@ -173,7 +176,75 @@ async def test_a_packet_of_the_largest_size_fits() -> None:
     nal = b"\x65\xb8" + b"\x11" * (65_535 - 14)
     bench.feed(framed(Packetiser().raw(nal, 0, marker=True)) * 1, [1000])
     assert bytes(bench.pictures[0].data) == stored([nal])
-    assert BUFFER_BYTES < 2 * 65_536 + 8
+    assert len(bench.connection.get_buffer(-1)) == BUFFER_BYTES
+
+
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=30), st.integers(2, 4))
+def test_connections_share_the_buffer_without_mixing(sizes: list[int], count: int) -> None:
+    async def run() -> None:
+        benches = [Bench() for _ in range(count)]
+        at, turn = 0, 0
+        while at < len(BYTES):
+            size = sizes[turn % len(sizes)]
+            for bench in benches:
+                bench.feed(BYTES[at : at + size])
+            at, turn = at + size, turn + 1
+        for bench in benches:
+            assert [bytes(unit.data) for unit in bench.pictures] == UNITS
+
+    asyncio.run(run())
+
+
+CLOCK = SystemClock()
+
+
+@asynccontextmanager
+async def on_tcp() -> AsyncIterator[tuple[Bench, asyncio.StreamWriter]]:
+    """A connection on a real socket, and the camera's end of it."""
+    cameras: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _, writer: cameras.put_nowait(writer), "127.0.0.1", 0)
+    async with server:
+        bench = Bench(CLOCK)
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: bench.connection, *server.sockets[0].getsockname())
+        camera = await cameras.get()
+        yield bench, camera
+        camera.close()
+        await camera.wait_closed()
+        bench.connection.abort(CameraClosed(reason="the test is over"))
+
+
+async def test_a_tick_takes_all_that_the_socket_holds_and_knows_when_it_came() -> None:
+    large = framed(Packetiser().raw(b"\x65\xb8" + b"\x11" * 65_000, 0, marker=True)) * 4
+    async with on_tcp() as (bench, camera):
+        bench.connection.set_rate(1_000_000)
+        camera.write(large)
+        await camera.drain()
+        sent_us = CLOCK.monotonic_us()
+        await asyncio.sleep(0.3)
+        assert not bench.connection.bytes_received  # below the mark nothing wakes us
+        bench.connection.drain()
+        assert bench.connection.bytes_received == len(large) > BUFFER_BYTES
+        assert bench.connection.arrival_us - sent_us < 200_000  # when the last bytes came, not when they were read
+        bench.connection.drain()
+        assert bench.connection.bytes_received == len(large)
+
+
+async def test_above_the_mark_and_at_the_end_no_tick_is_needed() -> None:
+    async with on_tcp() as (bench, camera):
+        bench.connection.set_rate(20_000)
+        camera.write(BYTES[:8_000])
+        await asyncio.sleep(0.05)
+        assert not bench.connection.bytes_received
+        camera.write(BYTES[8_000:] + b"\r\n" * 8_000)
+        async with asyncio.timeout(5):
+            while len(bench.pictures) < len(UNITS):  # noqa: ASYNC110 - the kernel brings it about
+                await asyncio.sleep(0.01)
+        camera.write(OK)
+        camera.close()
+        async with asyncio.timeout(5):
+            assert isinstance(await bench.connection.closed, CameraClosed)
+        assert bench.connection.bytes_received == len(BYTES) + 16_000 + len(OK)
 
 
 class Socket:
@@ -201,14 +272,14 @@ async def test_the_low_water_mark_follows_the_rate_and_yields_to_requests() -> N
     connection = RtspConnection(SimulatedClock())
     connection.connection_made(SocketWire(sock))
     connection.set_rate(500_000)
-    assert sock.marks == [30_000]  # 60 ms
+    assert sock.marks == [400_000]  # 0.8 s
     connection.set_rate(520_000)
-    assert sock.marks == [30_000]  # not for a few percent
+    assert sock.marks == [400_000]  # not for a few percent
     task = asyncio.create_task(connection.request("OPTIONS", "*", {}))
     await asyncio.sleep(0)
     assert sock.marks[-1] == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert sock.marks[-1] == 30_000
+    assert sock.marks[-1] == 400_000
     connection.set_rate(50_000_000)
     assert sock.marks[-1] == LOW_WATER_MAX
