@@ -243,7 +243,10 @@ class Show:
             counters, burnt, errors = found.found, found.burnt, found.decode_errors
         else:
             counters, burnt, errors = [], [], 0
-        evidence = Evidence(camera, stream, start, end_us, sent, spans, gaps, expected, counters, burnt, errors)
+        evidence = Evidence(
+            *(camera, stream, start, end_us, sent, spans, gaps, expected, counters, burnt, errors),
+            asked_us=timeline["now_us"],
+        )
         # kept beside the log: whoever doubts a verdict finds here what it was made of
         text = json.dumps({"timeline": timeline, "evidence": asdict(evidence)})
         await asyncio.to_thread((self._options.work / f"{camera}-{stream}.json").write_text, text, "utf-8")

@@ -12,9 +12,10 @@ from pathlib import Path
 MARKER = ".appliance-demo"
 """A work folder is emptied only when this file says that a demonstration made it."""
 
-CHUNKS = 36
+CHUNKS = 48
 CHUNK_MIB = 4
-"""Per disk. Of 2 x 36 chunks some 24 are open or kept free, so four cameras at 1.25 Mbit/s lap in about 5 min."""
+"""Per disk. Of 48 chunks some 20 are open, in stock or in quarantine; the rest of both disks holds about 6 min of four
+cameras at 1.25 Mbit/s, several times the 100 s that a light stream's chunk lasts: a chunk goes as a whole."""
 
 USER, PASSWORD = "enregistreur", "demonstration"  # of simulated cameras on loopback
 

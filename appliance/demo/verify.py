@@ -55,7 +55,8 @@ class Evidence:
     """All that is known of one stream between `from_us` and `to_us`.
 
     `found`: counters in the recorded pictures; `burnt`: (counter in the SEI, counter read from the picture or None)
-    of the pictures that were decoded; `decode_errors`: pictures that could not be decoded.
+    of the pictures that were decoded; `decode_errors`: pictures that could not be decoded. `asked_us`: when the
+    timeline was asked for.
     """
 
     camera: str
@@ -69,6 +70,7 @@ class Evidence:
     found: Sequence[int]
     burnt: Sequence[tuple[int, int | None]]
     decode_errors: int = 0
+    asked_us: int = 0
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ def judge(evidence: Evidence) -> Verdict:
 def _judge_gaps(evidence: Evidence, verdict: Verdict) -> None:
     open_expected = list(evidence.expected)
     for gap in evidence.gaps:
-        if gap.cause in ERASED and gap.to_us < evidence.to_us - TOO_YOUNG_US:
+        if gap.cause in ERASED and gap.to_us < evidence.asked_us - TOO_YOUNG_US:
             # disks lap apart: a chunk of one may go while older video is still on the other
             verdict.gaps.append((gap, True))
             open_expected = [e for e in open_expected if not gap.from_us <= e.from_us <= gap.to_us]

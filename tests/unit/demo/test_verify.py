@@ -32,6 +32,7 @@ def sound() -> Evidence:
         expected=[Expected(at(20.1), at(36), "CAMERA_SILENT")],
         found=[row.counter for row in sent],
         burnt=[(5, 5), (2**32 + 7, 7)],
+        asked_us=at(61),
     )
 
 
@@ -107,6 +108,6 @@ def test_a_minute_shows_every_fault() -> None:
 def test_what_the_ring_has_lapped_is_no_fault_but_young_video_cannot_be_lapped(cause: str) -> None:
     evidence = sound()
     erased = replace(evidence, gaps=[Gap(at(20), at(30), cause)])
-    later = replace(erased, to_us=at(100))
+    later = replace(erased, asked_us=at(100))
     assert (judge(later).problems, judge(later).expected) == ([], 0)
     assert f"cause {cause} instead of CAMERA_SILENT" in [en for _, en in judge(erased).problems]
