@@ -63,7 +63,7 @@ class UnknownCamera(WebError):
     """The site has no such camera, or the camera has no such stream."""
 
     code = "unknown-camera"
-    fr = "Aucune caméra «\u202f{camera}\u202f» avec un flux «\u202f{stream}\u202f»\u202f: choisissez dans la liste de l'accueil."
+    fr = "Aucune caméra «\u202f{camera}\u202f» avec un flux «\u202f{stream}\u202f»\u202f: voyez la liste de l'accueil."
     en = 'No camera "{camera}" with a stream "{stream}". Choose one from the list on the home page.'
     status = 404
 

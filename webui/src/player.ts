@@ -1,30 +1,18 @@
-// Plays the ring's own parts by Media Source Extensions, one GOP per request. Instants are UTC microseconds.
+// Seeking, playing and stepping. Instants are UTC microseconds.
 //
-// Media time 0 of the <video> is a fixed origin before everything the ring can hold, and each GOP is appended with
-// the timestampOffset that puts it at its UTC: chunk borders and runs need no other care. Seeking, stepping and fast
-// playing use the light stream; 300 ms after the hand stops the full definition replaces it where it can be decoded.
-import type { GopBytes, ProblemBody, Quality } from "./api";
-import { Refused, gop as fetchGop } from "./api";
-import { pictureTimes } from "./boxes";
-import { DAY, SECOND } from "./time";
+// All three use the light stream; 300 ms after the hand stops the full definition replaces it where it can be
+// decoded, and playing up to twice the speed uses it too.
+import type { ProblemBody, Quality } from "./api";
+import { Refused } from "./api";
+import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
+import { follow, presented } from "./screen";
+import { SECOND } from "./time";
 
-const REACH = 40 * DAY; // us that media time 0 lies before the first instant asked: more than any ring holds
 const SETTLE_MS = 300; // the hand has stopped: full definition may come
 const PUMP_MS = 100; // how often playing looks ahead; a tenth of the shortest GOP
 const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
-const KEPT_GOPS = 40; // about 10 MB of light stream; older ones leave the buffer
-const FRAME_MS = 120; // after `seeked`, how long a frame callback is waited for: some seeks never call it
-const EDGE = 80_000; // us around a GOP's end that still belong to it: under two pictures at 25 fps
 const LEAD = 30_000; // us: a browser stops up to a screen refresh or two before the last picture of its buffer
 const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
-
-interface Gop {
-  start: number;
-  end: number;
-  next: number | null;
-  quality: Quality;
-  pictures: number[]; // UTC us of each picture, in order of showing
-}
 
 export interface Shown {
   at: number; // UTC us of the picture on screen
@@ -59,12 +47,7 @@ export class Player {
   private asked: number | null = null; // the instant asked for: `at` is the picture that holds it
 
   private readonly light: Quality;
-  private origin = 0;
-  private media: MediaSource | null = null;
-  private buffer: SourceBuffer | null = null;
-  private mime = "";
-  private queue: Promise<void> = Promise.resolve();
-  private loaded: Gop[] = [];
+  private readonly buffer: GopBuffer;
   private wanted: number | null = null;
   private seeking: Promise<Shown | null> | null = null;
   private settle = 0;
@@ -75,24 +58,23 @@ export class Player {
 
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly camera: string,
+    camera: string,
     private readonly streams: Streams,
     private readonly listener: Listener,
   ) {
+    this.buffer = new GopBuffer(video, camera);
     this.light = streams.sub ? "sub" : "main";
     this.quality = this.light;
     video.muted = true;
     video.disableRemotePlayback = true;
-    this.follow();
+    follow(video, this.buffer, (at) => this.showing(at));
   }
 
   close(): void {
     this.closed = true;
     this.stop();
     clearTimeout(this.settle);
-    if (this.video.src) URL.revokeObjectURL(this.video.src);
-    this.video.removeAttribute("src");
-    this.video.load();
+    this.buffer.close();
   }
 
   /** Show the picture of an instant. While one seek runs only the newest instant waits; both get its result. */
@@ -124,7 +106,7 @@ export class Player {
       this.asked = at;
       const hole = this.listener.hole(at);
       if (hole) throw new Refused(hole);
-      const gop = this.find(at, quality) ?? (await this.load(at, quality));
+      const gop = this.buffer.find(at, quality) ?? (await this.load(at, quality));
       this.listener.notice({ kind: "none" }); // first: a hidden video composes no frame
       return await this.present(at, gop);
     } catch (error) {
@@ -153,7 +135,7 @@ export class Player {
     const shown = this.at;
     const at = Math.max(shown, this.asked ?? shown);
     try {
-      const gop = this.find(at, "main") ?? (await this.load(at, "main"));
+      const gop = this.buffer.find(at, "main") ?? (await this.load(at, "main"));
       if (this.at !== shown || this.seeking || this.playing) return;
       await this.present(at, gop);
       this.quality = "main";
@@ -204,7 +186,7 @@ export class Player {
     this.pause();
     await this.seeking;
     const at = this.at;
-    const gop = this.find(at, this.quality) ?? this.find(at, this.light);
+    const gop = this.buffer.find(at, this.quality) ?? this.buffer.find(at, this.light);
     if (!gop) return this.seek(at);
     const index = pictureIndex(gop, at) + direction;
     const picture = gop.pictures[index];
@@ -231,7 +213,7 @@ export class Player {
     const hole = this.listener.hole(at);
     if (hole) return hole.previous_us ?? null;
     try {
-      const found = this.find(at, gop.quality) ?? (await this.load(at, gop.quality));
+      const found = this.buffer.find(at, gop.quality) ?? (await this.load(at, gop.quality));
       return found.pictures.at(-1) ?? null;
     } catch (error) {
       if (error instanceof Refused) return error.problem.previous_us ?? null;
@@ -246,7 +228,7 @@ export class Player {
     this.fetching = true;
     try {
       const now = this.position();
-      let gop = this.find(now, this.quality) ?? this.endingAt(now) ?? (await this.load(now, this.quality));
+      let gop = this.buffer.find(now, this.quality) ?? this.buffer.endingAt(now, this.quality) ?? (await this.load(now, this.quality));
       if (await this.cross(now, gop)) return;
       if (this.video.paused) void this.video.play().catch(() => undefined); // interrupted by a pause: not an error
       for (;;) {
@@ -260,7 +242,7 @@ export class Player {
           gop = grown;
           continue;
         }
-        gop = this.find(following, this.quality) ?? (await this.load(following, this.quality));
+        gop = this.buffer.find(following, this.quality) ?? (await this.load(following, this.quality));
         if (!this.playing) break;
       }
     } catch (error) {
@@ -284,8 +266,8 @@ export class Player {
     }
     const hole = gop.next - gop.end;
     if (hole < 1000) return false; // a millisecond: the next GOP touches
-    this.find(gop.next, this.quality) ?? (await this.load(gop.next, this.quality));
-    this.video.currentTime = this.mediaTime(gop.next) + 0.001;
+    this.buffer.find(gop.next, this.quality) ?? (await this.load(gop.next, this.quality));
+    this.video.currentTime = this.buffer.mediaTime(gop.next) + 0.001;
     if (hole >= GAP_SAID) this.skipped(gop.end, gop.next);
     return true;
   }
@@ -294,15 +276,7 @@ export class Player {
     this.listener.notice({ kind: "skipped", from, to });
   }
 
-  // ---- buffer
-
-  private find(at: number, quality: Quality): Gop | undefined {
-    return this.loaded.find((gop) => gop.quality === quality && gop.start <= at && at < gop.end);
-  }
-
-  private endingAt(at: number): Gop | undefined {
-    return this.loaded.find((gop) => gop.quality === this.quality && Math.abs(gop.end - at) < EDGE);
-  }
+  // ---- loading and showing
 
   private async load(at: number, quality: Quality): Promise<Gop> {
     if (quality === "main" && this.mainRefused) return this.load(at, this.light);
@@ -318,84 +292,16 @@ export class Player {
   }
 
   private async fetch(at: number, quality: Quality): Promise<Gop> {
-    const bytes = await fetchGop(this.camera, quality, at);
-    if (!MediaSource.isTypeSupported(bytes.mime)) throw new Unsupported(bytes.mime);
-    const pictures = pictureTimes(bytes.bytes).map((ticks) => bytes.zero + Math.floor((ticks * 100) / 9));
-    const gop: Gop = { start: bytes.start, end: bytes.end, next: bytes.next, quality, pictures };
-    await this.append(gop, bytes);
+    const gop = await this.buffer.fetch(at, quality);
     const now = this.position();
     if (this.playing && gop.start <= now && now < gop.end) {
-      this.video.currentTime = this.mediaTime(now); // what the decoder was reading is replaced: begin at its keyframe again
+      this.video.currentTime = this.buffer.mediaTime(now); // what the decoder was reading is replaced: begin at its keyframe again
     }
     return gop;
   }
 
-  private async append(gop: Gop, bytes: GopBytes): Promise<void> {
-    await this.ready(gop.start);
-    await this.update((buffer) => {
-      if (this.mime !== bytes.mime) {
-        buffer.changeType(bytes.mime);
-        this.mime = bytes.mime;
-      }
-      buffer.timestampOffset = (bytes.zero - this.origin) / SECOND;
-      buffer.appendBuffer(bytes.bytes);
-    });
-    this.loaded = this.loaded.filter((old) => old.end <= gop.start || old.start >= gop.end);
-    this.loaded.push(gop);
-    await this.prune(gop);
-  }
-
-  /** Drop the oldest loaded GOPs, never those around what is shown. */
-  private async prune(newest: Gop): Promise<void> {
-    while (this.loaded.length > KEPT_GOPS) {
-      const index = this.loaded.findIndex((gop) => gop !== newest && Math.abs(gop.start - newest.start) > 3 * AHEAD);
-      const [old] = this.loaded.splice(Math.max(0, index), 1);
-      if (!old) return;
-      await this.update((buffer) => buffer.remove(this.mediaTime(old.start), this.mediaTime(old.end)));
-    }
-  }
-
-  /** A MediaSource whose origin suits the instant. */
-  private async ready(at: number): Promise<void> {
-    const fits = at - this.origin > DAY && at - this.origin < 2 * REACH;
-    if (this.media?.readyState === "open" && fits) return;
-    this.origin = Math.floor((at - REACH) / SECOND) * SECOND;
-    this.loaded = [];
-    const media = new MediaSource();
-    this.media = media;
-    const opened = new Promise((resolve) => media.addEventListener("sourceopen", resolve, { once: true }));
-    if (this.video.src) URL.revokeObjectURL(this.video.src);
-    this.video.src = URL.createObjectURL(media);
-    await opened;
-    media.duration = (3 * REACH) / SECOND;
-    this.mime = 'video/mp4; codecs="avc1.42e01e"';
-    this.buffer = media.addSourceBuffer(this.mime);
-  }
-
-  /** One change of the SourceBuffer at a time, in order. */
-  private update(change: (buffer: SourceBuffer) => void): Promise<void> {
-    const done = this.queue.then(async () => {
-      const buffer = this.buffer;
-      if (!buffer || this.closed) throw new Error("closed");
-      const ended = new Promise<void>((resolve, reject) => {
-        buffer.addEventListener("updateend", () => resolve(), { once: true });
-        buffer.addEventListener("error", () => reject(new Error("not playable")), { once: true });
-      });
-      change(buffer);
-      if (buffer.updating) await ended;
-    });
-    this.queue = done.catch(() => undefined);
-    return done;
-  }
-
-  // ---- showing
-
-  private mediaTime(at: number): number {
-    return (at - this.origin) / SECOND;
-  }
-
   private position(): number {
-    return this.origin + Math.round(this.video.currentTime * SECOND);
+    return this.buffer.instant(this.video.currentTime);
   }
 
   /** Seek to the middle of the picture that holds the instant, and wait until it is on screen. */
@@ -403,63 +309,21 @@ export class Player {
     const index = pictureIndex(gop, at);
     const picture = gop.pictures[index] ?? gop.start;
     const following = gop.pictures[index + 1] ?? gop.end;
-    const by = await this.presented(() => {
-      this.video.currentTime = this.mediaTime(picture + Math.min((following - picture) / 2, SECOND));
-    }, picture);
+    const by = await presented(this.video, this.buffer, picture, () => {
+      this.video.currentTime = this.buffer.mediaTime(picture + Math.min((following - picture) / 2, SECOND));
+    });
     this.at = picture;
     this.listener.time(picture);
     return { at: picture, by, quality: gop.quality };
   }
 
-  private presented(go: () => void, picture: number): Promise<"frame" | "seeked"> {
-    return new Promise((resolve) => {
-      let late = 0;
-      const onSeeked = (): void => {
-        late = window.setTimeout(() => done("seeked"), FRAME_MS);
-      };
-      const onFrame = (_now: number, frame: VideoFrameCallbackMetadata): void => {
-        if (Math.abs(this.origin + frame.mediaTime * SECOND - picture) < 2000) done("frame");
-        else callback = this.video.requestVideoFrameCallback(onFrame);
-      };
-      const done = (by: "frame" | "seeked"): void => {
-        clearTimeout(late);
-        this.video.cancelVideoFrameCallback(callback);
-        this.video.removeEventListener("seeked", onSeeked);
-        resolve(by);
-      };
-      let callback = this.video.requestVideoFrameCallback(onFrame);
-      this.video.addEventListener("seeked", onSeeked, { once: true });
-      go();
-    });
+  /** The instant on screen while playing; false when the player is closed. */
+  private showing(at: number): boolean {
+    if (this.closed) return false;
+    if (this.playing) {
+      this.at = at;
+      this.listener.time(at);
+    }
+    return true;
   }
-
-  /** The instant on screen while playing, from each frame the browser composes. */
-  private follow(): void {
-    const next = (_now: number, frame: VideoFrameCallbackMetadata): void => {
-      if (this.closed) return;
-      if (this.playing) {
-        this.at = this.origin + Math.round(frame.mediaTime * SECOND);
-        this.listener.time(this.at);
-      }
-      this.video.requestVideoFrameCallback(next);
-    };
-    this.video.requestVideoFrameCallback(next);
-  }
-}
-
-class Unsupported extends Error {
-  constructor(readonly mime: string) {
-    super(mime);
-  }
-}
-
-/** Index of the picture shown at an instant: the last one that has begun (2 us for rounding of ticks). */
-function pictureIndex(gop: Gop, at: number): number {
-  let index = 0;
-  while (index + 1 < gop.pictures.length && gop.pictures[index + 1]! <= at + 2) index++;
-  return index;
-}
-
-function frame(gop: Gop): number {
-  return (gop.end - gop.start) / Math.max(1, gop.pictures.length);
 }
