@@ -142,7 +142,7 @@ class Catalogue:
         rows = {(row.disk, row.number): row for row in await self._index.chunks(key, from_us, to_us)}
         for chunk in self._open.get(key, ()):
             row = open_row(chunk)
-            if chunk.durable and row.first_us < to_us and row.last_us > from_us:
+            if any(span.from_us < to_us and span.to_us > from_us for span in chunk.spans):
                 rows[row.disk, row.number] = row
         return sorted(rows.values(), key=lambda row: (row.first_us, row.generation))
 
@@ -153,7 +153,7 @@ class Catalogue:
             chosen = [e for e in entries if e.utc_us < to_us and end_us(e) > from_us]
             if chosen:
                 found.append(self._ranges(row, chosen))
-        return found
+        return sorted(found, key=lambda ranges: ranges.parts[0].utc_us)  # a chunk may begin under a wrong clock
 
     async def _with_keyframe(self, key: StreamKey, found: list[ChunkRanges], from_us: int) -> list[ChunkRanges]:
         """Begin earlier, within the run of the first part, at the keyframe that it needs."""

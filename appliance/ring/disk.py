@@ -19,6 +19,7 @@ from typing import Final
 
 from appliance.core.units import BLOCK
 from appliance.ring.chunk import Geometry
+from appliance.ring.claim import claim, release
 from appliance.ring.faults import DiskAlreadyFormatted, DiskFailed, DiskNotFormatted, DiskUnreadable, DiskVersion
 
 IDENTITY: Final = "nvr-disk.json"
@@ -142,17 +143,25 @@ class Disk:
     """An opened recording disk. `path` is the directory, `zeroing` how chunks are wiped, as the state says it."""
 
     def __init__(self, path: Path) -> None:
-        """Opens it; raises the errors of read_identity, DiskUnreadable when a file is missing or has another size."""
+        """Opens it for this process alone.
+
+        Raises the errors of read_identity, DiskInUse, DiskUnreadable when a file is missing or may not be written.
+        """
         self.path = path
         self.identity = read_identity(path)
         self.geometry = self.identity.geometry
         self.zeroing = "ZERO_RANGE"
         try:
+            self._claim = claim(path)
+        except OSError as error:
+            raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
+        try:
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             self.flush_mode = self._probe()
             self._heartbeat = os.open(path / HEARTBEAT, self._flags)
         except OSError as error:
-            raise DiskUnreadable(path=str(path), why=str(error)) from error
+            release(self._claim)
+            raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
 
     @property
     def heartbeat_fd(self) -> int:
@@ -240,6 +249,7 @@ class Disk:
         """Close the descriptors this object opened itself."""
         os.close(self._heartbeat)
         os.close(self._root)
+        release(self._claim)
 
 
 def encode_heartbeat(beat: Heartbeat) -> bytes:

@@ -7,8 +7,8 @@ class DiskNotFormatted(ApplianceError):
     """No `nvr-disk.json`: not a recording disk, nothing is written to it."""
 
     code = "disk-not-formatted"
-    fr = "{path} n'est pas un disque d'enregistrement : préparez-le avec « appliance ring format »."
-    en = 'No recording disk at {path}: prepare it with "appliance ring format".'
+    fr = "{path} n'est pas un disque d'enregistrement : préparez-le avec « appliance disk format »."
+    en = 'No recording disk at {path}: prepare it with "appliance disk format".'
 
 
 class DiskUnreadable(ApplianceError):
@@ -33,6 +33,22 @@ class DiskAlreadyFormatted(ApplianceError):
     code = "disk-already-formatted"
     fr = "{path} est déjà un disque d'enregistrement : videz-le d'abord si ses images peuvent disparaître."
     en = "{path} already is a recording disk: empty it first if its footage may be lost."
+
+
+class DiskInUse(ApplianceError):
+    """Another recorder writes to it: two writers would overwrite each other's footage."""
+
+    code = "disk-in-use"
+    fr = "Un autre enregistreur (processus {pid}) utilise le disque {path} : arrêtez-le avant d'en lancer un autre."
+    en = "Another recorder (process {pid}) uses disk {path}: stop it before starting one more."
+
+
+class IndexUnavailable(ApplianceError):
+    """index.db cannot be read or written; recording goes on without it."""
+
+    code = "index-unavailable"
+    fr = "L'index {path} est inutilisable ({why}) : l'enregistrement continue ; libérez ou vérifiez le disque système."
+    en = "The index {path} cannot be used ({why}): recording goes on; free or check the system disk."
 
 
 class DiskTooSmall(ApplianceError):

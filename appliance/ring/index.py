@@ -2,11 +2,14 @@
 
 One row per closed chunk and one per run inside it. The disks are the truth: the file may be deleted at any time and
 is made again from headers and tables. One dedicated thread owns the connection; the event loop only waits for it.
+The recording never waits for it and never fails with it: a write that SQLite refuses (system disk full, file locked
+or damaged) is kept in memory by chunk, answers questions from there, and is tried again at each commit.
 Rows are tuples, never model instances. WAL, synchronous NORMAL, a commit every few seconds: what a power cut takes
 back is read again from the disks at the next start.
 """
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
@@ -18,6 +21,7 @@ import peewee
 
 from appliance.core.clock import Clock
 from appliance.media.stream import StreamKey
+from appliance.ring.faults import IndexUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ _PRAGMAS: Final = {
     "journal_size_limit": 16 << 20,
     "cache_size": -32000,
     "temp_store": "memory",
+    "busy_timeout": 200,  # a foreign lock is waited for at the next commit, not in a row
 }
 
 T = TypeVar("T")
@@ -84,6 +89,8 @@ _SCHEMA: Final = (
     "CREATE INDEX span_chunk ON span (disk, number)",
 )
 
+Held = tuple[ChunkRow, list[SpanRow]]
+
 MAX_CHUNK_SPAN_US: Final = 48 * 3_600_000_000
 """A chunk never spans more (age limit, one idle day): how far back a query must look for chunks that reach in."""
 
@@ -98,10 +105,15 @@ class Index:
         self._database = peewee.SqliteDatabase(None)
         self._execute = cast("Callable[..., sqlite3.Cursor]", self._database.execute_sql)
         self._dirty_since_us: int | None = None
+        self._unsaved: dict[tuple[str, int], Held | None] = {}  # since the last commit; None: forgotten
+        self._refused = False  # SQLite does not take them for now
         self.rebuilt = False
 
     async def open(self) -> None:
-        """Open the file; a damaged one or one of another version is renamed aside and made again, empty."""
+        """Open the file; a damaged one or one of another version is renamed aside and made again, empty.
+
+        Where the system disk takes nothing the index lives in memory until the next start.
+        """
         await self._do(self._open)
 
     async def close(self) -> None:
@@ -115,20 +127,24 @@ class Index:
         return {int(number): int(generation) for number, generation in rows}
 
     async def rows_of(self, disk: str) -> list[tuple[int, str, str, int, int, int, int]]:
-        """(number, camera, stream, opened_us, size, last_run, last_sequence) of a disk, oldest first."""
+        """(number, camera, stream, opened_us, size, last_run, last_sequence) of a disk, the one opened first is first.
+
+        By generation: UTC may have stepped, and the newest footage would be the first to go.
+        """
         sql = """SELECT number, camera, stream, opened_us, size, last_run, last_sequence FROM chunk WHERE disk = ?
-                 ORDER BY opened_us, number"""
+                 ORDER BY generation, number"""
         return cast("list[tuple[int, str, str, int, int, int, int]]", await self._query(sql, disk))
 
     async def put(self, rows: Iterable[tuple[ChunkRow, list[SpanRow]]]) -> None:
         """Add closed chunks, replacing what the index knew of these files."""
-        batch = list(rows)
-        await self._do(lambda: self._put(batch))
+        batch = {(held[0].disk, held[0].number): held for held in rows}
+        await self._do(lambda: self._change(dict(batch)))
 
     async def forget(self, disk: str, numbers: Iterable[int]) -> None:
         """These chunks hold nothing any more."""
-        batch = list(numbers)
-        await self._do(lambda: self._forget(disk, batch))
+        batch = dict.fromkeys((disk, number) for number in numbers)
+        if batch:
+            await self._do(lambda: self._change(dict(batch)))
 
     async def forget_other_disks(self, disks: Iterable[str]) -> None:
         """Rows of disks that are not here are not served."""
@@ -136,26 +152,46 @@ class Index:
         await self._do(lambda: self._forget_others(batch))
 
     async def chunks(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
-        """Closed chunks of a stream that overlap [from, to), oldest first."""
-        sql = """SELECT * FROM chunk WHERE camera = ? AND stream = ? AND first_us >= ? AND first_us < ?
-                 AND last_us > ? ORDER BY first_us"""
+        """Closed chunks of a stream with a stretch that overlaps [from, to), oldest first.
+
+        By stretches: a chunk whose clock stepped reaches over years and holds but minutes.
+        """
+        sql = """SELECT chunk.* FROM chunk JOIN (SELECT DISTINCT disk, number FROM span WHERE camera = ?
+                 AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ?) USING (disk, number)
+                 ORDER BY first_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
         rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
-        return [ChunkRow(*row) for row in rows]
+        if not self._refused:
+            return [_row(row) for row in rows]
+        found = [row for row in map(_row, rows) if (row.disk, row.number) not in self._unsaved]
+        found += [
+            row
+            for row, spans in self._unsaved_of(key)
+            if any(span.from_us < to_us and span.to_us > from_us for span in spans)
+        ]
+        return sorted(found, key=lambda row: row.first_us)
 
     async def before(self, key: StreamKey, first_us: int) -> ChunkRow | None:
         """The closed chunk of a stream that begins last before `first_us`."""
         sql = "SELECT * FROM chunk WHERE camera = ? AND stream = ? AND first_us < ? ORDER BY first_us DESC LIMIT 1"
-        rows = await self._query(sql, key.camera, key.stream, first_us)
-        return ChunkRow(*rows[0]) if rows else None
+        rows = [_row(row) for row in await self._query(sql, key.camera, key.stream, first_us)]
+        if self._refused:
+            rows = [row for row in rows if (row.disk, row.number) not in self._unsaved]
+            rows += [row for row, _ in self._unsaved_of(key) if row.first_us < first_us]
+        return max(rows, key=lambda row: row.first_us, default=None)
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[SpanRow]:
         """Stretches of runs that overlap [from, to), oldest first; one row per chunk and run."""
-        sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence FROM span
+        sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence, disk, number FROM span
                  WHERE camera = ? AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ? ORDER BY from_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
         rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
-        return [SpanRow(*row) for row in rows]
+        if not self._refused:
+            return [SpanRow(*row[:6]) for row in rows]
+        found = [SpanRow(*row[:6]) for row in rows if row[6:] not in self._unsaved]
+        held = (span for _, spans in self._unsaved_of(key) for span in spans)
+        found += [span for span in held if span.from_us < to_us and span.to_us > from_us]
+        return sorted(found)
 
     async def oldest(self, keys: Iterable[StreamKey]) -> dict[StreamKey, int]:
         """UTC of the oldest picture held of each stream that has one in a closed chunk."""
@@ -163,13 +199,23 @@ class Index:
         return await self._do(lambda: self._oldest(wanted))
 
     async def commit_if_due(self) -> None:
-        """Called often; commits when the oldest change is COMMIT_US old."""
+        """Called often; commits when the oldest change is COMMIT_US old. Raises IndexUnavailable."""
         since = self._dirty_since_us
-        if since is not None and self._clock.monotonic_us() - since >= COMMIT_US:
+        if self._refused or (since is not None and self._clock.monotonic_us() - since >= COMMIT_US):
             await self._do(self._commit)
 
+    def _unsaved_of(self, key: StreamKey) -> list[Held]:
+        unsaved = list(self._unsaved.values())
+        return [held for held in unsaved if held is not None and (held[0].camera, held[0].stream) == tuple(key)]
+
     async def _do(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._guarded, work)
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
+            raise IndexUnavailable(path=str(self._path), why=str(error)) from error
 
     async def _query(self, sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         return await self._do(lambda: self._rows(sql, parameters))
@@ -178,23 +224,38 @@ class Index:
         return self._execute(sql, parameters).fetchall()
 
     def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._path.exists() and not self._healthy():
-            self._aside()
-        self.rebuilt = not self._path.exists()
-        self._connect()
-        if self.rebuilt:
-            for statement in _SCHEMA:
-                self._execute(statement)
-            self._execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.exists() and not self._healthy():
+                self._aside()
+            self.rebuilt = not self._path.exists()
+            self._connect(str(self._path))
+            if self.rebuilt:
+                self._make()
+            self._execute("BEGIN IMMEDIATE")  # a file that takes no writes is of no use
+            self._execute("COMMIT")
+        except (OSError, peewee.DatabaseError) as error:
+            self._in_memory(str(error))
 
-    def _connect(self) -> None:
-        self._database.init(str(self._path), pragmas=_PRAGMAS)
+    def _in_memory(self, why: str) -> None:
+        log.error("%s", IndexUnavailable(path=str(self._path), why=why))
+        self._database.close()
+        self.rebuilt = True
+        self._connect(":memory:")
+        self._make()
+
+    def _make(self) -> None:
+        for statement in _SCHEMA:
+            self._execute(statement)
+        self._execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _connect(self, path: str) -> None:
+        self._database.init(path, pragmas=_PRAGMAS)
         self._database.connect()
 
     def _healthy(self) -> bool:
         try:
-            self._connect()
+            self._connect(str(self._path))
             version = self._rows("PRAGMA user_version", ())[0][0]
             healthy = version == SCHEMA_VERSION and self._rows("PRAGMA quick_check", ()) == [("ok",)]
         except peewee.DatabaseError:
@@ -215,28 +276,57 @@ class Index:
             self._dirty_since_us = self._clock.monotonic_us()
 
     def _commit(self) -> None:
+        """Everything since the last commit is in the file; raises what SQLite raises, and nothing is forgotten."""
+        if self._refused:
+            self._save(self._unsaved)
         if self._dirty_since_us is not None:
-            self._execute("COMMIT")
+            try:
+                self._execute("COMMIT")
+            except peewee.DatabaseError:
+                self._refuse()
+                raise
             self._dirty_since_us = None
+        if self._refused:
+            log.info("index %s works again", self._path)
+        self._refused = False
+        self._unsaved = {}
 
-    def _put(self, batch: list[tuple[ChunkRow, list[SpanRow]]]) -> None:
-        self._begin()
-        marks = ",".join("?" * len(ChunkRow._fields))
-        for row, spans in batch:
-            self._execute("DELETE FROM span WHERE disk = ? AND number = ?", (row.disk, row.number))
-            self._execute(f"REPLACE INTO chunk VALUES ({marks})", row)  # noqa: S608 - only "?"
-            for span in spans:
-                place = (row.camera, row.stream, span.from_us, span.run, row.disk, row.number)
-                rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence)
-                self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?)", place + rest)
+    def _save(self, changes: dict[tuple[str, int], Held | None]) -> None:
+        """Within the open transaction; when SQLite refuses it is rolled back as a whole."""
+        try:
+            self._begin()
+            for (disk, number), held in changes.items():
+                self._execute("DELETE FROM span WHERE disk = ? AND number = ?", (disk, number))
+                self._execute("DELETE FROM chunk WHERE disk = ? AND number = ?", (disk, number))
+                if held is not None:
+                    self._insert(*held)
+        except peewee.DatabaseError:
+            self._refuse()
+            raise
 
-    def _forget(self, disk: str, numbers: list[int]) -> None:
-        if not numbers:
+    def _refuse(self) -> None:
+        self._refused = True
+        self._dirty_since_us = None
+        with contextlib.suppress(peewee.DatabaseError):  # SQLite has done it itself after some errors
+            self._execute("ROLLBACK")
+
+    def _change(self, changes: dict[tuple[str, int], Held | None]) -> None:
+        """Never fails: what cannot be saved now is kept."""
+        self._unsaved.update(changes)
+        if self._refused:
             return
-        self._begin()
-        for number in numbers:
-            self._execute("DELETE FROM span WHERE disk = ? AND number = ?", (disk, number))
-            self._execute("DELETE FROM chunk WHERE disk = ? AND number = ?", (disk, number))
+        try:
+            self._save(changes)
+        except peewee.DatabaseError as error:
+            log.error("%s", IndexUnavailable(path=str(self._path), why=str(error)))  # noqa: TRY400
+
+    def _insert(self, row: ChunkRow, spans: list[SpanRow]) -> None:
+        marks = ",".join("?" * len(ChunkRow._fields))
+        self._execute(f"REPLACE INTO chunk VALUES ({marks})", row)  # noqa: S608 - only "?"
+        for span in spans:
+            place = (row.camera, row.stream, span.from_us, span.run, row.disk, row.number)
+            rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence)
+            self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?)", place + rest)
 
     def _forget_others(self, disks: list[str]) -> None:
         self._begin()
@@ -250,5 +340,12 @@ class Index:
         return {key: int(rows[0][0]) for key, rows in found.items() if rows}
 
     def _close(self) -> None:
-        self._commit()
+        try:
+            self._commit()
+        except peewee.DatabaseError as error:
+            log.warning("index %s not saved (%s): the next start reads the disks", self._path, error)
         self._database.close()
+
+
+def _row(values: tuple[Any, ...]) -> ChunkRow:
+    return ChunkRow(*values)

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 HEARTBEAT_US: Final = 10_000_000
 """A busy disk writes its heartbeat this often, an idle one at each tick."""
 
+QUARANTINE_SHARE: Final = 4
+"""At most 1/4 of a disk's past is given up for what waits in quarantine: matters on demo disks only."""
+
 TICKS_SHOWN: Final = 64
 """Ticks the state's durations speak of: about 25 s."""
 
@@ -97,13 +100,15 @@ class Member:
         loses the same days).
         """
         pool = self.pool
-        pool.release(self.clock.monotonic_us())
-        wanted = stock_wanted(max(pool.open_count, expected_streams)) - pool.coming()
+        now = self.clock.monotonic_us()
+        pool.release(now)
+        streams = max(pool.open_count, expected_streams)
+        wanted = stock_wanted(streams) + self._spent(now) - pool.coming()
         if wanted <= 0 or self.failed:
             return [], []
         prepared = pool.take_unused(wanted)
         missing = wanted - len(prepared)
-        urgent = pool.coming() == 0
+        urgent = pool.coming() <= streams  # a reader may take the reserve, never what the next chunks need
         freed = choose_freed(pool.closed, missing, lambda number: leased(self.uuid, number), urgent=urgent)
         for number in freed:
             if leased(self.uuid, number):
@@ -111,6 +116,14 @@ class Member:
             pool.freed_early += 1
             prepared.append(pool.free(number, self.quarantine_us))
         return prepared, freed
+
+    def _spent(self, now_us: int) -> int:
+        """Chunks filled while others wait in quarantine: as many more are on their way, at most a quarter of the past.
+
+        Without them the stock limits what a disk can record to its size per quarantine (5 Mbit/s a stream).
+        """
+        spent = self.pool.opened_within(now_us, self.quarantine_us)
+        return min(spent, len(self.pool.closed) // QUARANTINE_SHARE)
 
     async def prepare(self, chunks: list[Wiped], freed: list[int], index: Index) -> None:
         """Forget freed footage, then open the files away from the tick; a file that cannot be opened is set aside."""

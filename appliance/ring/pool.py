@@ -45,6 +45,8 @@ class Pool:
     ready: deque[Wiped] = field(default_factory=deque)
     freed_early: int = 0
     leases_broken: int = 0
+    opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
+    _opened: int = 0  # since `opened_within` was asked last
     open_count: int = 0
     _next: int = 0
 
@@ -53,6 +55,7 @@ class Pool:
 
     def set(self, number: int, state: ChunkState) -> None:
         """Change the state of a chunk."""
+        self._opened += state == ChunkState.OPEN
         self.open_count += (state == ChunkState.OPEN) - (self.states[number] == ChunkState.OPEN)
         self.states[number] = state
 
@@ -78,6 +81,14 @@ class Pool:
             self._next = (taken[-1].number + 1) % self.count
         self.wiped += taken
         return taken
+
+    def opened_within(self, now_us: int, period_us: int) -> int:
+        """Chunks that streams opened in the last `period_us`: as many as must be on their way through it."""
+        self.opened_us.extend([now_us] * self._opened)
+        self._opened = 0
+        while self.opened_us and now_us - self.opened_us[0] > period_us:
+            self.opened_us.popleft()
+        return len(self.opened_us)
 
     def free(self, number: int, quarantine_us: int) -> Wiped:
         """Give up a CLOSED chunk."""

@@ -3,6 +3,7 @@
 All of it blocks and runs in helper threads; nothing of a chunk is written before its end is known.
 """
 
+import errno
 import logging
 import mmap
 import os
@@ -25,6 +26,10 @@ FIRST_READ: Final = 2 * BLOCK
 """Bytes read of each chunk at start: nearly every header is shorter, a longer one is read again."""
 
 
+MAX_UNREADABLE: Final = 16
+"""Chunk files that may fail at start; more, each after seconds of retries of the drive, are a disk that fails."""
+
+
 @dataclass(slots=True)
 class Scan:
     """State of every chunk of a disk. `known`: closed and in the index already."""
@@ -38,18 +43,32 @@ class Scan:
 
 
 def scan(disk: Disk, known: dict[int, int]) -> Scan:
-    """Read every chunk's header; of closed chunks the index does not know, the table too. Raises OSError."""
+    """Read every chunk's header; of closed chunks the index does not know, the table too.
+
+    A file that is missing, short or unreadable is suspect and costs itself. Raises OSError when MAX_UNREADABLE
+    files cannot be read: then it is the disk.
+    """
     result = Scan()
+    unreadable = 0
     for number in range(disk.identity.chunks):
-        fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _one(disk, number, fd, known, result)
-        finally:
-            os.close(fd)
+            fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                _one(disk, number, fd, known, result)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            log.error("chunk %s set aside: %s", disk.path / chunk_name(number), error.strerror)  # noqa: TRY400
+            result.suspect.append(number)
+            unreadable += 1
+            if unreadable == MAX_UNREADABLE:
+                raise
     return result
 
 
 def _one(disk: Disk, number: int, fd: int, known: dict[int, int], result: Scan) -> None:
+    if os.fstat(fd).st_size != disk.geometry.chunk_size:
+        raise OSError(errno.EIO, "another size than formatted")
     prefix = os.pread(fd, FIRST_READ, 0)
     if not any(prefix[:BLOCK]):
         result.free.append(number)
@@ -166,15 +185,19 @@ def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:
     """Read an OPEN chunk, cut it behind its last good part, seal it there and flush. Raises OSError.
 
     Everything behind the seal is wiped: a part that reached the disk without the one before it must not be played
-    after the next cut. None when the chunk turns out to be damaged.
+    after the next cut. None when the chunk turns out to be damaged or cannot be read.
     """
     number = info.header.number
     path = disk.path / chunk_name(number)
-    reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        result = walk(reading, disk.geometry)
-    finally:
-        os.close(reading)
+        reading = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            result = walk(reading, disk.geometry)
+        finally:
+            os.close(reading)
+    except OSError as error:
+        log.error("chunk %s cannot be continued: %s", path, error.strerror)  # noqa: TRY400 - the sentence says all
+        return None
     if result.header is None or result.state is not Found.OPEN:
         log.error("chunk %s cannot be continued: %s %s", path, result.state.value, result.reason)
         return None

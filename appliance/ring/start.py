@@ -68,6 +68,7 @@ class Start:
         for info in found.opened:
             pool.set(info.header.number, ChunkState.OPEN)
             self._unread[info.header.key] = self._unread.get(info.header.key, 0) + 1
+            self._opened(info.header.key, info.header.opened_utc_us, 0)  # a crash loop may never read them
         return found.opened
 
     def attach(self, lane: Lane) -> None:
@@ -101,13 +102,14 @@ class Start:
         if chunk.entries:
             self._remember(key, chunk.entries[-1].run, chunk.entries[-1].sequence)
         self._open_chunks.setdefault(key, []).append(chunk)
+        self._count_again(key, Opening(info.header.opened_utc_us, 0))
         lane = self._lanes.get(key)
         other = self._adopted.get(key) if lane is None else lane.chunk
         if other is not None and other.header.generation > chunk.header.generation:
-            self.stale.append(chunk)
+            self._leave(chunk)
             return
         if other is not None:
-            self.stale.append(other)
+            self._leave(other)
         if lane is None:
             self._adopted[key] = chunk
         else:
@@ -128,6 +130,23 @@ class Start:
     def _opened(self, key: StreamKey, opened_us: int, size: int) -> None:
         if abs(self._clock.utc_us() - opened_us) < HOUR_US:
             self._openings.setdefault(key, []).append(Opening(opened_us, size))
+
+    def _count_again(self, key: StreamKey, unread: Opening) -> None:
+        """An open chunk was counted as empty; now its stream counts it, or `_leave` does."""
+        lane = self._lanes.get(key)
+        for openings in (self._openings.get(key, []), lane.openings if lane else []):
+            if unread in openings:
+                openings.remove(unread)
+                return
+
+    def _leave(self, chunk: OpenChunk) -> None:
+        """No stream goes on with this chunk: it is closed, and stays in the account."""
+        self.stale.append(chunk)
+        lane = self._lanes.get(chunk.header.key)
+        if lane is None:
+            self._opened(chunk.header.key, chunk.header.opened_utc_us, chunk.end)
+        else:
+            lane.openings.appendleft(Opening(chunk.header.opened_utc_us, chunk.end))
 
     def has_past(self, key: StreamKey) -> bool:
         """Was anything of this stream found?"""
