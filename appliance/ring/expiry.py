@@ -134,10 +134,7 @@ def retention(
         late = max(now_us - limit_utc(taken, allowed_days, zone) for taken in oldest)
     short = 0
     if freed_early_newest_us is not None:
-        required_until = min(
-            freed_early_newest_us + required_days * DAY_US, limit_utc(freed_early_newest_us, required_days, zone)
-        )
-        short = max(0, required_until - now_us)
+        short = max(0, limit_utc(freed_early_newest_us, required_days, zone) - now_us)
     return Retention(tuple(overdue), late, short)
 
 
