@@ -13,7 +13,7 @@ from appliance.core.units import ticks_to_us
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import Disk, chunk_name
-from appliance.ring.faults import UnknownLease
+from appliance.ring.faults import TooManyLeases, UnknownLease
 from appliance.ring.index import ChunkRow, Index, SpanRow
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.writer import OpenChunk
@@ -26,6 +26,10 @@ CHUNKS_BACK: Final = 8
 
 MAX_LEASE_S: Final = 60
 """Seconds; a reader renews."""
+
+
+MAX_LEASES: Final = 256
+"""Readers at a time, with room: each lease is looked at for each chunk that is to be freed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,10 @@ class Leases:
     _ids: "count[int]" = field(default_factory=lambda: count(1))
 
     def grant(self, chunks: Iterable[tuple[str, int]], seconds: float) -> tuple[str, int]:
-        """(lease, UTC microseconds of its end); chunks are (disk uuid, number)."""
+        """(lease, UTC microseconds of its end); chunks are (disk uuid, number). Raises TooManyLeases."""
+        self._prune()
+        if len(self._held) >= MAX_LEASES:
+            raise TooManyLeases(limit=MAX_LEASES)
         length_us = round(min(max(seconds, 0), MAX_LEASE_S) * 1_000_000)
         lease = str(next(self._ids))
         self._held[lease] = (self.clock.monotonic_us() + length_us, frozenset(chunks))
@@ -106,17 +113,7 @@ class Catalogue:
             for s in span_rows(chunk.spans):
                 if s.from_us < to_us and s.to_us > from_us:
                     found[s.from_us, s.run] = s
-        merged: list[SpanRow] = []
-        for _, span in sorted(found.items()):
-            last = merged[-1] if merged else None
-            if last is not None and last.run == span.run and last.last_sequence + 1 == span.first_sequence:
-                merged[-1] = last._replace(to_us=span.to_us, last_sequence=span.last_sequence)
-            elif last is not None and last.last_sequence + 1 < span.first_sequence:
-                # parts are numbered without holes: what lay between was stored and has been given back to the ring
-                merged.append(span._replace(cause=int(GapCause.ERASED)))
-            else:
-                merged.append(span)
-        return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]
+        return await asyncio.to_thread(_merged, found, from_us, to_us)  # a month of a camera that flaps is long
 
     async def ranges(
         self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False
@@ -226,3 +223,18 @@ def open_row(chunk: OpenChunk) -> ChunkRow:
     first = min((span.from_us for span in chunk.spans), default=row.first_us)
     last = max((span.to_us for span in chunk.spans), default=row.last_us)
     return row._replace(first_us=first, last_us=last)
+
+
+def _merged(found: dict[tuple[int, int], SpanRow], from_us: int, to_us: int) -> list[StreamSpan]:
+    """Rows as stretches without holes, cut to [from, to)."""
+    merged: list[SpanRow] = []
+    for _, span in sorted(found.items()):
+        last = merged[-1] if merged else None
+        if last is not None and last.run == span.run and last.last_sequence + 1 == span.first_sequence:
+            merged[-1] = last._replace(to_us=span.to_us, last_sequence=span.last_sequence)
+        elif last is not None and last.last_sequence + 1 < span.first_sequence:
+            # parts are numbered without holes: what lay between was stored and has been given back to the ring
+            merged.append(span._replace(cause=int(GapCause.ERASED)))
+        else:
+            merged.append(span)
+    return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]

@@ -20,7 +20,14 @@ from typing import Final
 from appliance.core.units import BLOCK
 from appliance.ring.chunk import Geometry
 from appliance.ring.claim import claim, release
-from appliance.ring.faults import DiskAlreadyFormatted, DiskFailed, DiskNotFormatted, DiskUnreadable, DiskVersion
+from appliance.ring.faults import (
+    DiskAlreadyFormatted,
+    DiskFailed,
+    DiskMissing,
+    DiskNotFormatted,
+    DiskUnreadable,
+    DiskVersion,
+)
 
 IDENTITY: Final = "nvr-disk.json"
 HEARTBEAT: Final = "nvr-heartbeat"
@@ -122,7 +129,7 @@ def format_disk(path: Path, geometry: Geometry, chunks: int, *, appliance: str =
 
 
 def read_identity(path: Path) -> DiskIdentity:
-    """Raises DiskNotFormatted, DiskUnreadable or DiskVersion."""
+    """Raises DiskMissing, DiskNotFormatted, DiskUnreadable or DiskVersion."""
     try:
         text = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
         version = text["version"]
@@ -131,7 +138,8 @@ def read_identity(path: Path) -> DiskIdentity:
         geometry = Geometry(chunk_size=int(text["chunk_size"]), table_reserve=int(text["table_reserve"]))
         identity = DiskIdentity(str(text["uuid"]), str(text["appliance"]), geometry, int(text["chunks"]))
     except FileNotFoundError as error:
-        raise DiskNotFormatted(path=str(path)) from error
+        missing = DiskNotFormatted if path.is_dir() else DiskMissing
+        raise missing(path=str(path)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: {error}") from error
     if len(identity.uuid) != 32 or identity.chunks <= 0:

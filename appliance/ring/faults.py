@@ -7,8 +7,16 @@ class DiskNotFormatted(ApplianceError):
     """No `nvr-disk.json`: not a recording disk, nothing is written to it."""
 
     code = "disk-not-formatted"
-    fr = "{path} n'est pas un disque d'enregistrement : préparez-le avec « appliance disk format »."
-    en = 'No recording disk at {path}: prepare it with "appliance disk format".'
+    fr = "{path} n'est pas un disque d'enregistrement : est-il monté ? S'il est neuf : « appliance disk format »."
+    en = 'No recording disk at {path}: is it mounted? If it is new: "appliance disk format".'
+
+
+class DiskMissing(ApplianceError):
+    """The path is not there at all."""
+
+    code = "disk-missing"
+    fr = "Le disque {path} n'existe pas : vérifiez qu'il est branché et monté, et son chemin dans site.toml."
+    en = "There is no disk {path}: check that it is plugged in and mounted, and its path in site.toml."
 
 
 class DiskUnreadable(ApplianceError):
@@ -97,6 +105,30 @@ class BadRequest(ApplianceError):
     code = "bad-request"
     fr = "Demande non comprise par l'enregistreur ({why})."
     en = "Request not understood by the recorder ({why})."
+
+
+class SocketUnusable(ApplianceError):
+    """The recorder's socket cannot be made where the site file says."""
+
+    code = "socket-unusable"
+    fr = "La prise {path} ne peut pas être créée ({why}) : voyez recorder.socket dans site.toml."
+    en = "The socket {path} cannot be made ({why}): see recorder.socket in site.toml."
+
+
+class TooManyClients(ApplianceError):
+    """More connections than the recorder serves."""
+
+    code = "too-many-clients"
+    fr = "L'enregistreur a déjà {limit} clients : fermez-en, ou réessayez plus tard."
+    en = "The recorder already has {limit} clients: close some, or try again later."
+
+
+class TooManyLeases(ApplianceError):
+    """More leases than readers can need."""
+
+    code = "too-many-leases"
+    fr = "Il y a déjà {limit} réservations : rendez-en, ou attendez une minute."
+    en = "There are {limit} leases already: release some, or wait a minute."
 
 
 class NotAllowed(ApplianceError):

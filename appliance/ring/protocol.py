@@ -1,8 +1,8 @@
 """The recorder's socket, version 1: JSON lines over a unix stream, checked at the edge.
 
-A request is one line `{"v":1,"id":7,"verb":"ranges",...}`, at most MAX_LINE bytes of UTF-8; the answer is one line
-`{"id":7,"ok":true,...}` or `{"id":7,"ok":false,"error":{"code","fr","en"}}`. Unknown fields are errors. After
-`subscribe` the connection carries parts only: a line `{"part":{...}}`, then `length` raw bytes.
+A request is one line `{"v":1,"id":7,"verb":"ranges",...}`, at most MAX_REQUEST bytes of UTF-8; the answer is one line
+of at most MAX_LINE, `{"id":7,"ok":true,...}` or `{"id":7,"ok":false,"error":{"code","fr","en"}}`. Unknown fields are
+errors. After `subscribe` the connection carries parts only: a line `{"part":{...}}`, then `length` raw bytes.
 """
 
 import base64
@@ -25,6 +25,9 @@ VERSION: Final = 1
 
 MAX_LINE: Final = 4 << 20
 """Bytes of a line: 2 h of ranges are 1.6 MB."""
+
+MAX_REQUEST: Final = 64 << 10
+"""Bytes of a request: 256 streams in one subscription are 25 kB. A hundred clients with half a line cost 13 MB."""
 
 MAX_RANGE_US: Final = 2 * 3600 * US_PER_SECOND
 """The longest `ranges`: what a player loads ahead or a clip holds; more is asked in pieces."""

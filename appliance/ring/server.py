@@ -17,10 +17,10 @@ from typing import Any, Final
 from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
-from appliance.ring.faults import BadRequest, NotAllowed
+from appliance.ring.faults import BadRequest, NotAllowed, SocketUnusable, TooManyClients
 from appliance.ring.feed import Subscriber
 from appliance.ring.protocol import (
-    MAX_LINE,
+    MAX_REQUEST,
     LeaseRequest,
     RangesRequest,
     ReleaseRequest,
@@ -46,6 +46,12 @@ SOCKET_MODE: Final = 0o660
 BACKLOG: Final = 64
 """Connections waiting to be accepted."""
 
+MAX_CONNECTIONS: Final = 64
+"""Clients at a time: pages, detector and evidence need a handful; the rest would eat the recorder's descriptors."""
+
+ANSWER_S: Final = 30.0
+"""Seconds for a client to take its answer; one that does not read would keep up to 4 MiB of memory for ever."""
+
 SEND_BUFFER: Final = 256 << 10
 """Bytes of feed waiting in the process for a slow subscriber before it is waited for: one tick of a main stream."""
 
@@ -67,9 +73,12 @@ class RecorderServer:
         self._path: Path | None = None
 
     async def start(self, path: Path) -> None:
-        """Listen on `path`; a socket left by an earlier process is replaced in one step."""
-        listening = await asyncio.to_thread(_listen, path)
-        self._server = await asyncio.start_unix_server(self._accepted, sock=listening, limit=MAX_LINE)
+        """Listen on `path`; a socket left by an earlier process is replaced in one step. Raises SocketUnusable."""
+        try:
+            listening = await asyncio.to_thread(_listen, path)
+        except OSError as error:
+            raise SocketUnusable(path=str(path), why=error.strerror or str(error)) from error
+        self._server = await asyncio.start_unix_server(self._accepted, sock=listening, limit=MAX_REQUEST)
         self._path = path
 
     async def close(self) -> None:
@@ -89,9 +98,12 @@ class RecorderServer:
         assert task is not None
         self._connections.add(task)
         try:
-            await self._connection(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the peer went, or we stop
+            if len(self._connections) > MAX_CONNECTIONS:
+                await _send(writer, error_answer(None, TooManyClients(limit=MAX_CONNECTIONS)))
+            else:
+                await self._connection(reader, writer)
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            pass  # the peer went or does not read, or we stop
         finally:
             self._connections.discard(task)
             writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
@@ -104,7 +116,7 @@ class RecorderServer:
             except asyncio.IncompleteReadError:
                 return
             except asyncio.LimitOverrunError:
-                await _send(writer, error_answer(None, BadRequest(why=f"a line of more than {MAX_LINE} bytes")))
+                await _send(writer, error_answer(None, BadRequest(why=f"a line of more than {MAX_REQUEST} bytes")))
                 return
             try:
                 request = parse_request(line)
@@ -120,7 +132,7 @@ class RecorderServer:
             except ApplianceError as error:
                 await _send(writer, error_answer(request.id, error))
                 continue
-            await _send(writer, await asyncio.to_thread(encode, {"id": request.id, "ok": True, **answer}))
+            await _send(writer, await asyncio.to_thread(_encoded, request.id, answer))
 
     def _may(self, uid: int, verb: str) -> None:
         if uid not in {0, os.getuid()} and uid not in self._allowed.get(verb, frozenset()):
@@ -136,8 +148,7 @@ class RecorderServer:
                 chunks = await self._ring.ranges(
                     request.key, request.from_us, request.to_us, from_keyframe=request.from_keyframe
                 )
-                found = [chunk_message(chunk) for chunk in chunks]
-                return {"chunks": found, "durable_us": self._ring.durable_us(request.key)}
+                return {"chunks": chunks, "durable_us": self._ring.durable_us(request.key)}
             case LeaseRequest():
                 lease, until_us = await self._ring.lease(request.key, request.from_us, request.to_us, request.seconds)
                 return {"lease": lease, "until_us": until_us}
@@ -152,7 +163,7 @@ class RecorderServer:
         state, cause = self._ring.live(request.key)
         name = (self._why_now(request.key) if state == "gap" else "") or cause.name
         return {
-            "spans": [span_message(span) for span in spans],
+            "spans": spans,
             "durable_us": self._ring.durable_us(request.key),
             "live": {"state": state, "cause": name},
         }
@@ -245,4 +256,15 @@ def _peer_uid(writer: asyncio.StreamWriter) -> int:
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
-    await writer.drain()
+    async with asyncio.timeout(ANSWER_S):
+        await writer.drain()
+
+
+def _encoded(number: int, answer: dict[str, Any]) -> bytes:
+    """The line of an answer; its spans and chunks become plain values here, away from the event loop."""
+    plain = {"id": number, "ok": True, **answer}
+    if "spans" in answer:
+        plain["spans"] = [span_message(span) for span in answer["spans"]]
+    if "chunks" in answer:
+        plain["chunks"] = [chunk_message(chunk) for chunk in answer["chunks"]]
+    return encode(plain)

@@ -19,6 +19,14 @@ class PageNotBuilt(ApplianceError):
     en = "The page is not built ({path}). Run: make page"
 
 
+class DisksUnusable(ApplianceError):
+    """No disk of the site can be recorded on; each one's reason is named."""
+
+    code = "disks-unusable"
+    fr = "Rien n'est enregistré, aucun disque n'est utilisable. {why_fr}"
+    en = "Nothing is recorded, no disk can be used. {why_en}"
+
+
 class ServiceStopped(ApplianceError):
     """A child service ended again and again."""
 

@@ -10,8 +10,10 @@ from appliance.core.cause import GapCause
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey
+from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
+from appliance.services.errors import DisksUnusable
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
@@ -44,13 +46,19 @@ class Recorder:
         self.runners: dict[StreamKey, CameraRunner] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Record until `stop`. Raises NoDisk, DiskTooSmall; the last pictures are durable when it returns."""
+        """Record until `stop`. The last pictures are durable when it returns.
+
+        Raises DisksUnusable, DiskTooSmall, SocketUnusable.
+        """
         sinks = {
             key: self.ring.stream(key, f"{self.site.site.name} · {camera.name}", priority)
             for camera in self.site.camera
             for key, priority in self._streams(camera)
         }
-        await self.ring.open()
+        try:
+            await self.ring.open()
+        except NoDisk as error:
+            raise DisksUnusable(why_fr=self._why("error_fr"), why_en=self._why("error")) from error
         try:
             for camera in self.site.camera:
                 for key, _ in self._streams(camera):
@@ -73,6 +81,11 @@ class Recorder:
         finally:
             await self.supervisor.close()
             await self.ring.close()
+
+    def _why(self, field: str) -> str:
+        disks = self.ring.state()["disks"]
+        assert isinstance(disks, list)
+        return " ".join(str(disk[field]) for disk in disks)
 
     def state(self) -> dict[str, object]:
         """The cameras and jobs for the socket's `state`; the ring adds streams and disks."""

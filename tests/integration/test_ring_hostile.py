@@ -1,6 +1,7 @@
 """What must not stop or eat the recording: a broken index, stolen disks, readers, crash loops, clocks that step."""
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -15,11 +16,14 @@ import pytest
 from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
 from appliance.ring import start
+from appliance.ring.catalogue import MAX_LEASES
 from appliance.ring.chunk import Geometry, HeaderInfo
 from appliance.ring.claim import RECORD
 from appliance.ring.disk import Disk, chunk_name, format_disk
-from appliance.ring.faults import DiskInUse, NoDisk
+from appliance.ring.faults import DiskInUse, NoDisk, TooManyLeases
+from appliance.ring.reader import RecorderClient
 from appliance.ring.recording import Ring
+from appliance.ring.server import MAX_CONNECTIONS, serve
 from appliance.ring.writer import OpenChunk
 from tests.peers.ring_rig import KEY, SMALL, Rig
 
@@ -324,3 +328,44 @@ async def test_one_missing_or_short_chunk_file_costs_one_chunk(tmp_path: Path) -
         await rig.record(5, camera)
         held = await rig.held()
         assert held[-50:] == camera.sent[sent:]
+
+
+# clients
+
+
+async def test_a_hundred_clients_with_half_a_line_stop_nothing(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(chunks=20)
+    ring = rig.new()
+    camera = rig.camera(size=800)
+    path = tmp_path / "recorder.sock"
+    async with rig.running():
+        server = await serve(ring, path, dict)
+        camera.start()
+        rude = [await asyncio.open_unix_connection(str(path)) for _ in range(MAX_CONNECTIONS)]
+        for _, writer in rude:
+            writer.write(b'{"v":1,"id":1,"verb":"sta')
+        late, late_writer = await asyncio.open_unix_connection(str(path))
+        refusal = json.loads(await late.readline())
+        assert refusal["error"]["code"] == "too-many-clients"
+        assert await late.read() == b""
+        await rig.record(5, camera)
+        assert await rig.held() == camera.sent
+        for _, writer in [*rude, (late, late_writer)]:
+            writer.close()
+        await asyncio.sleep(0.05)
+        async with RecorderClient(path) as client:
+            assert (await client.state())["disks"]
+        await server.close()
+
+
+async def test_leases_without_end_are_refused(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(chunks=20)
+    ring = rig.new()
+    rig.camera()
+    async with rig.running():
+        for _ in range(MAX_LEASES):
+            await ring.lease(KEY, 0, 1, 60)
+        with pytest.raises(TooManyLeases):
+            await ring.lease(KEY, 0, 1, 60)
+        rig.clock.advance(61)
+        await ring.lease(KEY, 0, 1, 60)

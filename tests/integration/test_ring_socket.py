@@ -16,7 +16,7 @@ from appliance.media.part import parse_part, verify_payload
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import DEMO_GEOMETRY
 from appliance.ring.faults import ChunkReused, RecorderRefused, RecorderUnreachable
-from appliance.ring.protocol import MAX_LINE
+from appliance.ring.protocol import MAX_REQUEST
 from appliance.ring.reader import LivePart, RecorderClient, read_init, read_part_bytes, read_parts, readable
 from appliance.ring.server import RecorderServer, serve
 from appliance.ring.walk import walk
@@ -113,7 +113,7 @@ REFUSED = [
         "bad-request",
     ),
     (b'{"v":1,"id":1,"verb":"subscribe","streams":[]}\n', "bad-request"),
-    (b"x" * (MAX_LINE + 2) + b"\n", "bad-request"),
+    (b"x" * (2 * MAX_REQUEST + 2) + b"\n", "bad-request"),
     (b'{"v":1,"id":1,"verb":"spans","camera":"nobody","stream":"main","from_us":0,"to_us":5}\n', "unknown-stream"),
     (b'{"v":1,"id":1,"verb":"subscribe","streams":["nobody/main"]}\n', "unknown-stream"),
     (b'{"v":1,"id":1,"verb":"release","lease":"77"}\n', "unknown-lease"),
