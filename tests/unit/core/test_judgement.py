@@ -297,3 +297,8 @@ def test_creeping_ntp_cannot_carry_the_trusted_clock_away(moves: list[tuple[int,
     true_us = S + ran
     if seen.may_serve:
         assert abs(facts.now.utc_us - true_us) <= AGREE_US + ran * 0.0005 + 1
+
+
+@pytest.mark.parametrize("rtc_behind", [-20_000_000, 0, 20_000_000])
+def test_expiry_begins_at_the_earlier_of_the_clocks_that_agree(rtc_behind: int) -> None:
+    assert judge(booted(S, rtc=S - rtc_behind, ntp=NTP)).expiry_now_us == S - max(0, rtc_behind)

@@ -165,3 +165,10 @@ def test_held_shorter_than_required_is_an_alarm_while_freed_pictures_should_stil
     assert missing(TAKEN + 3 * DAY_US, TAKEN) == 0
     assert missing(TAKEN + 30 * DAY_US, TAKEN, 31) == 0  # a month is over: nobody may require more
     assert retention([], TAKEN, PARIS, allowed_days=5, required_days=5, freed_early_newest_us=TAKEN).held_shorter
+
+
+def test_a_month_of_four_weeks_less_an_hour_is_not_overlooked() -> None:
+    taken = at(PARIS, 2027, 2, 28, 2, 30)
+    limit = limit_utc(taken, 31, PARIS)
+    assert limit - taken == 28 * DAY_US - HOUR_US
+    assert due([Held("a", taken, taken)], limit, PARIS, 31) == ["a"]
