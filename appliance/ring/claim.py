@@ -42,6 +42,16 @@ def claim(disk: Path) -> str:
     return place
 
 
+def holder(disk: Path) -> int:
+    """The running process whose disk it is, 0 when there is none or the disk cannot be read."""
+    try:
+        with (disk / RECORD).open("rb") as record:
+            found = os.fstat(record.fileno())
+            return _holder(record.read(256), _boot_id(), f"{found.st_dev}:{found.st_ino}")
+    except OSError:
+        return 0
+
+
 def release(place: str) -> None:
     """The disk is nobody's: for this process at once, for others when this one has ended."""
     _ours.discard(place)

@@ -10,6 +10,7 @@ from appliance.core.cause import GapCause
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey
+from appliance.ring.claim import holder
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
@@ -21,6 +22,9 @@ from appliance.site.model import CameraSettings, Site
 MAIN_PRIORITY = 1
 SUB_PRIORITY = 2
 """The sub-stream is kept longest when memory is short: it is a tenth of the bytes and what pages play."""
+
+FORMER_US = 3_000_000
+"""Microseconds a starting recorder waits for the former one to leave the disks; a stop takes under 1 s."""
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
@@ -55,6 +59,7 @@ class Recorder:
             for camera in self.site.camera
             for key, priority in self._streams(camera)
         }
+        await self._wait_for_former()
         try:
             await self.ring.open()
         except NoDisk as error:
@@ -81,6 +86,14 @@ class Recorder:
         finally:
             await self.supervisor.close()
             await self.ring.close()
+
+    async def _wait_for_former(self) -> None:
+        """A recorder that is being stopped makes its last pictures durable: its disks are free in a moment."""
+        until_us = self.clock.monotonic_us() + FORMER_US
+        while self.clock.monotonic_us() < until_us:
+            if not any([await asyncio.to_thread(holder, disk.path) for disk in self.site.disk]):
+                return
+            await asyncio.sleep(0.1)
 
     def _why(self, field: str) -> str:
         disks = self.ring.state()["disks"]

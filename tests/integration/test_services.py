@@ -102,6 +102,21 @@ def test_a_disk_that_another_recorder_uses(tmp_path: Path) -> None:
         assert again.wait(20) == 0
 
 
+def test_a_recorder_waits_for_the_one_that_is_stopping(tmp_path: Path) -> None:
+    file = site(tmp_path)
+    with start("recorder", file, "en_GB") as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith("ready")
+        with start("recorder", file, "en_GB") as second:
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(1.5)
+            first.send_signal(signal.SIGTERM)
+            assert second.stdout is not None
+            assert second.stdout.readline().startswith("ready")
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(20) == 0
+
+
 @pytest.mark.parametrize("place", ["/proc/nowhere/recorder.sock", "x" * 120 + ".sock", "disk"])
 def test_a_socket_that_cannot_be_made(tmp_path: Path, place: str) -> None:
     french, english = refused("recorder", site(tmp_path, socket_path=place))
