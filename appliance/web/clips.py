@@ -4,9 +4,11 @@ How a clip is cut is `evidence.clip`'s business; here it is listed, named and se
 """
 
 import asyncio
+import logging
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,17 +17,23 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from appliance.core.errors import ApplianceError
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.web import query
 from appliance.web.errors import NoSuchFile
 from appliance.web.media import RECORDER, find_stream, json_response, not_recorded, send_blocks
-from appliance.web.recorder import Answer, SiteInfo
+from appliance.web.recorder import Answer, Recorder, SiteInfo
+
+log = logging.getLogger(__name__)
 
 SITE: Final = web.AppKey("site", SiteInfo)
 ZONE: Final = web.AppKey("zone", ZoneInfo)
 
 LEASE_S: Final = 60
 """s. Longest lease of the recorder: the chunks are not freed while a clip is being sent."""
+
+RENEW_S: Final = 30.0
+"""s. Half a lease: one renewal may fail, a recorder that restarts say, before anything can be freed."""
 
 BATCH: Final = 1 << 20
 """Bytes gathered by one visit to a thread: enough that the visits cost nothing beside the reading."""
@@ -41,11 +49,46 @@ class Plan:
     chunks: Mapping[str, Answer]
 
 
+@asynccontextmanager
+async def kept(recorder: Recorder, camera: str, asked: query.ClipsQuery) -> AsyncIterator[None]:
+    """Keep the footage from being freed while the block runs; the recorder is told when it may go.
+
+    A renewal that fails is tried again: what is lost then is seen by every read and never sent as video.
+    """
+    find_stream(await recorder.state(), camera, asked.q)
+
+    async def take() -> str:
+        return str((await recorder.lease(camera, asked.q, asked.from_, asked.to, LEASE_S))["lease"])
+
+    held = [await take()]
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            try:
+                held.append(await take())
+                await recorder.release(held[0])
+                held.pop(0)
+            except ApplianceError as error:
+                log.warning("clip of %s/%s: lease not renewed: %s", camera, asked.q, error)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        for lease in held:
+            with suppress(ApplianceError):  # ended by itself, or the recorder is gone: nothing is held
+                await recorder.release(lease)
+
+
 async def clips(request: web.Request) -> web.StreamResponse:
     """GET clips: the files of a clip; one unless the codec parameters changed on the way."""
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.ClipsQuery)
-    planned = (await _plan(request, camera, asked)).files
+    async with kept(request.app[RECORDER], camera, asked):
+        planned = (await _plan(request, camera, asked)).files
     name = find_name(await request.app[RECORDER].state(), camera)
     zone = request.app[ZONE]
     body: dict[str, Any] = {
@@ -71,7 +114,11 @@ async def clip(request: web.Request) -> web.StreamResponse:
     """GET clip.mp4: one file of a clip, its length known, sent in 64 KiB writes."""
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.ClipQuery)
-    plan = await _plan(request, camera, asked)
+    async with kept(request.app[RECORDER], camera, asked):
+        return await _send(request, await _plan(request, camera, asked), camera, asked)
+
+
+async def _send(request: web.Request, plan: Plan, camera: str, asked: query.ClipQuery) -> web.StreamResponse:
     planned = plan.files
     if asked.file > len(planned):
         raise NoSuchFile(files=len(planned))
@@ -105,8 +152,6 @@ def _gather(blocks: Iterator[bytes | memoryview]) -> bytes:
 
 async def _plan(request: web.Request, camera: str, asked: query.ClipsQuery) -> Plan:
     recorder = request.app[RECORDER]
-    find_stream(await recorder.state(), camera, asked.q)
-    await recorder.lease(camera, asked.q, asked.from_, asked.to, LEASE_S)
     answer = await recorder.ranges(camera, asked.q, asked.from_, asked.to, from_keyframe=True)
     rows: Sequence[Answer] = answer["chunks"]
 

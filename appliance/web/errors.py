@@ -77,6 +77,15 @@ class NotRecorded(WebError):
     status = 404
 
 
+class NoLongerKept(WebError):
+    """The ring gave the place of this footage to newer footage while it was read."""
+
+    code = "no-longer-kept"
+    fr = "Ces images ne sont plus gardées\u202f: de plus récentes les remplacent. Choisissez un autre instant."
+    en = "These pictures are no longer kept: newer ones have taken their place. Choose another instant."
+    status = 404
+
+
 class NoSuchInit(WebError):
     """The chunk that an init id names is gone, or never was."""
 

@@ -9,14 +9,16 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.core.units import US_PER_SECOND
+from appliance.ring.faults import ChunkReused
 from appliance.web import query
-from appliance.web.errors import NoSuchInit, NotRecorded, UnknownCamera
+from appliance.web.errors import NoLongerKept, NoSuchInit, NotRecorded, UnknownCamera
 from appliance.web.problem import Problem
 from appliance.web.recorder import Answer, Recorder
-from appliance.web.slices import MediaSlice, gop_complete, gop_slice, neighbours, parts_slice
-from appliance.web.timeline import NOT_YET, UNKNOWN, Gap, cause_name, find_gaps, gap_at, read_spans, words
+from appliance.web.slices import MediaSlice, all_parts, gop_complete, gop_slice, neighbours, parts_slice
+from appliance.web.timeline import NOT_YET, UNKNOWN, Gap, cause_name, find_gaps, gap_at, light_only, read_spans, words
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,9 @@ GOP_REACH_US: Final = (4 * US_PER_SECOND, 30 * US_PER_SECOND, 300 * US_PER_SECON
 
 NEIGHBOUR_US: Final = 60 * US_PER_SECOND
 """us around an instant without video that are searched for what was recorded next to it."""
+
+LATER_US: Final = 1800 * US_PER_SECOND
+"""us searched behind footage that was given away under a reader: more than a chunk of a light stream holds."""
 
 WRITE: Final = 64 << 10
 """Bytes per write: over TLS this costs a twelfth of a FileResponse (engineering note 21)."""
@@ -48,7 +53,10 @@ async def gop(request: web.Request) -> web.StreamResponse:
     found = gop_slice(answer, asked.t)
     if found is None:
         raise await not_recorded(recorder, camera, asked.q, asked.t, answer)
-    return await _send(request, found, with_init=asked.init)
+    try:
+        return await _send(request, found, with_init=asked.init)
+    except ChunkReused:
+        raise await _no_longer_kept(recorder, (camera, asked.q), found) from None
 
 
 async def parts(request: web.Request) -> web.StreamResponse:
@@ -85,7 +93,12 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     state = await recorder.state()
     stream = find_stream(state, camera, asked.stream)
     history = await _history(recorder, state, stream, (camera, asked.stream, asked.from_, asked.to))
-    return json_response(history)
+    missing: list[Gap] = []
+    streams = next(row["streams"] for row in state["cameras"] if row["id"] == camera)
+    if asked.stream == "sub" and "main" in streams:
+        main = await _history(recorder, state, streams["main"], (camera, "main", asked.from_, asked.to))
+        missing = light_only(_gaps_of(main), _gaps_of(history))
+    return json_response({**history, "light_only": [gap.body() for gap in missing]})
 
 
 def json_response(body: Mapping[str, Any]) -> web.Response:
@@ -149,8 +162,9 @@ async def not_recorded(recorder: Recorder, camera: str, stream: str, instant: in
     row = find_stream(state, camera, stream)
     around = (camera, stream, max(0, instant - NEIGHBOUR_US), instant + NEIGHBOUR_US)
     history = await _history(recorder, state, row, around)
-    gaps = [Gap(gap["from_us"], gap["to_us"], gap["cause"], gap["open"]) for gap in history["gaps"]]
-    found = gap_at(gaps, instant) or Gap(instant, instant, UNKNOWN if instant < history["now_us"] else NOT_YET)
+    found = gap_at(_gaps_of(history), instant) or Gap(
+        instant, instant, UNKNOWN if instant < history["now_us"] else NOT_YET
+    )
     before, after = neighbours(near, instant)
     if after is None:
         after = await _next_recorded(recorder, (camera, stream), instant, history["now_us"])
@@ -162,6 +176,20 @@ async def not_recorded(recorder: Recorder, camera: str, stream: str, instant: in
         next_us=after,
         durable_us=history["durable_us"],
     )
+
+
+def _gaps_of(history: Mapping[str, Any]) -> list[Gap]:
+    return [Gap(gap["from_us"], gap["to_us"], gap["cause"], gap["open"]) for gap in history["gaps"]]
+
+
+async def _no_longer_kept(recorder: Recorder, key: tuple[str, str], found: MediaSlice) -> Problem:
+    """The place of a GOP was given to new video while it was read: all of its chunk is gone, later ones may stand."""
+    answer = await recorder.ranges(*key, found.start_us, found.start_us + LATER_US)
+    gone = (found.chunk["disk"], found.chunk["number"])
+    later = [part.utc_us for chunk, part in all_parts(answer) if (chunk["disk"], chunk["number"]) != gone]
+    following = min((at for at in later if at >= found.end_us), default=None)
+    gap = Gap(found.start_us, following or found.end_us, GapCause.ERASED.name)
+    return Problem(NoLongerKept(), gap=gap.body(), previous_us=None, next_us=following)
 
 
 async def _next_recorded(recorder: Recorder, key: tuple[str, str], instant: int, now: int) -> int | None:

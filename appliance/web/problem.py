@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from appliance.core.errors import ApplianceError
-from appliance.web.errors import MethodRefused, NoSuchPage, WebError
+from appliance.ring.faults import ChunkReused
+from appliance.web.errors import MethodRefused, NoLongerKept, NoSuchPage, WebError
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return await handler(request)
     except Problem as problem:
         return problem_response(problem.error, problem.members)
+    except ChunkReused:
+        return problem_response(NoLongerKept())
     except ApplianceError as error:
         if not isinstance(error, WebError):
             log.warning("%s %s: %s: %s", request.method, request.path, error.code, error)

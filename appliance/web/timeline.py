@@ -15,6 +15,9 @@ TOUCHING_US: Final = 100_000
 TAIL_US: Final = 3_000_000
 """us. The durable mark follows the present by up to a tick and a flush; a tail later than this is a gap."""
 
+SLIVER_US: Final = 3_000_000
+"""us. Both streams of a camera stop and come back within a keyframe of each other: less beside a common gap is it."""
+
 NOT_KEPT: Final = "NOT_KEPT"
 """Code of the time before the oldest picture held: never recorded, or erased when due."""
 
@@ -135,6 +138,21 @@ def _hole(start: int, end: int, cause: str, first_us: int | None, *, still_open:
     if first_us >= end - TOUCHING_US:
         return [Gap(start, end, NOT_KEPT)]
     return [Gap(start, first_us, NOT_KEPT), Gap(first_us, end, cause, still_open)]
+
+
+def light_only(main: Sequence[Gap], light: Sequence[Gap]) -> list[Gap]:
+    """Where the full definition alone is missing: the gaps of main without those of the light stream."""
+    found: list[Gap] = []
+    for gap in main:
+        common = [each for each in light if each.from_us < gap.to_us and each.to_us > gap.from_us]
+        at = gap.from_us
+        for each in common:
+            if each.from_us - at >= SLIVER_US:
+                found.append(Gap(at, each.from_us, gap.cause))
+            at = max(at, each.to_us)
+        if gap.to_us - at >= (SLIVER_US if common else 1):
+            found.append(Gap(at, gap.to_us, gap.cause, gap.open))
+    return found
 
 
 def gap_at(gaps: Sequence[Gap], instant_us: int) -> Gap | None:

@@ -20,6 +20,7 @@ from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, ticks_to_us
 from appliance.media.boxes import init_segment
 from appliance.media.part import build_part, part_size
 from appliance.media.stream import AccessUnit, ClockState, CodecParameters, StreamName
+from appliance.ring.faults import ChunkReused
 from appliance.web.errors import RecorderDown, UnknownCamera
 from appliance.web.recorder import Answer
 
@@ -193,6 +194,18 @@ def _add_chunk(made: Tape, tag: int, form: Form, runs: list[tuple[int, int, list
     )
 
 
+def _cut(spans: list[dict[str, Any]], from_us: int, to_us: int) -> list[dict[str, Any]]:
+    """Spans without [from, to); what follows says that the camera closed the connection."""
+    found = []
+    for span in spans:
+        if span["from_us"] < from_us < span["to_us"]:
+            found.append({**span, "to_us": from_us})
+            found.append({**span, "from_us": to_us, "run": 9, "cause": GapCause.CAMERA_CLOSED.name})
+        else:
+            found.append(span)
+    return found
+
+
 class FakeRecorder:
     """Stands where ring.reader.RecorderClient does. `now_us` moves by hand; `down` makes every verb fail."""
 
@@ -202,6 +215,10 @@ class FakeRecorder:
         self.down = False
         self.live: dict[str, Any] = {"state": "recording", "cause": None}
         self.leases: list[tuple[str, str, int, int, int]] = []
+        self.released: list[str] = []
+        self.freed: set[int] = set()  # numbers of chunks given to newer video, known to all
+        self.reused: set[int] = set()  # the same, a moment before `ranges` knows it
+        self.main_gap: tuple[int, int] | None = None  # us from the start, whole seconds: main alone was not recorded
         self.disk_error = ""
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
@@ -264,19 +281,39 @@ class FakeRecorder:
             "height": form.height,
             "codec": "h264",
             "durable_utc_us": self.durable_us() if cause is None else self.now_us - 95_000_000,
-            "first_utc_us": START_US,
+            "first_utc_us": self._first_us(),
             "lost_packets": 0,
         }
+
+    def _first_us(self) -> int:
+        return START_US + (FIRST_RUN_S + GAP_S + CHUNK_BORDER_S) * US_PER_SECOND if 1 in self.freed else START_US
+
+    def _lost(self, stream: str, utc_us: int) -> bool:
+        """Is this instant of a recorded stretch not there any more, or never was in main alone?"""
+        gap = self.main_gap if stream == "main" else None
+        return utc_us < self._first_us() or (gap is not None and gap[0] <= utc_us - START_US < gap[1])
+
+    def _row(self, stream: str, row: list[int]) -> list[int]:
+        """A part as told: another run behind the gap of main."""
+        if stream != "main" or self.main_gap is None or row[2] - START_US < self.main_gap[1] or row[5] != 1:
+            return row
+        return [*row[:5], 9, *row[6:]]
 
     async def spans(self, camera: str, stream: str, from_us: int, to_us: int) -> Answer:
         self.tape(camera, stream)
         second = START_US + (FIRST_RUN_S + GAP_S) * US_PER_SECOND
-        spans = [
+        spans: list[dict[str, Any]] = [
             {"from_us": START_US, "to_us": START_US + FIRST_RUN_S * US_PER_SECOND, "run": 1, "cause": "NONE"},
             {"from_us": second, "to_us": self.durable_us(), "run": 2, "cause": GapCause.CAMERA_SILENT.name},
         ]
+        for span in spans:
+            span["from_us"] = max(span["from_us"], self._first_us())
+        if stream == "main" and self.main_gap is not None:
+            spans = _cut(spans, START_US + self.main_gap[0], START_US + self.main_gap[1])
         return {
-            "spans": [span for span in spans if span["from_us"] < to_us and span["to_us"] > from_us],  # type: ignore[operator]
+            "spans": [
+                span for span in spans if span["from_us"] < min(to_us, span["to_us"]) and span["to_us"] > from_us
+            ],
             "durable_us": self.durable_us(),
             "live": self.live,
         }
@@ -294,6 +331,7 @@ class FakeRecorder:
             rows = [
                 r for r in chunk["parts"] if r[2] < to_us and r[2] + ticks_to_us(r[4]) > start and r[2] < self.now_us
             ]
+            rows = [self._row(stream, r) for r in rows if not self._lost(stream, r[2])]
             if rows:
                 base = rows[0][2] - ticks_to_us(rows[0][3])
                 found.append({**chunk, "parts": rows, "base_utc_us": base})
@@ -302,10 +340,11 @@ class FakeRecorder:
     async def lease(self, camera: str, stream: str, from_us: int, to_us: int, seconds: int) -> Answer:
         self.tape(camera, stream)
         self.leases.append((camera, stream, from_us, to_us, seconds))
-        return {"lease": "1", "until_us": self.now_us + seconds * US_PER_SECOND}
+        return {"lease": str(len(self.leases)), "until_us": self.now_us + seconds * US_PER_SECOND}
 
     async def release(self, lease: str) -> None:
-        assert lease == "1"
+        assert 0 < int(lease) <= len(self.leases)
+        self.released.append(lease)
 
     def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         if self.down:
@@ -314,5 +353,7 @@ class FakeRecorder:
         if self.lost_from is not None and self.reads >= self.lost_from and offset > 0:
             return bytes(length)
         tag, number = str(chunk["path"]).split("/")
+        if int(number) in self.freed | self.reused:
+            raise ChunkReused
         name: Literal["main", "sub"] = "main" if int(tag) % 2 == 0 else "sub"
         return tape(name, int(tag)).data[int(number)][offset : offset + length]

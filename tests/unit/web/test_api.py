@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import av
 import pytest
 
 from appliance.core.cause import GapCause
+from appliance.web.recorder import Answer
 from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
 from tests.unit.web.conftest import Api
 
@@ -230,3 +232,73 @@ async def test_footage_lost_while_sending_cuts_the_connection(api: Api, monkeypa
         assert answer.status == 200
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
+
+
+async def test_footage_whose_place_is_reused_is_no_longer_kept(api: Api) -> None:
+    instant = START_US + 3 * SECOND
+    api.recorder.reused.add(1)
+    body = await api.json("gop", f"{CAMERA}/gop", status=404, t=instant)
+    assert body["code"] == "no-longer-kept"
+    assert body["gap"]["cause"] == "ERASED"
+    assert body["gap"]["from_us"] <= instant
+    assert body["next_us"] == GAP_TO + CHUNK_BORDER_S * SECOND
+    clip = await api.json("clip", f"{CAMERA}/clip.mp4", status=404, **{"from": instant, "to": instant + SECOND})
+    assert clip["code"] == "no-longer-kept"
+    api.recorder.freed.add(1)
+    later = await api.json("gop", f"{CAMERA}/gop", status=404, t=instant)
+    assert later["code"] == "not-recorded"
+    assert later["next_us"] == GAP_TO + CHUNK_BORDER_S * SECOND
+
+
+async def test_a_gap_of_the_full_definition_alone_is_told_with_the_light_stream(api: Api) -> None:
+    api.recorder.main_gap = (6 * SECOND, 10 * SECOND)
+    asked = {"from": START_US, "to": START_US + LENGTH_US}
+    body = await api.json("timeline", f"{CAMERA}/timeline", **asked, stream="sub")
+    assert [gap["cause"] for gap in body["gaps"]] == ["CAMERA_SILENT"]
+    assert [(gap["from_us"] - START_US, gap["to_us"] - START_US, gap["cause"]) for gap in body["light_only"]] == [
+        (6 * SECOND, 10 * SECOND, "CAMERA_CLOSED")
+    ]
+    main = await api.json("timeline", f"{CAMERA}/timeline", **asked, stream="main")
+    assert main["light_only"] == []
+    assert len(main["gaps"]) == 2
+
+
+async def test_the_footage_of_a_clip_is_kept_while_it_is_sent_and_not_longer(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.web.clips.RENEW_S", 0.02)
+    recorder, waiting = api.recorder, threading.Event()
+    read, lease, release = recorder.read, recorder.lease, recorder.release
+    renewed, gone = asyncio.Event(), asyncio.Event()
+
+    def slow(chunk: Answer, offset: int, length: int) -> bytes:
+        assert waiting.wait(10)
+        return read(chunk, offset, length)
+
+    async def counted(camera: str, stream: str, from_us: int, to_us: int, seconds: int) -> Answer:
+        if len(recorder.leases) >= 3:
+            renewed.set()
+        return await lease(camera, stream, from_us, to_us, seconds)
+
+    async def told(number: str) -> None:
+        await release(number)
+        if len(recorder.released) == len(recorder.leases):
+            gone.set()
+
+    monkeypatch.setattr(recorder, "read", slow)
+    monkeypatch.setattr(recorder, "lease", counted)
+    monkeypatch.setattr(recorder, "release", told)
+    asked: dict[str, Any] = {"from": START_US, "to": START_US + SECOND}
+    async with asyncio.timeout(20):
+        sending = asyncio.create_task(api.get("clip", f"{CAMERA}/clip.mp4", **asked))
+        await renewed.wait()
+        assert not gone.is_set(), "a moment without a lease"
+        waiting.set()
+        assert decoded((await sending).body)
+        await gone.wait()
+        assert sorted(recorder.released, key=int) == [str(n) for n in range(1, len(recorder.leases) + 1)]
+        assert set(recorder.leases) == {("portail", "main", START_US, START_US + SECOND, 60)}
+        gone.clear()
+        recorder.lost_from = recorder.reads + 1
+        await api.json("clip", f"{CAMERA}/clip.mp4", status=503, **asked)
+        await gone.wait()

@@ -9,12 +9,15 @@ from appliance.core.cause import GapCause
 from appliance.web.slices import gop_slice, parts_slice
 from appliance.web.timeline import (
     NOT_KEPT,
+    SLIVER_US,
     TAIL_US,
     TOUCHING_US,
     UNKNOWN,
+    Gap,
     cause_name,
     find_gaps,
     gap_at,
+    light_only,
     read_spans,
     words,
 )
@@ -64,6 +67,22 @@ def test_a_hole_that_the_oldest_picture_cuts_is_two_gaps() -> None:
         (0, 20_000_000, NOT_KEPT),
         (20_000_000, 50_000_000, "DISK"),
     ]
+
+
+def test_full_definition_alone_is_missing_only_where_the_light_stream_is_there() -> None:
+    second = 1_000_000
+    light = [Gap(10 * second, 20 * second, "CAMERA_CLOSED")]
+    same = Gap(10 * second - second // 2, 21 * second, "CAMERA_CLOSED")  # comes back a keyframe later
+    alone = Gap(30 * second, 30 * second + second // 5, "PACKET_LOSS")
+    longer = Gap(8 * second, 40 * second, "DISK", open=True)
+    assert light_only([same], light) == []
+    assert light_only([alone], light) == [alone]
+    left = 10 * second - SLIVER_US
+    assert light_only([Gap(left, 40 * second, "DISK", open=True)], light) == [
+        Gap(left, 10 * second, "DISK"),
+        Gap(20 * second, 40 * second, "DISK", open=True),
+    ]
+    assert light_only([longer], light) == [Gap(20 * second, 40 * second, "DISK", open=True)]
 
 
 def test_causes_by_name_number_or_nonsense() -> None:
