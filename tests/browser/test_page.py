@@ -97,7 +97,7 @@ async def test_a_gap_is_named_on_the_picture_the_line_and_in_the_table(desk: Des
     slider = await desk.page.run("document.querySelector('[role=slider]').getAttribute('aria-valuetext')")
     assert slider == "mardi 24 novembre 2026, 08:00:25, la caméra n'envoie plus d'image"
     await desk.page.run("[...document.querySelectorAll('.over button')].at(-1).click()")
-    await desk.page.until("!document.querySelector('.over')")
+    await desk.page.until(f"!document.querySelector('.over') && {SCREEN}.player.at >= {GAP_TO - 1000}")
     assert (await desk.burnt()).counter in {counter_at(GAP_TO, SUB_FPS), counter_at(GAP_TO, FORMS["main"].fps)}
 
 
@@ -197,12 +197,60 @@ async def test_keys_and_zoom(desk: Desk) -> None:
     assert not await desk.page.run(f"{SCREEN}.player.playing")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str) -> None:
+async def test_playing_goes_on_over_video_that_is_freed_under_it_and_says_so(desk: Desk) -> None:
+    await desk.at(GAP_TO + SECOND)
+    await desk.page.run(f"{SCREEN}.player.play()")
+    await desk.page.until(f"{SCREEN}.player.at > {GAP_TO + 1_500_000}")
+    desk.page.expected = ("404 (Not Found)",)
+    desk.recorder.reused.add(1)  # the place is given away before the recorder's list knows it
+    await desk.page.until("performance.getEntriesByType('resource').some((each) => each.responseStatus === 404)")
+    assert await desk.page.run(f"{SCREEN}.player.playing")
+    desk.recorder.freed.add(1)
+    border = GAP_TO + CHUNK_BORDER_S * SECOND
+    await desk.page.until(f"{SCREEN}.player.at >= {border}", 20)
+    await desk.page.until("document.querySelector('.notice').innerText.startsWith('Trou de')")
+    assert "sauté\u202f: déjà effacé" in await desk.page.text(".notice")
+    assert await desk.page.run(f"{SCREEN}.player.playing")
+    await desk.page.run(f"{SCREEN}.player.pause()")
+
+
+async def test_an_instant_whose_place_was_reused_is_said_to_be_no_longer_kept(desk: Desk) -> None:
+    await desk.at(GAP_TO + (CHUNK_BORDER_S + 2) * SECOND)
+    desk.page.expected = ("404 (Not Found)",)
+    desk.recorder.reused.add(1)
+    await desk.page.run(f"{SCREEN}.player.seek({START_US + 5 * SECOND})")
+    await desk.page.until("document.querySelector('.over')?.innerText.includes('ne sont plus gardées')")
+    desk.recorder.freed.add(1)
+    await desk.page.run("[...document.querySelectorAll('.over button')].at(-1).click()")
+    await desk.page.until(
+        f"!document.querySelector('.over') && {SCREEN}.player.at >= {GAP_TO + CHUNK_BORDER_S * SECOND - 1000}"
+    )
+
+
+async def test_where_full_definition_alone_is_missing_the_light_stream_plays_and_it_is_said(desk: Desk) -> None:
+    desk.recorder.main_gap = (6 * SECOND, 10 * SECOND)
+    await desk.at(START_US + 4_500_000)
+    row = "document.querySelector('.events tbody tr:last-child').innerText"
+    await desk.page.until(f"{row}.includes('Pleine définition absente')")
+    assert "la caméra a coupé la connexion. Le flux léger est enregistré" in await desk.page.run(row)
+    await desk.page.until(f"{SCREEN}.player.quality === 'main'")
+    await desk.page.run(f"{SCREEN}.player.play()")
+    await desk.page.until(f"{SCREEN}.player.at > {START_US + 7 * SECOND}")
+    assert await desk.page.run(f"{SCREEN}.player.at") < START_US + 9_900_000
+    assert await desk.page.text(".notice") == ""
+    assert await desk.page.text(".quality") == "Flux léger"
+    await desk.page.run(f"{SCREEN}.player.pause()")
+
+
+@pytest.mark.parametrize(("scheme", "language"), [("light", "fr"), ("dark", "en")])
+async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str, language: str) -> None:
     need("axe-core")
     axe = (WEBUI / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     await desk.page.media(scheme)
     desk.recorder.stopped["cour"] = GapCause.CAMERA_AUTH
+    desk.recorder.main_gap = (6 * SECOND, 10 * SECOND)
+    await desk.home()
+    await desk.page.run(f"localStorage.setItem('temoin.language', '{language}')")
     for width, address in (
         (1280, "/"),
         (320, "/"),
@@ -214,6 +262,7 @@ async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str) -> None:
         await desk.page.until("document.querySelector('h1')")
         if "lecture" in address:
             await desk.page.until(f"{SCREEN}?.history")
+        assert await desk.page.run("document.documentElement.lang") == language
         await desk.page.run(axe + "; void 0")
         found = await desk.page.run(
             """axe.run(document, {
@@ -221,5 +270,5 @@ async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str) -> None:
             rules: { 'video-caption': { enabled: false } } }).then((r) => r.violations.map((v) =>
             `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | ')}`))"""
         )
-        assert found == [], (scheme, width, address)
+        assert found == [], (scheme, language, width, address)
         assert await desk.page.run("document.documentElement.scrollWidth") <= width, address

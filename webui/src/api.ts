@@ -77,6 +77,7 @@ export interface Timeline {
   durable_us: number | null;
   spans: Span[];
   gaps: Gap[];
+  light_only: Gap[]; // the light stream is recorded, the full definition is not
 }
 
 export interface ProblemBody {

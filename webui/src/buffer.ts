@@ -2,7 +2,7 @@
 //
 // Media time 0 of the <video> is a fixed origin before everything the ring can hold, and each GOP is appended with
 // the timestampOffset that puts it at its UTC: chunk borders and runs need no other care.
-import type { GopBytes, Quality } from "./api";
+import type { Gap, GopBytes, Quality } from "./api";
 import { gop as fetchGop } from "./api";
 import { pictureTimes } from "./boxes";
 import { DAY, SECOND } from "./time";
@@ -16,6 +16,7 @@ export interface Gop {
   start: number;
   end: number;
   next: number | null;
+  gap?: Gap | undefined; // why nothing lies between `end` and `next`, when that was refused and not only skipped
   quality: Quality;
   pictures: number[]; // UTC us of each picture, in order of showing
 }

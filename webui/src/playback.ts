@@ -78,6 +78,7 @@ export class PlaybackElement extends LitElement {
       time: (at) => this.moved(at),
       notice: (notice) => (this.notice = notice),
       hole: (at) => this.hole(at),
+      lightOnly: (at) => this.history?.camera === this.camera && this.history.light_only.some((each) => each.from_us <= at && at < each.to_us),
       changed: () => this.tick++,
     });
     this.notice = NO_NOTICE;
@@ -263,7 +264,7 @@ export class PlaybackElement extends LitElement {
     const { problem } = this.notice;
     const go = (at: number | null | undefined, key: "play.next" | "play.previous") =>
       at == null ? nothing : html`<button @click=${() => void this.goTo(at)}>${t(key, { time: moment(at, this.data!.now_utc_us) })}</button>`;
-    return html`<div class="over"><p>${problem.gap ? t("play.gap", { cause: said(problem.gap) }) : said(problem)}</p>
+    return html`<div class="over"><p>${problem.gap && problem.gap.cause !== "ERASED" ? t("play.gap", { cause: said(problem.gap) }) : problem.gap ? t("play.erased") : said(problem)}</p>
       ${go(problem.previous_us, "play.previous")} ${go(problem.next_us, "play.next")}</div>`;
   }
 
@@ -271,8 +272,9 @@ export class PlaybackElement extends LitElement {
     const notice = this.notice;
     if (notice.kind === "skipped") {
       const middle = (notice.from + notice.to) / 2;
-      const gap = this.history?.gaps.find((each) => each.from_us <= middle && middle < each.to_us);
-      return t("play.skipped", { length: length(notice.to - notice.from), cause: gap ? said(gap) : "?" });
+      const gap = notice.gap ?? this.history?.gaps.find((each) => each.from_us <= middle && middle < each.to_us);
+      const long = length(notice.to - notice.from);
+      return gap ? t("play.skipped", { length: long, cause: said(gap) }) : t("play.skippedPlain", { length: long });
     }
     if (notice.kind === "end") return t("play.end", { time: clock(notice.at) });
     if (notice.kind === "start") return t("play.start");
@@ -305,11 +307,14 @@ export class PlaybackElement extends LitElement {
         @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
         @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
         @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.zoom(event.detail.factor, event.detail.around)}></t-timeline>
-      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
+      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key light"></i>${t("time.legendLight")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
   }
 
   private events() {
-    const gaps = (this.history?.gaps ?? []).filter((gap) => gap.to_us > this.from && gap.from_us < this.to && gap.cause !== "NOT_KEPT").reverse();
+    const light = this.history?.light_only ?? [];
+    const gaps = [...(this.history?.gaps ?? []), ...light]
+      .filter((gap) => gap.to_us > this.from && gap.from_us < this.to && gap.cause !== "NOT_KEPT").sort((a, b) => b.from_us - a.from_us);
+    const main = this.known?.streams.sub ? this.known.streams.main?.first_utc_us ?? null : null;
     const first = this.history?.first_us ?? null;
     const start = (gap: Gap): string => gap.from_us <= this.history!.from_us
       ? t("events.before", { time: moment(gap.from_us, now) }) : moment(gap.from_us, now);
@@ -317,14 +322,15 @@ export class PlaybackElement extends LitElement {
     const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${start(gap)}</td>
       <td data-label=${t("events.to")}>${gap.open ? t("events.ongoing") : moment(gap.to_us, now)}</td>
       <td data-label=${t("events.length")}>${length(gap.to_us - gap.from_us)}</td>
-      <td data-label=${t("events.cause")}>${said(gap)}</td>
+      <td data-label=${t("events.cause")}>${light.includes(gap) ? t("events.lightOnly", { cause: said(gap) }) : said(gap)}</td>
       <td class="act">${gap.open ? nothing : html`<button @click=${() => void this.goTo(gap.to_us)} aria-label=${t("events.goOf", { time: clock(gap.from_us) })}>${t("events.go")}</button>`}</td></tr>`;
     return html`<section class="events"><h2>${t("events.title")}</h2>${gaps.length === 0
       ? html`<p>${this.history?.spans.length ? t("events.none") : t("events.nothing")}</p>`
       : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
           <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
         ${gaps.length > ROWS ? html`<p>${plural("events.more", gaps.length - ROWS)}</p>` : nothing}`}
-      ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}</p>`}</section>`;
+      ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}${
+        main !== null && main - first > MINUTE ? html` ${t("events.firstMain", { time: moment(main, now) })}` : nothing}</p>`}</section>`;
   }
 
   private keys() {

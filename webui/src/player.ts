@@ -2,7 +2,7 @@
 //
 // All three use the light stream; 300 ms after the hand stops the full definition replaces it where it can be
 // decoded, and playing up to twice the speed uses it too.
-import type { ProblemBody, Quality } from "./api";
+import type { Gap, ProblemBody, Quality } from "./api";
 import { Refused } from "./api";
 import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
 import { follow, presented } from "./screen";
@@ -21,7 +21,7 @@ export interface Shown {
 }
 
 export type Notice =
-  | { kind: "skipped"; from: number; to: number }
+  | { kind: "skipped"; from: number; to: number; gap: Gap | undefined }
   | { kind: "missing"; at: number; problem: ProblemBody }
   | { kind: "end"; at: number }
   | { kind: "start" }
@@ -33,6 +33,7 @@ export interface Listener {
   time(at: number): void;
   notice(notice: Notice): void;
   hole(at: number): ProblemBody | null; // a gap that is known already need not be asked for
+  lightOnly(at: number): boolean; // as far as is known: only the light stream was recorded then
   changed(): void;
 }
 
@@ -233,6 +234,7 @@ export class Player {
       if (this.video.paused) void this.video.play().catch(() => undefined); // interrupted by a pause: not an error
       for (;;) {
         if (gop.end - now > AHEAD * Math.max(1, this.speed)) break;
+        if (this.leaves(gop)) break; // when its time comes: the decoder still reads what the other stream would replace
         const following: number | null = gop.next;
         if (following === null) {
           if (this.tailFresh) break;
@@ -242,8 +244,9 @@ export class Player {
           gop = grown;
           continue;
         }
-        gop = this.buffer.find(following, this.quality) ?? (await this.load(following, this.quality));
-        if (!this.playing) break;
+        const found = await this.beyond(gop, following);
+        if (!found || !this.playing) break;
+        gop = found;
       }
     } catch (error) {
       this.failed(this.position(), error);
@@ -252,11 +255,39 @@ export class Player {
     }
   }
 
+  /** Behind this GOP the full definition alone is missing: playing goes on with the light stream. */
+  private leaves(gop: Gop): boolean {
+    return gop.quality !== this.light && this.listener.lightOnly(gop.end + GAP_SAID);
+  }
+
+  private async toLight(gop: Gop): Promise<void> {
+    this.quality = this.light;
+    this.listener.changed();
+    const light = await this.load(gop.end + LEAD, this.light);
+    this.video.currentTime = this.buffer.mediaTime(Math.max(gop.end, light.start)) + 0.001;
+  }
+
+  /** The GOP behind a GOP. One that has been freed meanwhile makes a hole, which is crossed when its time comes. */
+  private async beyond(gop: Gop, following: number): Promise<Gop | null> {
+    try {
+      return this.buffer.find(following, this.quality) ?? (await this.load(following, this.quality));
+    } catch (error) {
+      if (!(error instanceof Refused) || error.problem.next_us == null || error.problem.next_us <= following) throw error;
+      gop.next = error.problem.next_us;
+      gop.gap = error.problem.gap;
+      return null;
+    }
+  }
+
   /** At a GOP's end: jump a hole and say so, or stop at the durable mark. True when playing went elsewhere. */
   private async cross(now: number, gop: Gop): Promise<boolean> {
     const last = gop.pictures.at(-1) ?? gop.start;
     const stalled = this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA; // the buffer ends here
     if (now < last - (stalled ? frame(gop) : LEAD)) return false;
+    if (this.leaves(gop)) {
+      await this.toLight(gop);
+      return true;
+    }
     if (gop.next === null) {
       if (!this.tailFresh) return false;
       this.stop();
@@ -266,14 +297,15 @@ export class Player {
     }
     const hole = gop.next - gop.end;
     if (hole < 1000) return false; // a millisecond: the next GOP touches
-    this.buffer.find(gop.next, this.quality) ?? (await this.load(gop.next, this.quality));
-    this.video.currentTime = this.buffer.mediaTime(gop.next) + 0.001;
-    if (hole >= GAP_SAID) this.skipped(gop.end, gop.next);
+    const next = gop.next;
+    if (!(await this.beyond(gop, next))) return true; // freed too: gop.next has moved on
+    this.video.currentTime = this.buffer.mediaTime(next) + 0.001;
+    if (hole >= GAP_SAID) this.skipped(gop.end, next, gop.gap);
     return true;
   }
 
-  private skipped(from: number, to: number): void {
-    this.listener.notice({ kind: "skipped", from, to });
+  private skipped(from: number, to: number, gap?: Gap): void {
+    this.listener.notice({ kind: "skipped", from, to, gap });
   }
 
   // ---- loading and showing
@@ -285,9 +317,10 @@ export class Player {
     } catch (error) {
       if (error instanceof Unsupported && quality === "main") this.mainRefused = error.mime;
       if (!this.playing || quality === this.light || !(error instanceof Refused || error instanceof Unsupported)) throw error;
+      const gop = await this.fetch(at, this.light);
       this.quality = this.light; // full definition has a hole of its own here, or is not decoded: playing goes on
       this.listener.changed();
-      return this.fetch(at, this.light);
+      return gop;
     }
   }
 

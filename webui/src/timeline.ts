@@ -7,6 +7,7 @@ import { HOUR, MINUTE, SECOND, clock, hourMinute, length, offset, spoken } from 
 const HEIGHT = 76;
 const TRACK_TOP = 8;
 const TRACK = 38;
+const LIGHT = 10; // px at the foot of the track
 const LABEL_ROOM = 92; // px that one label of the axis needs
 const STEPS = [1, 2, 5, 10, 30].map((n) => n * SECOND)
   .concat([1, 2, 5, 10, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR));
@@ -108,6 +109,7 @@ export class TimelineElement extends LitElement {
         <pattern id="dots" width="8" height="8" patternUnits="userSpaceOnUse"><rect class="none-ground" width="8" height="8"></rect><circle class="none-dot" cx="4" cy="4" r="1"></circle></pattern></defs>
       <rect class="future" x="0" y=${TRACK_TOP} width=${this.width} height=${TRACK} rx="4"></rect>
       ${this.data?.spans.map((each) => this.bar(each.from_us, each.to_us, "recorded"))}
+      ${this.data?.light_only.map((gap) => this.light(gap))}
       ${this.data?.gaps.map((gap) => this.gap(gap))}
       ${this.ticks()}${this.cursor()}`}</svg>`;
   }
@@ -116,6 +118,14 @@ export class TimelineElement extends LitElement {
     if (to <= this.from || from >= this.to) return nothing;
     const left = Math.max(0, this.x(from));
     return svg`<rect class=${name} x=${left} y=${TRACK_TOP} width=${Math.max(1.5, Math.min(this.width, this.x(to)) - left)} height=${TRACK}></rect>`;
+  }
+
+  /** A band along the foot of what is recorded: the light stream alone. */
+  private light(gap: Gap): SVGTemplateResult | typeof nothing {
+    if (gap.to_us <= this.from || gap.from_us >= this.to) return nothing;
+    const left = Math.max(0, this.x(gap.from_us));
+    const wide = Math.max(2, Math.min(this.width, this.x(gap.to_us)) - left);
+    return svg`<rect class="light" x=${left} y=${TRACK_TOP + TRACK - LIGHT} width=${wide} height=${LIGHT}><title>${t("events.lightOnly", { cause: said(gap) })}</title></rect>`;
   }
 
   private gap(gap: Gap): SVGTemplateResult | typeof nothing {
