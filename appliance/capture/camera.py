@@ -206,14 +206,24 @@ class CameraRunner:
 
     def _depacketise(self, track: VideoTrack, connection: RtspConnection) -> H264Depacketiser:
         """The depacketiser of the track's codec; H.265 (RFC 7798) has its place here."""
+        runs = self._runs
 
         def on_picture(picture: Picture) -> None:
-            if self._connection is connection:
-                self._on_picture(picture, connection.arrival_us)
+            if self._connection is not connection:
+                return
+            self._pictures += 1
+            self._last_picture_us = arrival_us = connection.arrival_us
+            if self._report is not None:
+                self._apply_report()
+            runs.picture(picture, arrival_us)
+            if runs.open and self._state is CaptureState.PLAYING:
+                self._last_run_us = arrival_us
+            else:
+                self._follow_run(arrival_us)
 
         def on_gap(_lost: int) -> None:
             if self._connection is connection:
-                self._runs.gap()
+                runs.gap()
                 self._follow_run(connection.arrival_us)
 
         return H264Depacketiser(track.payload_type, on_picture, on_gap)
@@ -222,13 +232,6 @@ class CameraRunner:
         if self._depacketiser is not None:
             self._lost_before += self._depacketiser.packets_lost
             self._depacketiser = None
-
-    def _on_picture(self, picture: Picture, arrival_us: int) -> None:
-        self._pictures += 1
-        self._last_picture_us = arrival_us
-        self._apply_report()
-        self._runs.picture(picture, arrival_us)
-        self._follow_run(arrival_us)
 
     def _follow_run(self, now_us: int) -> None:
         """The state follows the run; the first run of a session is the recovery."""

@@ -53,7 +53,15 @@ class RunKeeper:
         self.camera_clock = CameraClock()
         self.open = False
         self.runs = 0
-        self.camera_clock_offset_us: int | None = None
+        self._newest_pts = 0
+        self._newest_camera_us = CAMERA_TIME_UNKNOWN
+
+    @property
+    def camera_clock_offset_us(self) -> int | None:
+        """The camera's UTC minus ours at the newest picture; None while the camera has not told its time."""
+        if self._newest_camera_us == CAMERA_TIME_UNKNOWN:
+            return None
+        return self._newest_camera_us - ticks_to_us(self._newest_pts) - self._utc_offset_us
 
     @property
     def parameters(self) -> CodecParameters | None:
@@ -70,7 +78,7 @@ class RunKeeper:
         self._sets = H264ParameterSets(described)
         self._media = MediaClock(self._last_dts + 1)
         self.camera_clock = CameraClock()
-        self.camera_clock_offset_us = None
+        self._newest_camera_us = CAMERA_TIME_UNKNOWN
 
     def failed(self, cause: GapCause) -> None:
         """The session is over, or could not be had."""
@@ -132,9 +140,8 @@ class RunKeeper:
         self._recent.append(pts)
         pts = max(pts, dts)
         self._last_dts = dts
-        camera_us = self.camera_clock.utc_us(picture.timestamp)
-        if camera_us != CAMERA_TIME_UNKNOWN:
-            self.camera_clock_offset_us = camera_us - ticks_to_us(pts) - self._utc_offset_us
+        self._newest_pts = pts
+        self._newest_camera_us = camera_us = self.camera_clock.utc_us(picture.timestamp)
         self._sink.append(AccessUnit(picture.data, dts, pts, picture.keyframe, camera_us))
         return True
 

@@ -90,6 +90,7 @@ class MediaClock:
         `timestamp`: RTP, 32 bits; `arrival_us`: monotonic microseconds at which it was received whole.
         """
         arrival = us_to_ticks(arrival_us)
+        origin = self._origin
         if not self._started:
             self._started = True
             self._last = timestamp
@@ -97,9 +98,8 @@ class MediaClock:
             self._window_low = arrival - self._origin
             return self._origin
         extended = self._extended + signed_difference(timestamp, self._last)
-        offset = arrival - self._origin - extended
-        correction = self._correction
-        if not -JUMP_TICKS <= offset - correction <= JUMP_TICKS:
+        offset = arrival - origin - extended
+        if not -JUMP_TICKS <= offset - self._correction <= JUMP_TICKS:
             return None
         self._extended, self._last = extended, timestamp
         self._window_low = min(self._window_low, offset)
@@ -107,15 +107,16 @@ class MediaClock:
         if forward > 0:  # a B-frame is placed by the correction of the pictures around it
             self._newest = extended
             self._slew(forward, offset)
-            correction = self._correction
-        return self._origin + extended + round(correction)
+        return origin + extended + round(self._correction)
 
     def _slew(self, forward: int, offset: int) -> None:
         """Media time went `forward` ticks: follow the low envelope by at most 500 ppm of it."""
         low = self._window_low
         if self._previous_low is not None and self._previous_low < low:
             low = self._previous_low
-        wanted = (low - self._correction) * min(1.0, forward / SLEW_TICKS)
+        wanted = low - self._correction
+        if forward < SLEW_TICKS:
+            wanted *= forward / SLEW_TICKS
         limit = MAX_SLEW * forward
         self._correction += limit if wanted > limit else max(wanted, -limit)
         if self._newest - self._window_start >= ENVELOPE_TICKS:
@@ -143,6 +144,9 @@ class DecodeOrder:
     def place(self, pts_ticks: int) -> int | None:
         """DTS of the next picture; None: it cannot decode before it shows, so the depth is too small."""
         if not self.depth:
+            if pts_ticks > self._last:
+                self._last = pts_ticks
+                return pts_ticks
             dts = pts_ticks
         else:
             heappush(self._waiting, pts_ticks)

@@ -310,7 +310,10 @@ class H264Depacketiser:
             self._skip = self._initial = False
             self._clear()
         elif self._vcl:
-            self._unit_behind_slice(kind, begins_picture=is_slice and begins_picture)
+            if is_slice and not begins_picture:
+                self._tail = -1
+            else:
+                self._unit_behind_slice(kind, begins_picture=is_slice)
         elif is_slice and not begins_picture:
             if self._timestamp == self._delivered:  # its picture was ended by a marker that only ended a slice
                 self._ends_by_marker = False
