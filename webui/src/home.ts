@@ -2,8 +2,8 @@
 import { LitElement, html, nothing } from "lit";
 import type { Camera, Disk, Issue, State, Stream } from "./api";
 import { locale, plural, said, t } from "./i18n";
-import "./jump";
-import { MINUTE, SECOND, clock, moment } from "./time";
+import { suggested } from "./jump";
+import { clock, moment } from "./time";
 
 const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
 
@@ -24,7 +24,7 @@ export class HomeElement extends LitElement {
   protected override render() {
     const state = this.data;
     if (!state) return html`<p class="verdict waiting">${t("verdict.waiting")}</p>`;
-    this.start ??= suggested(state);
+    this.start ??= suggested(state.cameras[0], state.now_utc_us);
     return html`${this.verdict(state)}
       ${state.issues.length > 0 ? this.issues(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
@@ -61,7 +61,7 @@ export class HomeElement extends LitElement {
     const time = (us: number | null | undefined) => (us == null ? "–" : moment(us, state.now_utc_us));
     const row = (camera: Camera) => html`<tr>
       <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
-      <td data-label=${t("cameras.state")}>${this.streams(camera)}</td>
+      <td class="bare">${this.streams(camera)}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
       <td class="act"><a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a></td></tr>`;
@@ -103,12 +103,6 @@ export class HomeElement extends LitElement {
 function share(disk: Disk): string {
   const used = disk.chunks > 0 ? (disk.open + disk.closed) / disk.chunks : 0;
   return used.toLocaleString(locale(), { style: "percent", maximumFractionDigits: 0 });
-}
-
-/** A minute ago, or the first whole second of a ring younger than that. */
-function suggested(state: State): number {
-  const first = Object.values(state.cameras[0]?.streams ?? {}).reduce((most, each) => Math.max(most, each.first_utc_us ?? 0), 0);
-  return Math.max(Math.floor(state.now_utc_us / MINUTE - 1) * MINUTE, Math.ceil(first / SECOND) * SECOND);
 }
 
 customElements.define("t-home", HomeElement);

@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import type { Camera } from "./api";
 import { t } from "./i18n";
-import { clock, dateField, timeField, typed, zoneName } from "./time";
+import { MINUTE, SECOND, clock, dateField, timeField, typed, zoneName } from "./time";
 
 export class JumpElement extends LitElement {
   static override properties = {
@@ -73,6 +73,12 @@ export class JumpElement extends LitElement {
       <span class="hint">${t("jump.zone", { zone: zoneName() })}</span>
     </form>`;
   }
+}
+
+/** A minute ago, or the first whole second of a ring younger than that. */
+export function suggested(camera: Camera | undefined, now: number): number {
+  const first = Object.values(camera?.streams ?? {}).reduce((most, each) => Math.max(most, each.first_utc_us ?? 0), 0);
+  return Math.max(Math.floor(now / MINUTE - 1) * MINUTE, Math.ceil(first / SECOND) * SECOND);
 }
 
 customElements.define("t-jump", JumpElement);

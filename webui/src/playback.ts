@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import type { Camera, Gap, ProblemBody, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { locale, plural, said, t } from "./i18n";
-import { JumpElement } from "./jump";
+import { JumpElement, suggested } from "./jump";
 import { type Notice, Player } from "./player";
 import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment } from "./time";
 import { NARROWEST } from "./timeline";
@@ -232,7 +232,7 @@ export class PlaybackElement extends LitElement {
     const playing = this.player?.playing ?? false;
     return html`<section class="play">
       <h1>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
-      <t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? Math.floor(state.now_utc_us / MINUTE - 1) * MINUTE}></t-jump>
+      <t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>
       <div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
         ${this.overlay()}
@@ -284,7 +284,7 @@ export class PlaybackElement extends LitElement {
   }
 
   private quality() {
-    if (this.at === null || !this.player) return nothing;
+    if (this.at === null || !this.player || this.notice.kind === "missing") return nothing;
     if (this.player.quality === "main") return t("play.hd");
     return this.player.mainRefused ? t("play.lightOnly", { codec: this.player.mainRefused }) : t("play.light");
   }

@@ -104,13 +104,17 @@ export function spoken(us: number): string {
   return `${longDate(us)}, ${clock(us)}`;
 }
 
-/** A length in the two largest units that say it: "2 h 05 min", "12 s", "0,8 s". */
+/** A length in the two largest units that say it: "2 h 05 min", "24 h", "12 s", "0,8 s". */
 export function length(us: number): string {
   const seconds = Math.round(us / SECOND);
   if (us < 10 * SECOND) return `${(us / SECOND).toLocaleString(locale(), { maximumFractionDigits: 1 })} s`;
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
-  return `${Math.floor(seconds / 3600)} h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")} min`;
+  if (seconds < 3600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  return two(Math.floor(seconds / 3600), "h", Math.floor((seconds % 3600) / 60), "min");
+}
+
+function two(large: number, unit: string, small: number, smaller: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${String(small).padStart(2, "0")} ${smaller}`;
 }
 
 const pad = (value: number, size = 2): string => String(value).padStart(size, "0");

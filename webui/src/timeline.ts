@@ -8,7 +8,7 @@ const HEIGHT = 76;
 const TRACK_TOP = 8;
 const TRACK = 38;
 const LIGHT = 10; // px at the foot of the track
-const LABEL_ROOM = 92; // px that one label of the axis needs
+const LABEL_ROOM = { seconds: 92, minutes: 64 }; // px that one label of the axis needs
 const STEPS = [1, 2, 5, 10, 30].map((n) => n * SECOND)
   .concat([1, 2, 5, 10, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR));
 export const NARROWEST = MINUTE;
@@ -149,7 +149,7 @@ export class TimelineElement extends LitElement {
 
   private ticks(): SVGTemplateResult[] {
     const span = this.to - this.from;
-    const step = STEPS.find((each) => (each / span) * this.width >= LABEL_ROOM) ?? 12 * HOUR;
+    const step = STEPS.find((each) => (each / span) * this.width >= (each < MINUTE ? LABEL_ROOM.seconds : LABEL_ROOM.minutes)) ?? 12 * HOUR;
     const marks: SVGTemplateResult[] = [];
     const shift = offset(this.from);
     for (let us = Math.ceil((this.from + shift) / step) * step - shift; us < this.to; us += step) {
