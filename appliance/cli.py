@@ -61,6 +61,8 @@ def _web(options: argparse.Namespace, _language: Language) -> int:
 
 
 def _site_check(options: argparse.Namespace, language: Language) -> int:
+    from appliance.core.clock import SystemClock
+    from appliance.site.calendar import local_date, sentence, warnings
     from appliance.site.load import load_credentials, load_site
 
     site = load_site(options.file)
@@ -75,6 +77,12 @@ def _site_check(options: argparse.Namespace, language: Language) -> int:
     if missing:
         names = ", ".join(missing)
         print(f"Sans mot de passe : {names}" if language == "fr" else f"Without a password: {names}")
+    calendar, rules = site.opening_calendar, {camera.id: site.rule(camera) for camera in site.camera}
+    for name, rule in rules.items():
+        print(f"{name}{' :' if language == 'fr' else ':'} {sentence(rule, calendar, language)}")
+    today = local_date(SystemClock().utc_us(), site.site.zone)
+    for words in warnings(rules, calendar, today, language, school=site.site.kind == "school"):
+        print(f"Attention : {words}" if language == "fr" else f"Warning: {words}")
     return OK
 
 

@@ -12,13 +12,18 @@ from pydantic_core import ErrorDetails
 from appliance.site.errors import Problem, SiteFileMissing, SiteInvalid
 from appliance.site.locate import line_of
 from appliance.site.model import (
+    MAX_SCHOOL_HOLIDAY_DAYS,
+    CalendarSettings,
     CameraSettings,
     Credentials,
     DiskSettings,
+    ExceptionalDaySettings,
     RecorderSettings,
+    SchoolHolidaySettings,
     Site,
     SiteSettings,
     WebSettings,
+    WeekSettings,
 )
 
 _TABLES: Final[dict[str, type[BaseModel]]] = {
@@ -27,6 +32,10 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "disk": DiskSettings,
     "recorder": RecorderSettings,
     "web": WebSettings,
+    "calendar": CalendarSettings,
+    "calendar.hours": WeekSettings,
+    "calendar.school_holiday": SchoolHolidaySettings,
+    "calendar.exceptional_day": ExceptionalDaySettings,
 }
 
 _EXAMPLES: Final = {
@@ -40,6 +49,15 @@ _EXAMPLES: Final = {
     "purpose": '"levée de doute à l\'entrée"',
     "view": '"wide"',
     "path": '"/srv/disk1"',
+    "monday": '["08:00-12:00", "13:30-18:00"]',
+    "tuesday": '["08:00-12:00", "13:30-18:00"]',
+    "wednesday": '["08:00-12:00", "13:30-18:00"]',
+    "thursday": '["08:00-12:00", "13:30-18:00"]',
+    "friday": '["08:00-12:00", "13:30-18:00"]',
+    "hours": '["09:00-13:00"]',
+    "first": "2026-12-19",
+    "last": "2027-01-03",
+    "date": "2026-12-05",
 }
 
 _OWN: Final = {
@@ -58,6 +76,58 @@ _OWN: Final = {
     "days-over-authorised": (
         "recording_days dépasse authorised_days : la durée de l'autorisation est le maximum légal",
         "recording_days is over authorised_days: the authorisation's days are the legal maximum",
+    ),
+    "living-space": (
+        (
+            "lieu de vie d'un établissement scolaire : pas d'enregistrement aux heures d'ouverture. Écrivez "
+            '"outside_activity", ou motivez une exception avec override_reason et override_until'
+        ),
+        (
+            'living space of a school: no recording in opening hours. Write "outside_activity", or give the reason of '
+            "an exception with override_reason and override_until"
+        ),
+    ),
+    "override-half": (
+        "une dérogation s'écrit avec son motif et sa date de fin : override_reason et override_until",
+        "an override needs both its reason and its end date: override_reason and override_until",
+    ),
+    "override-unused": (
+        (
+            "une dérogation n'existe que pour un lieu de vie d'un établissement scolaire, avec "
+            'recording = "permanent" : retirez-la'
+        ),
+        'an override is only for a living space of a school, with recording = "permanent": take it out',
+    ),
+    "no-calendar": (
+        (
+            "cette caméra n'enregistre qu'en dehors de l'activité : ajoutez les heures d'ouverture, "
+            "tables [calendar] et [calendar.hours]"
+        ),
+        "this camera records only outside activity: add the opening hours, tables [calendar] and [calendar.hours]",
+    ),
+    "opening": (
+        'écrivez des heures de la forme "08:00-18:00" ; "00:00-24:00" pour la journée, "18:00-02:00" passe minuit',
+        'write hours such as "08:00-18:00"; "00:00-24:00" is the whole day, "18:00-02:00" passes midnight',
+    ),
+    "hours-list": (
+        'écrivez une liste : ["08:00-12:00", "13:30-18:00"] ; [] pour un jour fermé',
+        'write a list: ["08:00-12:00", "13:30-18:00"]; [] is a closed day',
+    ),
+    "never-open": (
+        "aucun jour n'est ouvert : écrivez les heures d'ouverture d'au moins un jour",
+        "no day is open: write the opening hours of one day at least",
+    ),
+    "holiday-order": (
+        "last est avant first : first est le premier jour de fermeture, last le dernier",
+        "last is before first: first is the first closed day, last the last one",
+    ),
+    "holiday-long": (
+        f"plus de {MAX_SCHOOL_HOLIDAY_DAYS} jours de vacances : vérifiez l'année",
+        f"a holiday of more than {MAX_SCHOOL_HOLIDAY_DAYS} days: check the year",
+    ),
+    "exceptional-twice": (
+        "deux [[calendar.exceptional_day]] portent la même date : gardez-en une",
+        "two [[calendar.exceptional_day]] have the same date: keep one",
     ),
 }
 
@@ -83,6 +153,7 @@ _WANTED: Final = {
     "float_type": ("un nombre", "a number"),
     "float_parsing": ("un nombre", "a number"),
     "path_type": ("un chemin entre guillemets", "a path in quotation marks"),
+    "date_type": ("une date sans guillemets : 2026-12-19", "a date without quotation marks (2026-12-19)"),
     "tuple_type": ("des tables [[...]]", "[[...]] tables"),
     "model_type": ("une table [...]", "a [...] table"),
 }
@@ -167,20 +238,33 @@ def _syntax(error: tomllib.TOMLDecodeError) -> Problem:
 
 def _problem(text: str, data: dict[str, Any], detail: ErrorDetails) -> Problem:
     path = detail["loc"]
-    model = _TABLES.get(str(path[0])) if len(path) > 1 or (path and path[0] in _TABLES) else Site
-    return _table_problem(text, path, detail, model or Site, data)
+    model: type[BaseModel] = Site
+    names = ""
+    for step in path:
+        if isinstance(step, str):
+            names = f"{names}.{step}" if names else step
+            model = _TABLES.get(names, model)
+    return _table_problem(text, path, detail, model, data)
 
 
 def _place(path: tuple[str | int, ...], data: dict[str, Any] | None) -> str:
     words: list[str] = []
+    entry: Any = data
     for index, step in enumerate(path):
-        if isinstance(step, int):
-            entry = (data or {}).get(str(path[0]))
-            name = entry[step].get("id") if isinstance(entry, list) and isinstance(entry[step], dict) else None
-            words[-1] = f"[[{path[index - 1]}]] {name or step + 1}"
-        else:
-            words.append(str(step))
+        entry = _entry(entry, step)
+        if isinstance(step, str):
+            words.append(step)
+        elif isinstance(entry, dict):
+            name = entry.get("id") or entry.get("name")
+            words[-1] = f"[[{'.'.join(str(part) for part in path[:index])}]] {name or step + 1}"
+            words = words[-1:]
     return ", ".join(words) or "site.toml"
+
+
+def _entry(data: Any, step: str | int) -> Any:
+    if isinstance(step, str):
+        return data.get(step) if isinstance(data, dict) else None
+    return data[step] if isinstance(data, list) and step < len(data) else None
 
 
 def _table_problem(
@@ -209,6 +293,8 @@ def _words(path: tuple[str | int, ...], detail: ErrorDetails, model: type[BaseMo
             return f"valeur inconnue ; écrivez l'une de : {allowed}", f"unknown value; write one of: {allowed}"
         case "value_error":
             return _own_words(str(context["error"]))
+        case "own":
+            return _own_words(detail["msg"])
         case kind:
             return _type_words(kind, context, detail["msg"])
 

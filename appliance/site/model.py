@@ -4,13 +4,36 @@ Unknown keys are mistakes: a typing error must not silently become a default. Cr
 their own that only its owner can read.
 """
 
+from datetime import date, datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from appliance.site.bank_holidays import BankHolidays
+from appliance.site.calendar import (
+    MAX_MARGIN_MINUTES,
+    Calendar,
+    CameraRule,
+    Opening,
+    RecordingMode,
+    parse_opening,
+)
 
 CALENDAR_MONTH_DAYS: Final = 31
 """Days. Code de la sécurité intérieure, art. L252-5: one month at the most; 31 is the longest one. Expiry
@@ -22,6 +45,12 @@ most, a week is enough for an office; 10 is what the first département sites ke
 
 MAX_CAMERAS: Final = 64
 """The load that the appliance is measured for."""
+
+DEFAULT_MARGIN_MINUTES: Final = 15
+"""Minutes before the opening and after the closing that still count as activity: people arrive early and leave late."""
+
+MAX_SCHOOL_HOLIDAY_DAYS: Final = 100
+"""Days. The summer is some 60; a longer period is a wrong year, and would record living spaces with pupils in them."""
 
 
 class LegalZone(StrEnum):
@@ -84,6 +113,38 @@ def _camera_url(value: str) -> str:
 CameraId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=120)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=300)]
+
+
+def _opening(value: str) -> str:
+    try:
+        parse_opening(value)
+    except ValueError as error:
+        raise ValueError("opening") from error
+    return value
+
+
+def _plain_date(value: object) -> object:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise PydanticCustomError("date_type", "date")
+    return value
+
+
+def _list_of_hours(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise PydanticCustomError("own", "hours-list")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_plain_date)]
+"""A TOML date and nothing that could be read as one: a number would count seconds since 1970."""
+
+Hours = Annotated[tuple[Annotated[str, AfterValidator(_opening)], ...], BeforeValidator(_list_of_hours)]
+"""`["08:00-12:00", "13:30-18:00"]`; `[]` is a closed day."""
+
+
+def _openings(hours: tuple[str, ...]) -> tuple[Opening, ...]:
+    return tuple(parse_opening(text) for text in hours)
 
 
 class _Table(BaseModel):
@@ -136,6 +197,86 @@ class CameraSettings(_Table):
     area_type: AreaType
     purpose: Words
     view: Literal["narrow", "wide"]
+    recording: RecordingMode | None = None
+    override_reason: Reason | None = None
+    override_until: Day | None = None
+
+
+class WeekSettings(_Table):
+    """`[calendar.hours]`: working days must be said, a forgotten one would be recorded."""
+
+    monday: Hours
+    tuesday: Hours
+    wednesday: Hours
+    thursday: Hours
+    friday: Hours
+    saturday: Hours = ()
+    sunday: Hours = ()
+
+    @model_validator(mode="after")
+    def _ever_open(self) -> Self:
+        if not any(self.week):
+            raise ValueError("never-open")
+        return self
+
+    @property
+    def week(self) -> tuple[tuple[Opening, ...], ...]:
+        """Seven days, Monday first."""
+        days = (self.monday, self.tuesday, self.wednesday, self.thursday, self.friday, self.saturday, self.sunday)
+        return tuple(_openings(day) for day in days)
+
+
+class SchoolHolidaySettings(_Table):
+    """`[[calendar.school_holiday]]`: first and last closed day. Zones A, B, C change by decree, so they are typed."""
+
+    name: Words
+    first: Day
+    last: Day
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.last < self.first:
+            raise ValueError("holiday-order")
+        if (self.last - self.first).days >= MAX_SCHOOL_HOLIDAY_DAYS:
+            raise ValueError("holiday-long")
+        return self
+
+
+class ExceptionalDaySettings(_Table):
+    """`[[calendar.exceptional_day]]`: the hours of one date, whatever the rest says; `hours = []` is closed."""
+
+    name: Words
+    date: Day
+    hours: Hours
+
+
+class CalendarSettings(_Table):
+    """`[calendar]`: when the site is open."""
+
+    hours: WeekSettings
+    bank_holidays: BankHolidays = BankHolidays.METROPOLE
+    margin_before_minutes: int = Field(default=DEFAULT_MARGIN_MINUTES, ge=0, le=MAX_MARGIN_MINUTES)
+    margin_after_minutes: int = Field(default=DEFAULT_MARGIN_MINUTES, ge=0, le=MAX_MARGIN_MINUTES)
+    school_holiday: tuple[SchoolHolidaySettings, ...] = ()
+    exceptional_day: tuple[ExceptionalDaySettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_entry_a_day(self) -> Self:
+        dates = [day.date for day in self.exceptional_day]
+        if len(set(dates)) < len(dates):
+            raise ValueError("exceptional-twice")
+        return self
+
+    def calendar(self) -> Calendar:
+        """The same, as the pure functions of `site.calendar` want it."""
+        return Calendar(
+            week=self.hours.week,
+            bank_holidays=self.bank_holidays,
+            school_holidays=tuple((period.first, period.last) for period in self.school_holiday),
+            exceptional={day.date: _openings(day.hours) for day in self.exceptional_day},
+            margin_before_minutes=self.margin_before_minutes,
+            margin_after_minutes=self.margin_after_minutes,
+        )
 
 
 class DiskSettings(_Table):
@@ -167,6 +308,7 @@ class Site(_Table):
     disk: tuple[DiskSettings, ...] = Field(min_length=1, max_length=8)
     recorder: RecorderSettings = RecorderSettings()
     web: WebSettings = WebSettings()
+    calendar: CalendarSettings | None = None
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -175,6 +317,46 @@ class Site(_Table):
             if twice:
                 raise ValueError(f"twice:{kind}:{twice[0]}")
         return self
+
+    @model_validator(mode="after")
+    def _lawful_recording(self) -> Self:
+        found = [
+            InitErrorDetails(type=PydanticCustomError("own", name), loc=("camera", index, field), input=None)
+            for index, camera in enumerate(self.camera)
+            if (mistake := self._recording_mistake(camera))
+            for field, name in [mistake]
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Site", found)
+        return self
+
+    def _recording_mistake(self, camera: CameraSettings) -> tuple[str, str] | None:
+        """Key of the camera and name of the mistake."""
+        given = [key for key in ("override_reason", "override_until") if getattr(camera, key) is not None]
+        permanent = camera.recording is RecordingMode.PERMANENT
+        if given and not (permanent and self._living_space(camera)):
+            return given[0], "override-unused"
+        if len(given) == 1:
+            return given[0], "override-half"
+        if permanent and self._living_space(camera) and not given:
+            return "recording", "living-space"
+        if self.rule(camera).recording is RecordingMode.OUTSIDE_ACTIVITY and self.calendar is None:
+            return "recording", "no-calendar"
+        return None
+
+    def _living_space(self, camera: CameraSettings) -> bool:
+        return self.site.kind == "school" and camera.area_type in LIVING_SPACES
+
+    def rule(self, camera: CameraSettings) -> CameraRule:
+        """When this camera records. A school's living space never records in activity but for its override."""
+        if self._living_space(camera):
+            return CameraRule(RecordingMode.OUTSIDE_ACTIVITY, camera.override_reason or "", camera.override_until)
+        return CameraRule(camera.recording or RecordingMode.PERMANENT)
+
+    @cached_property
+    def opening_calendar(self) -> Calendar | None:
+        """The site's calendar, one object for all cameras: its days are cached by it."""
+        return None if self.calendar is None else self.calendar.calendar()
 
     def within(self, folder: Path) -> "Site":
         """The same site with relative paths read from `folder`."""
