@@ -143,6 +143,21 @@ def test_a_margin_reaches_over_midnight() -> None:
     ]
 
 
+def test_the_longest_opening_ends_two_days_later() -> None:
+    monday = ((parse_opening("23:59-23:58"),), (), (), (), (), (), ())
+    calendar = Calendar(week=monday, margin_after_minutes=120)
+    utc = ZoneInfo("UTC")
+    end = at("2026-11-25T01:58", utc)
+    assert pauses(calendar, "2026-11-23T00:00", "2026-11-29T00:00", utc) == [(at("2026-11-23T23:59", utc), end)]
+    assert not recording_now(OUTSIDE, calendar, end - 1, utc)
+
+
+def test_first_and_last_day_of_a_holiday_are_closed() -> None:
+    calendar = replace(SCHOOL, school_holidays=((date(2026, 11, 24), date(2026, 11, 25)),))
+    noons = [recording_now(OUTSIDE, calendar, at(f"2026-11-{day}T12:00"), PARIS) for day in (23, 24, 25, 26)]
+    assert noons == [False, True, True, False]
+
+
 def test_open_all_the_time_or_no_calendar_never_records_and_never_changes() -> None:
     calendar = Calendar(week=week_of("00:00-24:00"), bank_holidays=BankHolidays.NONE)
     for known in (calendar, None):
