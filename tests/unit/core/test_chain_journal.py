@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -245,6 +247,39 @@ class TestFiles:
             opened(tmp_path)
         first.close()
         opened(tmp_path).close()
+
+    def test_the_lock_dies_with_a_killed_process(self, tmp_path: Path) -> None:
+        code = (
+            "import sys; from pathlib import Path; from appliance.core.chain import Stamp;"
+            "from appliance.core.chain_file import ChainFile, JournalSettings;"
+            "f = ChainFile(JournalSettings(Path(sys.argv[1]), 'recorder', 'a', 'b'), lambda: Stamp(1, 'x', '', 1));"
+            "f.ready(); print('ready', flush=True); sys.stdin.read()"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == b"ready\n"
+            with pytest.raises(JournalInUse):
+                opened(tmp_path)
+            other.kill()
+        again = opened(tmp_path)
+        again.close()
+        assert (again.cut, again.damage, holds(tmp_path)) == (0, None, True)
+
+    @pytest.mark.parametrize("last", [b"", b"no line\n"])
+    def test_a_number_of_a_damaged_file_is_not_given_again(self, tmp_path: Path, last: bytes) -> None:
+        file = opened(tmp_path)
+        file.write([record(number) for number in range(6)])
+        file.sync()
+        file.close()
+        path = journal_files(tmp_path, "recorder")[0]
+        raw = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*raw[:2], *raw[5:], last]))
+        opened(tmp_path).close()
+        files = journal_files(tmp_path, "recorder")
+        assert next(read(files[1:])).sequence > 7
+        missing = [p for p in verify(files).problems if p.kind is ProblemKind.MISSING_LINES]
+        assert [(p.first, p.last) for p in missing] == [(3, 5)]
 
     @given(st.integers(0, 700))
     def test_a_full_disk_at_any_byte_forks_nothing(self, tmp_path: Path, room: int) -> None:
