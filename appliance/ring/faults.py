@@ -111,8 +111,8 @@ class SocketUnusable(ApplianceError):
     """The recorder's socket cannot be made where the site file says."""
 
     code = "socket-unusable"
-    fr = "La prise {path} ne peut pas être créée ({why}) : voyez la partie [recorder] de site.toml."
-    en = "The socket {path} cannot be made ({why}): see the [recorder] part of site.toml."
+    fr = "La prise {path} ne peut pas être créée ({why}) : voyez {setting} dans site.toml."
+    en = "The socket {path} cannot be made ({why}): see {setting} in site.toml."
 
 
 class TooManyClients(ApplianceError):

@@ -55,6 +55,9 @@ ANSWER_S: Final = 30.0
 SEND_BUFFER: Final = 256 << 10
 """Bytes of feed waiting in the process for a slow subscriber before it is waited for: one tick of a main stream."""
 
+SETTING: Final = "recorder.socket"
+"""Where the site file says the socket's path: what a sentence points at."""
+
 _UCRED: Final = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -77,7 +80,7 @@ class RecorderServer:
         try:
             listening = await asyncio.to_thread(_listen, path)
         except OSError as error:
-            raise SocketUnusable(path=str(path), why=error.strerror or str(error)) from error
+            raise SocketUnusable(path=str(path), why=error.strerror or str(error), setting=SETTING) from error
         self._server = await asyncio.start_unix_server(self._accepted, sock=listening, limit=MAX_REQUEST)
         self._path = path
 
