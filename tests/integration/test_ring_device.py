@@ -105,19 +105,19 @@ async def test_recording_onto_reused_chunks_reads_nothing_and_flushes_alike_for_
         async with rig.running():
             for camera in cameras:
                 camera.start()
-            while ring._members[0].pool.freed_early < 14:
+            while ring._members.all[0].pool.freed_early < 14:
                 await ticks(rig, disk, cameras, 10)
         ring = rig.new()
         for camera in cameras:
             camera.sink = ring.stream(keys[cameras.index(camera)], "Essai")
         await asyncio.to_thread(drop_caches)
         async with rig.running():
-            assert ring._members[0].disk.flush_mode is Flush.ONE
+            assert ring._members.all[0].disk.flush_mode is Flush.ONE
             await ring.settle()
             for camera in cameras:
                 camera.start()
             seen = await ticks(rig, disk, cameras, 100)
-            assert ring._members[0].pool.freed_early > 5, "chunks were reused meanwhile"
+            assert ring._members.all[0].pool.freed_early > 5, "chunks were reused meanwhile"
             assert seen.writes > 100 * streams
             assert seen.reads == 0, f"{seen.reads} device reads in 100 ticks"
             flushes[streams] = seen.flushes
@@ -139,10 +139,10 @@ async def test_a_ready_chunk_holds_no_byte_of_earlier_laps(disk: LoopDisk, tmp_p
     camera = rig.camera(size=24_000)
     async with rig.running():
         camera.start()
-        while ring._members[0].pool.freed_early < 30:
+        while ring._members.all[0].pool.freed_early < 30:
             await rig.record(10, camera)
             del camera.sent[:-1]
-        free = [chunk.number for chunk in ring._members[0].pool.ready]
+        free = [chunk.number for chunk in ring._members.all[0].pool.ready]
         blobs = [await asyncio.to_thread((disk.mount / f"00/{n:06d}.mp4").read_bytes) for n in free]
         assert blobs
         assert not any(any(blob) for blob in blobs)

@@ -101,13 +101,13 @@ async def test_a_broken_index_stops_no_recording(tmp_path: Path, trouble: str, m
         await rig.record(20, camera)
         rig.clock.advance(6)
         await ring.keep_index()
-        healthy = ring._index._execute
+        healthy = ring._shared.index._execute
         words = {"locked": "database is locked", "full": "database or disk is full", "malformed": "malformed"}
 
         def broken(sql: str, parameters: object = None) -> sqlite3.Cursor:
             raise peewee.DatabaseError(words[trouble])
 
-        monkeypatch.setattr(ring._index, "_execute", broken)
+        monkeypatch.setattr(ring._shared.index, "_execute", broken)
         before = len(camera.sent)
         await rig.record(200, camera)  # laps
         disks = disks_of(ring)
@@ -117,7 +117,7 @@ async def test_a_broken_index_stops_no_recording(tmp_path: Path, trouble: str, m
         assert streams[str(KEY)]["pending"] == 0, "everything sent is on the disks"
         assert streams[str(KEY)]["dropped"] == streams[str(KEY)]["lost"] == 0
         assert sum(disk["freed_early"] for disk in disks) > 10
-        monkeypatch.setattr(ring._index, "_execute", healthy)
+        monkeypatch.setattr(ring._shared.index, "_execute", healthy)
         await rig.record(5, camera)
         await ring.keep_index()
         held = await rig.held()
@@ -200,7 +200,7 @@ async def test_a_crash_loop_whose_recovery_never_ends_eats_no_past(
                 rig.clock.advance(0.4)
                 await ring.tick()
             now_used = used(ring)
-            ring._lanes[KEY].segments.clear()  # SIGKILL: the end of this life writes nothing more
+            ring._shared.lanes[KEY].segments.clear()  # SIGKILL: the end of this life writes nothing more
             go.set()
             await ring.close()
             rig.clock.advance(2)

@@ -309,9 +309,9 @@ async def test_a_disk_that_fails_loses_no_picture(tmp_path: Path, monkeypatch: p
     async with rig.running():
         camera.start()
         await rig.record(20, camera)
-        broken = ring._lanes[KEY].chunk
+        broken = ring._shared.lanes[KEY].chunk
         assert broken is not None
-        disk = ring._members[broken.disk].disk
+        disk = ring._members.all[broken.disk].disk
 
         def fails(_written: object) -> int:
             raise OSError(5, "Input/output error")

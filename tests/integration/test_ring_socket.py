@@ -230,10 +230,10 @@ async def test_a_stopped_subscriber_costs_nothing_and_gets_the_newest(tmp_path: 
         assert json.loads(await reader.readline())["ok"]
         camera.start()
         await rig.record(80, camera)  # nobody reads: socket and stream buffers are full long before
-        assert not rig.ring._feed.wanted(KEY), "no more copies are made for it"
-        (subscriber,) = rig.ring._feed._by_key[KEY]
+        assert not rig.ring._shared.feed.wanted(KEY), "no more copies are made for it"
+        (subscriber,) = rig.ring._shared.feed._by_key[KEY]
         assert sum(len(part.data) for parts in subscriber._slots.values() for part in parts) < 1_000_000
-        last_missed = rig.ring._lanes[KEY].sequence
+        last_missed = rig.ring._shared.lanes[KEY].sequence
         sequences: list[int] = []
         while not sequences or sequences[-1] <= last_missed:
             task = asyncio.ensure_future(reader.readline())

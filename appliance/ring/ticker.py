@@ -1,0 +1,171 @@
+"""The ticks of a ring: what is due is planned in the loop, done by each disk's thread, then published.
+
+Only what a flush covers is published: the durable mark, the index, the feed and `ranges` never speak of a byte that a
+power cut could take back. A disk whose tick is late starts the next one at once and never runs two at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from appliance.ring.feed import FeedPart
+from appliance.ring.member import Member
+from appliance.ring.members import Members
+from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS
+from appliance.ring.planner import DiskPlan, close
+from appliance.ring.pool import ChunkState, Wiped
+from appliance.ring.recovery import chunk_row, end_us, extend_spans, span_rows
+from appliance.ring.shared import Shared
+from appliance.ring.writer import ChunkJob, TickResult
+
+IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
+"""An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
+
+
+class Ticker:
+    """Schedules and runs the ticks. `before_tick`: called in the loop at the start of each one."""
+
+    def __init__(self, shared: Shared, members: Members, tick_us: int) -> None:
+        self._shared = shared
+        self._members = members
+        self._tick_us = tick_us
+        self.before_tick: list[Callable[[], None]] = []
+
+    async def tick(self) -> None:
+        """One tick of every idle disk; returns when it is durable and published."""
+        tasks = self._start_ticks([member for member in self._members.all if member.task is None])
+        await asyncio.gather(*tasks)
+
+    async def run(self) -> None:
+        """The tick scheduler; ends never."""
+        while True:
+            now = self._shared.clock.monotonic_us()
+            due = [m for m in self._members.all if m.task is None and not m.failed and m.due_us <= now]
+            for member in due:
+                member.due_us = max(member.due_us, now - self._tick_us) + self._tick_us
+            self._start_ticks(due)
+            busy = [member.task for member in self._members.all if member.task is not None]
+            idle = [m.due_us for m in self._members.all if m.task is None and not m.failed]
+            wait_s = max(0.0, (min(idle) - self._shared.clock.monotonic_us()) / 1e6) if idle else self._tick_us / 1e6
+            if busy:
+                done, _ = await asyncio.wait(busy, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+            else:
+                await asyncio.sleep(wait_s)
+
+    def _start_ticks(self, due: Sequence[Member]) -> list[asyncio.Task[None]]:
+        if not due:
+            return []
+        for callback in self.before_tick:
+            callback()
+        plans = {m.index: DiskPlan(m.index, m.disk, m.pool) for m in due if not m.failed}
+        for index in plans:
+            self._members.all[index].pool.release(self._shared.clock.monotonic_us())
+        if not plans:
+            return []
+        self._close_stale(plans)
+        usable = [member.load() for member in self._members.all]
+        for lane in self._shared.lanes.values():
+            if lane.segments:
+                self._shared.planner.plan(lane, plans, usable)
+        return [self._submit(self._members.all[index], plan) for index, plan in plans.items()]
+
+    def _close_stale(self, plans: dict[int, DiskPlan]) -> None:
+        """Close chunks that nobody goes on with, and those of cameras that have sent nothing for long."""
+        old_us = self._shared.clock.utc_us() - IDLE_CHUNK_US
+        for lane in self._shared.lanes.values():
+            chunk = lane.chunk
+            if chunk is not None and not lane.pending and chunk.header.opened_utc_us < old_us and chunk.disk in plans:
+                close(lane, plans[chunk.disk])
+        for chunk in self._shared.start.unclaimed():
+            if chunk.header.opened_utc_us < old_us:
+                self._shared.start.abandon(chunk)
+        for chunk in list(self._shared.start.stale):
+            if chunk.disk in plans:
+                self._shared.start.stale.remove(chunk)
+                plans[chunk.disk].chunk_job(None, chunk).close = True
+
+    def _submit(self, member: Member, plan: DiskPlan) -> asyncio.Task[None]:
+        wiping = member.to_wipe()
+        job = plan.job
+        job.zero = [chunk.fd for chunk in wiping if chunk.fd is not None]
+        job.heartbeat = member.heartbeat(self._shared.planner.generation, idle=not job.chunks and not job.zero)
+        for chunk_job in job.chunks:
+            chunk_job.copy = bool(chunk_job.parts) and self._shared.feed.wanted(chunk_job.chunk.header.key)
+        member.task = asyncio.create_task(self._tick(member, plan, wiping), name=f"ring tick {member.index}")
+        return member.task
+
+    async def _tick(self, member: Member, plan: DiskPlan, wiping: list[Wiped]) -> None:
+        done = False
+        try:
+            loop = asyncio.get_running_loop()
+            result = await loop.run_in_executor(member.thread, member.writer.tick, plan.job)
+            if result.error is None:
+                member.account(result)
+                member.wiped(wiping)
+                await self._publish(member, plan, result)
+                self.restock(member)
+                done = True
+            else:
+                self._members.fail(member, str(result.error), plan)
+                done = True
+        finally:
+            member.task = None
+            for event in plan.published.values():
+                event.set()  # whoever waits for a disk that failed waits no longer
+            if not done:  # a bug of ours or a cancelled task: nothing of this disk is believed any more
+                self._members.fail(member, "tick interrupted", plan)
+
+    async def _publish(self, member: Member, plan: DiskPlan, result: TickResult) -> None:
+        """Everything of the tick is durable: say so, each stream's parts in their order."""
+
+        async def in_turn(job: ChunkJob) -> None:
+            await plan.after[job.chunk.number].wait()
+            self._publish_chunk(member, plan, job, result)
+
+        for job in plan.job.chunks:
+            if job.chunk.number not in plan.after:
+                self._publish_chunk(member, plan, job, result)
+        if plan.after:  # together: one that waits must not keep another from being waited for
+            await asyncio.gather(*(in_turn(job) for job in plan.job.chunks if job.chunk.number in plan.after))
+        closed = [job.chunk for job in plan.job.chunks if job.close]
+        if closed:
+            await self._shared.index.put(
+                [(chunk_row(c.header, c.init_length, c.entries), span_rows(c.spans)) for c in closed]
+            )
+            for chunk in closed:
+                self._shared.open_chunks[chunk.header.key].remove(chunk)
+                member.pool.set(chunk.number, ChunkState.CLOSED)
+                member.pool.closed.append(chunk.number)
+
+    def _publish_chunk(self, member: Member, plan: DiskPlan, job: ChunkJob, result: TickResult) -> None:
+        chunk = job.chunk
+        new = chunk.entries[chunk.durable :]
+        chunk.durable = len(chunk.entries)
+        key = chunk.header.key
+        if job.header is not None:
+            self._shared.open_chunks.setdefault(key, []).append(chunk)
+        extend_spans(chunk.spans, new)
+        lane = plan.owners[chunk.number]
+        if lane is not None and new:
+            lane.counters.parts += len(new)
+            lane.counters.size += sum(entry.length for entry in new)
+            lane.durable_utc_us = end_us(new[-1])
+            member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
+        copies = result.copies.get(chunk.number)
+        if copies:
+            self._shared.feed.publish(
+                key, [FeedPart(key, e, data, chunk.init, chunk.header.generation) for e, data in copies]
+            )
+        if chunk.number in plan.published:
+            plan.published[chunk.number].set()
+
+    def restock(self, member: Member) -> None:
+        """Prepare as many chunks as the disk's stock lacks, beside the ticks."""
+        if self._shared.stopping:
+            return
+        share = -(-len(self._shared.lanes) // len(self._members.all))
+        prepared, freed = member.restock(share, self._shared.catalogue.leases.leased)
+        if prepared:
+            self._shared.help(member.prepare(prepared, freed, self._shared.index))
