@@ -21,7 +21,7 @@ holds.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -57,6 +57,16 @@ _NAME = re.compile(r"(?P<process>[a-z][a-z0-9-]*)-(?P<number>\d{12})(?P<damaged>
 
 Value = str | int | float | bool
 Facts = Mapping[str, Value]
+
+Tell = Callable[[str, Facts], bool]
+"""Enters what was done in the process's journal: kind (lower case words with dashes) and flat facts, never a secret.
+
+Never blocks and never raises; False when the line is lost, which the journal itself counts and tells later."""
+
+
+def untold(_kind: str, _facts: Facts) -> bool:
+    """A Tell that drops: the default of whoever may be used without a journal."""
+    return False
 
 
 class Head(NamedTuple):

@@ -115,14 +115,19 @@ class Journal:
         self._retry_us = 0
         self._ended = False
 
-    async def open(self) -> None:
-        """Take the lock, recover, begin. Raises JournalInUse; a disk that refuses is a fault, tried again."""
+    async def open(self, *, required: bool = True) -> None:
+        """Take the lock, recover, begin. A disk that refuses is a fault, tried again.
+
+        Raises JournalInUse, unless not `required`: then that is a fault tried again, too.
+        """
         await asyncio.get_running_loop().run_in_executor(None, self._thread.start)
         try:
             await self._settle(last=False)
-        except JournalInUse:
-            await self.close()
-            raise
+        except JournalInUse as error:
+            if required:
+                await self.close()
+                raise
+            log.warning("the journal begins once it is free: %s", error)
         except JournalWriteFailed:
             log.warning("the journal begins once its disk lets it")
 

@@ -2,19 +2,22 @@
 
 import asyncio
 import gc
+import os
 from pathlib import Path
 
+from appliance import __version__
 from appliance.capture.camera import CameraRunner
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
-from appliance.media.stream import ClockState, StreamKey
+from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.claim import holder
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.errors import DisksUnusable
+from appliance.services.journal import RECORDER, begin, end, journal_state, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
@@ -26,18 +29,25 @@ SUB_PRIORITY = 2
 FORMER_US = 3_000_000
 """Microseconds a starting recorder waits for the former one to leave the disks; a stop takes under 1 s."""
 
+_CLOCK_WORDS = {ClockState.VERIFIED: "verified", ClockState.HELD: "held", ClockState.DOUBTFUL: "doubtful"}
+
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
 hundred times a second at 64 cameras for nothing."""
 
 
 class Recorder:
-    """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set."""
+    """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set.
+
+    `tell` enters a line in `journal` at any time, before the journal has begun too.
+    """
 
     def __init__(self, site: Site, credentials: dict[str, Credentials], clock: Clock) -> None:
         self.site = site
         self.clock = clock
         self.supervisor = Supervisor(clock)
+        self.journal = make_journal(site, RECORDER, clock, self.clock_word)
+        self.tell = telling(self.journal)
         self.ring = Ring(
             site.disk,
             clock,
@@ -60,6 +70,15 @@ class Recorder:
             for key, priority in self._streams(camera)
         }
         await self._wait_for_former()
+        await begin(self.journal)
+        self._tell_start()
+        try:
+            await self._record(stop, sinks)
+        finally:
+            self.tell("service-stopped", {"version": __version__})
+            await end(self.journal)
+
+    async def _record(self, stop: asyncio.Event, sinks: dict[StreamKey, StreamSink]) -> None:
         try:
             await self.ring.open()
         except NoDisk as error:
@@ -73,7 +92,7 @@ class Recorder:
                         self._credentials.get(camera.id),
                         sinks[key],
                         self.clock,
-                        clock_state=lambda: ClockState.HELD,
+                        clock_state=self.clock_state,
                         first_cause=GapCause.APPLIANCE_OFF,
                     )
             for key, runner in self.runners.items():
@@ -86,6 +105,19 @@ class Recorder:
         finally:
             await self.supervisor.close()
             await self.ring.close()
+
+    def clock_state(self) -> int:
+        """The judgement on UTC that each run is recorded under (ClockState)."""
+        return ClockState.HELD
+
+    def clock_word(self) -> str:
+        """The same in a word, for the journal; called from its thread too."""
+        return _CLOCK_WORDS[self.clock_state()]
+
+    def _tell_start(self) -> None:
+        self.tell("service-started", {"version": __version__, "pid": os.getpid()})
+        counts = {"cameras": len(self.site.camera), "disks": len(self.site.disk)}
+        self.tell("configuration-loaded", {"sha256": self.site.fingerprint, **counts})
 
     async def _wait_for_former(self) -> None:
         """A recorder that is being stopped makes its last pictures durable: its disks are free in a moment."""
@@ -116,6 +148,7 @@ class Recorder:
                 {"name": job.name, "late": job.late(self.clock.monotonic_us()), "error": job.last_error}
                 for job in self.supervisor.jobs.values()
             ],
+            "journal": journal_state(self.journal),
         }
 
     def _stream_state(self, key: StreamKey) -> dict[str, object]:

@@ -5,8 +5,11 @@ import errno
 import os
 from pathlib import Path
 
+from appliance import __version__
+from appliance.core.clock import Clock, SystemClock
 from appliance.ring.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
+from appliance.services.journal import WEB, begin, end, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.site.load import load_site
 from appliance.site.model import Site
@@ -20,13 +23,15 @@ STATIC = Path(__file__).parents[2] / "webui" / "dist"
 """The page as built by Vite; an installed appliance names its own place by APPLIANCE_STATIC."""
 
 
-async def _serve(site: Site, port: int) -> None:
+async def _serve(site: Site, port: int, clock: Clock) -> None:
     static = Path(os.environ.get("APPLIANCE_STATIC", STATIC))
     if not (static / "index.html").exists():
         raise PageNotBuilt(path=str(static))
     stop = stop_event()
     client = RecorderClient(site.recorder.socket)
-    app = make_app(client, static, SiteInfo(site.site.name, site.site.place, site.site.timezone))
+    journal = make_journal(site, WEB, clock)
+    tell = telling(journal)
+    app = make_app(client, static, SiteInfo(site.site.name, site.site.place, site.site.timezone), tell)
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:
@@ -34,10 +39,14 @@ async def _serve(site: Site, port: int) -> None:
             raise PortTaken(port=port) from error
         raise
     address = runner.addresses[0]
+    tell("service-started", {"version": __version__, "pid": os.getpid(), "port": int(address[1])})
+    await begin(journal)
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     await runner.cleanup()
     await client.close()
+    tell("service-stopped", {"version": __version__})
+    await end(journal)
 
 
 def main(file: Path, port: int | None) -> int:
@@ -45,5 +54,5 @@ def main(file: Path, port: int | None) -> int:
     die_with_parent()
     start_logs()
     site = load_site(file)
-    asyncio.run(_serve(site, site.web.port if port is None else port))
+    asyncio.run(_serve(site, site.web.port if port is None else port, SystemClock()))
     return 0

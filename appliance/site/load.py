@@ -167,7 +167,7 @@ def load_site(file: Path) -> Site:
     except tomllib.TOMLDecodeError as error:
         raise SiteInvalid(str(file), (_syntax(error),)) from error
     try:
-        site = Site.model_validate(data, strict=False).within(file.parent.resolve())
+        site = Site.model_validate(data, strict=False).read_from(file.parent.resolve(), text)
     except ValidationError as error:
         # a list whose entries were refused is not also "too short"
         found = (
@@ -223,7 +223,7 @@ def load_credentials(site: Site) -> dict[str, Credentials]:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_bytes().decode("utf-8")  # as it is: its fingerprint is what sha256sum shows
     except OSError as error:
         raise SiteFileMissing(file=str(file), reason=error.strerror or "?") from error
     except UnicodeDecodeError as error:

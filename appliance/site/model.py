@@ -7,6 +7,7 @@ their own that only its owner can read.
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     field_validator,
@@ -309,6 +311,7 @@ class Site(_Table):
     recorder: RecorderSettings = RecorderSettings()
     web: WebSettings = WebSettings()
     calendar: CalendarSettings | None = None
+    _fingerprint: str = PrivateAttr(default="")
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
@@ -358,9 +361,14 @@ class Site(_Table):
         """The site's calendar, one object for all cameras: its days are cached by it."""
         return None if self.calendar is None else self.calendar.calendar()
 
-    def within(self, folder: Path) -> "Site":
-        """The same site with relative paths read from `folder`."""
-        return self.model_copy(
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file's text, 64 hex digits; empty for a site that was never a file."""
+        return self._fingerprint
+
+    def read_from(self, folder: Path, text: str) -> "Site":
+        """The same site as the file `text` of `folder` describes it: relative paths are read from there."""
+        site = self.model_copy(
             update={
                 "secrets": None if self.secrets is None else folder / self.secrets,
                 "disk": tuple(disk.model_copy(update={"path": folder / disk.path}) for disk in self.disk),
@@ -369,6 +377,8 @@ class Site(_Table):
                 ),
             }
         )
+        site._fingerprint = sha256(text.encode()).hexdigest()
+        return site
 
 
 class Credentials(_Table):

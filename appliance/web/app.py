@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from appliance.core.chain import Tell, untold
 from appliance.web import clips, media, query, static
 from appliance.web.errors import NoSuchPage
 from appliance.web.problem import problems
@@ -29,11 +30,12 @@ LARGEST_REQUEST: Final = 16 << 10
 """Bytes of a request body: nothing is uploaded here."""
 
 
-def make_app(recorder: Recorder, static_dir: Path, site: SiteInfo) -> web.Application:
-    """The application; `static_dir` is the page's build (webui/dist), read once at start-up."""
+def make_app(recorder: Recorder, static_dir: Path, site: SiteInfo, tell: Tell = untold) -> web.Application:
+    """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `tell`: its journal."""
     app = web.Application(middlewares=[guard, problems], client_max_size=LARGEST_REQUEST)
     app[media.RECORDER] = recorder
     app[clips.SITE] = site
+    app[clips.TELL] = tell
 
     async def page_files(app: web.Application) -> AsyncIterator[None]:
         app[FILES] = await asyncio.to_thread(static.load, static_dir)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from appliance.core.chain import Facts, Tell
 from appliance.core.errors import ApplianceError
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.web import query
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SITE: Final = web.AppKey("site", SiteInfo)
 ZONE: Final = web.AppKey("zone", ZoneInfo)
+TELL: Final[web.AppKey[Tell]] = web.AppKey("tell")
+"""Enters in the service's journal which footage left the appliance."""
 
 LEASE_S: Final = 60
 """s. Longest lease of the recorder: the chunks are not freed while a clip is being sent."""
@@ -135,6 +138,9 @@ async def _send(request: web.Request, plan: Plan, camera: str, asked: query.Clip
     response = web.StreamResponse(headers={"Content-Type": "video/mp4", "Content-Disposition": disposition(title)})
     response.content_length = file.size
     blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length))
+    if request.method != "HEAD":  # entered before the first byte leaves, whether the client takes them all or not
+        taken: Facts = {"camera": camera, "stream": asked.q, "from_utc_us": file.from_us, "to_utc_us": file.to_us}
+        request.app[TELL]("clip-taken", {**taken, "bytes": file.size})
     return await send_blocks(request, response, lambda: _gather(blocks))
 
 
