@@ -203,6 +203,10 @@ class Disk:
             raise DiskUnreadable(path=str(path), why="size")
         return fd
 
+    def open_file(self, path: Path, *, create: bool = False) -> int:
+        """A descriptor for `SliceQueue.put` of a file of this disk that is no chunk. Blocks. Raises OSError."""
+        return os.open(path, self._flags | (os.O_CREAT if create else 0), 0o640)
+
     def zero(self, fd: int, offset: int = 0) -> None:
         """Old bytes read as zeros from `offset` to the end, for every reader, once flushed. Raises OSError."""
         length = self.geometry.chunk_size - offset

@@ -14,6 +14,7 @@ from appliance.ring.faults import DiskUnreadable
 from appliance.ring.index import Index
 from appliance.ring.placement import DiskLoad, choose_freed, stock_wanted
 from appliance.ring.pool import ChunkState, Pool, Wiped
+from appliance.ring.slices import SliceQueue
 from appliance.ring.writer import DiskWriter, TickResult
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Member:
     quarantine_us: int
     pool: Pool = field(init=False)
     writer: DiskWriter = field(init=False)
+    slices: SliceQueue = field(init=False)
     thread: ThreadPoolExecutor = field(init=False)
     task: asyncio.Task[None] | None = None
     due_us: int = 0
@@ -52,6 +54,7 @@ class Member:
     def __post_init__(self) -> None:
         self.pool = Pool(self.disk.identity.chunks)
         self.writer = DiskWriter(self.disk, self.clock)
+        self.slices = SliceQueue(self.writer.close_later)
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ring-disk-{self.index}")
 
     @property
@@ -87,7 +90,8 @@ class Member:
         self.pool.release(now)
 
     def account(self, result: TickResult) -> None:
-        """Figures of a finished tick."""
+        """Figures of a finished tick, and what of the slices it wrote."""
+        self.slices.settle(result.slices, result.took_us)
         self.ticks += 1
         self.took_us.append(result.took_us)
         self.flushes += result.flushes
@@ -138,6 +142,7 @@ class Member:
 
     def close(self) -> None:
         """Close every file and end the thread."""
+        self.slices.close()
         for chunk in (*self.pool.ready, *self.pool.wiped):
             if chunk.fd is not None:
                 self.writer.close_later(chunk.fd)

@@ -79,6 +79,7 @@ class Members:
         if not member.failed:
             log.error("%s", DiskFailed(path=str(member.disk.path), why=why))
         member.failed = why
+        member.slices.fail(DiskFailed(path=str(member.disk.path), why=why))
         for job in plan.job.chunks if plan else ():
             member.pool.set(job.chunk.number, ChunkState.SUSPECT)
             del job.chunk.entries[job.chunk.durable :]

@@ -89,6 +89,7 @@ class Ticker:
     def _submit(self, member: Member, plan: DiskPlan) -> asyncio.Task[None]:
         wiping = member.to_wipe()
         job = plan.job
+        job.slices = member.slices.take()
         job.zero = [chunk.fd for chunk in wiping if chunk.fd is not None]
         job.heartbeat = member.heartbeat(self._shared.planner.generation, idle=not job.chunks and not job.zero)
         for chunk_job in job.chunks:

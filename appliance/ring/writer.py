@@ -20,6 +20,10 @@ from appliance.ring.disk import Disk
 ARENA: Final = 4 << 20
 """Bytes the arena starts with: ticks write the same first pages again and again, which stay in the CPU's cache."""
 
+SLICES_US: Final = 25_000
+"""Microseconds after which a tick begins no further slice: half of what they may delay it by, the flush takes the
+rest. A disk that is suddenly slow is noticed within the tick, not after it."""
+
 
 @dataclass(slots=True)
 class Span:
@@ -93,6 +97,19 @@ class ChunkJob:
     copy: bool = False  # somebody subscribed to the stream: keep the bytes of the parts
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Whole blocks of something else than recording (ring/slices.py); without bytes: a descriptor to be closed.
+
+    `overwrites`: the blocks were written before, so that no extents change.
+    """
+
+    fd: int
+    offset: int
+    data: memoryview
+    overwrites: bool
+
+
 @dataclass(slots=True)
 class TickJob:
     """All work of a tick. `zero`: descriptors of chunks to wipe; `heartbeat`: a whole block."""
@@ -100,17 +117,22 @@ class TickJob:
     chunks: list[ChunkJob] = field(default_factory=list)
     zero: list[int] = field(default_factory=list)
     heartbeat: bytes | None = None
+    slices: list[Slice] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class TickResult:
-    """`error` set: nothing of the tick counts. `copies`: per chunk the (entry, bytes) of its new parts."""
+    """`error` set: nothing of the tick counts. `copies`: per chunk the (entry, bytes) of its new parts.
+
+    `slices`: how many of the job's, from the first, there was time for.
+    """
 
     error: OSError | None = None
     took_us: int = 0
     written: int = 0
     flushes: int = 0
     copies: dict[int, list[tuple[PartEntry, bytes]]] = field(default_factory=dict)
+    slices: int = 0
 
 
 class DiskWriter:
@@ -136,12 +158,16 @@ class DiskWriter:
             self._first(job, done)
             for chunk_job in job.chunks:
                 self._chunk(chunk_job, result)
+            self._slices(job.slices, result)
             if self._written:
                 result.flushes = self.disk.flush(self._written)
         except OSError as error:
             result.error = error
         for fd, _, _ in done:
             os.close(fd)
+        for piece in job.slices[: result.slices]:
+            if not piece.data:
+                os.close(piece.fd)
         result.took_us = self._clock.monotonic_us() - started
         result.written = self._bytes
         return result
@@ -155,6 +181,23 @@ class DiskWriter:
         for fd in job.zero:
             self.disk.zero(fd)
             self._written.append(fd)
+
+    def _slices(self, slices: list[Slice], result: TickResult) -> None:
+        """As many as there is time for, the first in any case. What changes no extents must not be written last."""
+        started = self._clock.monotonic_us()
+        last_fresh = self._written[-1] if self._written else None
+        overwritten = False
+        for piece in slices:
+            if result.slices and self._clock.monotonic_us() - started > SLICES_US:
+                break
+            if piece.data:
+                self._write(piece.fd, piece.offset, piece.data)
+                overwritten = piece.overwrites
+                if not piece.overwrites:
+                    last_fresh = piece.fd
+            result.slices += 1
+        if overwritten and last_fresh is not None:
+            self._written.append(last_fresh)
 
     def _chunk(self, job: ChunkJob, result: TickResult) -> None:
         chunk = job.chunk
@@ -215,7 +258,7 @@ class DiskWriter:
         self._write(chunk.fd, offset, table)
         self._borders.append((chunk.fd, border_at, border))
 
-    def _write(self, fd: int, offset: int, data: bytes) -> None:
+    def _write(self, fd: int, offset: int, data: bytes | memoryview) -> None:
         self._grow(len(data))
         self._view[: len(data)] = data
         self._pwrite(fd, len(data), offset)
