@@ -32,7 +32,7 @@ MAIN_FPS, SUB_FPS = Fraction(25, 2), Fraction(10)
 MAIN_BITRATE, SUB_BITRATE = 1_000_000, 220_000
 """bit/s: the demo's small ring laps in a few minutes with four cameras."""
 
-_RECIPE = 1
+_RECIPE = 2
 """Raise when drawing or encoding changes: old caches are then not used."""
 
 

@@ -1,14 +1,20 @@
-"""Four drawn scenes for machines without real footage: a gate, a yard, a corridor and a car park.
+"""Four drawn scenes for machines without real footage: a college out of hours.
 
-Each is a function of time with period LOOP_S, so that its clip loops without a jump, and looks the same at any
-size, so that main and sub-stream show the same moment.
+At the gate a van comes in and somebody follows it; somebody enters the yard, stays and leaves; the corridor is empty
+but for a lamp; in the car park cars stand, two drive through and somebody walks past them.
+
+Each scene is a function of time with period LOOP_S, so that its clip loops without a jump. What is drawn fills the
+same DRAWN share of a picture of any size, so that main and sub-stream show the same moment at the same place.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
-from appliance.demo.draw import Canvas, Colour, SensorNoise, rgb
+from appliance.demo.actors import Actor, Box, Car, Figure, Van
+from appliance.demo.draw import Canvas, SensorNoise, rgb
 from appliance.demo.encode import GUARD_ROWS, Planes, coded_height
 
 LOOP_S = 24
@@ -17,52 +23,31 @@ LOOP_S = 24
 NOISE = 2.2
 """Grey levels of sensor noise (standard deviation): gives the bits of a small camera by daylight."""
 
-_SKIN = rgb(205, 160, 130)
+GRAIN = 3.0
+"""Grey levels of the ground's fixed texture (standard deviation)."""
+
+DRAWN = Fraction(21, 25)
+"""Share of a picture's height that is drawn, from the top: the counter strip takes the lowest 15 % of a sub-stream."""
+
 _ASPHALT, _PAINT, _GRASS, _SKY = rgb(95, 96, 98), rgb(215, 215, 205), rgb(92, 122, 70), rgb(170, 196, 218)
 _BRICK, _GLASS, _IRON, _PLASTER = rgb(150, 92, 76), rgb(70, 88, 104), rgb(45, 48, 52), rgb(200, 196, 184)
 
 
-def _figure(canvas: Canvas, x: float, foot: float, height: float, coat: Colour, phase: float) -> None:
-    """A walking person: `x` and `foot` where the feet are, `height` in fractions of the picture's height."""
-    wide = height * 9 / 16
-    swing = 0.16 * wide * math.sin(phase)
-    hip = foot - 0.46 * height
-    for side in (-1, 1):
-        ankle = x + side * swing
-        leg = 0.055 * wide
-        canvas.polygon(
-            [(x - leg, hip), (x + leg, hip), (ankle + leg, foot), (ankle - leg, foot)],
-            rgb(40, 44, 60),
-        )
-        hand = x - side * swing * 1.2
-        canvas.polygon(
-            [(x - leg, foot - 0.8 * height), (x + leg, foot - 0.8 * height), (hand + leg, hip), (hand - leg, hip)], coat
-        )
-    canvas.rectangle(x - 0.12 * wide, foot - 0.83 * height, x + 0.12 * wide, hip, coat)
-    canvas.ellipse((x, foot - 0.91 * height), 0.075 * wide, 0.09 * height, _SKIN)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`ground` is drawn once; for each picture `fittings` (a gate, a lamp), and over them the `cast`, far to near."""
+
+    ground: Callable[[Canvas], None]
+    cast: Callable[[float], list[Actor]]
+    fittings: Callable[[Canvas, float], None] | None = None
 
 
-def _car(canvas: Canvas, x: float, ground: float, length: float, paint: Colour) -> None:
-    """A car seen from the side, its middle at `x`, wheels on `ground`, `length` in fractions of the width."""
-    tall = length * 16 / 9
-    half = length / 2
-    canvas.rectangle(x - half, ground - 0.22 * tall, x + half, ground - 0.06 * tall, paint)
-    roof = [
-        (x - 0.36 * length, ground - 0.21 * tall),
-        (x - 0.22 * length, ground - 0.36 * tall),
-        (x + 0.2 * length, ground - 0.36 * tall),
-        (x + 0.36 * length, ground - 0.21 * tall),
-    ]
-    canvas.polygon(roof, paint)
-    canvas.rectangle(x - 0.2 * length, ground - 0.33 * tall, x + 0.18 * length, ground - 0.23 * tall, _GLASS)
-    for wheel in (-0.29, 0.29):
-        canvas.ellipse((x + wheel * length, ground - 0.06 * tall), 0.07 * length, 0.07 * tall, _IRON)
-
-
-def _walk(t: float, start: float, seconds: float, first: float, last: float) -> float | None:
-    """Position of one who walks from `first` to `last` in `seconds` from `start`; None when not there."""
-    part = ((t - start) % LOOP_S) / seconds
-    return first + (last - first) * part if part <= 1 else None
+def _way(t: float, *stops: tuple[float, float]) -> float | None:
+    """Where one is who is at each `(second, place)` and moves evenly between; None before the first, after the last."""
+    for (from_s, first), (to_s, last) in pairwise(stops):
+        if from_s <= t <= to_s:
+            return first + (last - first) * (t - from_s) / (to_s - from_s)
+    return None
 
 
 def _gate_ground(canvas: Canvas) -> None:
@@ -76,17 +61,23 @@ def _gate_ground(canvas: Canvas) -> None:
     canvas.rectangle(0.68, 0.14, 0.72, 0.6, _PLASTER)
 
 
-def _gate(canvas: Canvas, t: float) -> None:
+def _gate_bars(canvas: Canvas, t: float) -> None:
     opened = min(1.0, max(0.0, 1.6 * math.sin(2 * math.pi * t / LOOP_S) + 0.2))
     for bar in range(12):  # the gate slides to the right, its bars closing up behind the pillar
         left = min(0.33 + bar * 0.028 + opened * 0.34, 0.72 + bar * 0.004)
         canvas.rectangle(left, 0.28, left + 0.006, 0.58, _IRON)
-    x = _walk(t, 1, 9, -0.1, 1.1)
-    if x is not None:
-        _figure(canvas, x, 0.84, 0.42, rgb(60, 90, 160), 7 * t)
-    foot = _walk(t, 4, 8, 0.57, 0.98)
+
+
+def _gate(t: float) -> list[Actor]:
+    cast: list[Actor] = []
+    van = _way(t, (2.5, 0.52), (5.5, 0.66), (8.5, 1.6))
+    if van is not None:
+        cast.append(Van(0.5 - 0.22 * max(0.0, van - 0.66), van, 0.42 * van, rgb(205, 205, 200)))
+    foot = _way(t, (7.5, 0.57), (12.5, 0.8), (15.5, 0.82))
     if foot is not None:
-        _figure(canvas, 0.5 + 0.05 * math.sin(t), foot, 0.3 * (foot + 0.3), rgb(170, 50, 50), 8 * t)
+        x = 0.56 + (_way(t, (7.5, 0.0), (12.5, 0.1), (15.5, 0.6)) or 0.0)
+        cast.append(Figure(x, foot, 0.5 * foot, rgb(170, 50, 50), 8 * t))
+    return sorted(cast, key=lambda one: one.ground if isinstance(one, Van) else 0.0)
 
 
 def _yard_ground(canvas: Canvas) -> None:
@@ -101,15 +92,16 @@ def _yard_ground(canvas: Canvas) -> None:
     canvas.ellipse((0.89, 0.2), 0.09, 0.17, _GRASS)
 
 
-def _yard(canvas: Canvas, t: float) -> None:
-    turn = 2 * math.pi * t / LOOP_S
-    people = (
-        (0.35 + 0.2 * math.cos(2 * turn), 0.62 + 0.08 * math.sin(2 * turn), rgb(200, 170, 40)),
-        (0.6 + 0.25 * math.cos(turn + 2), 0.75 + 0.12 * math.sin(turn + 2), rgb(40, 120, 90)),
-        (0.5 + 0.42 * math.sin(turn), 0.9, rgb(140, 60, 130)),
-    )
-    for index, (x, foot, coat) in enumerate(sorted(people, key=lambda who: who[1])):
-        _figure(canvas, x, foot, 0.38 * foot, coat, 6 * t + index)
+def _yard(t: float) -> list[Actor]:
+    cast: list[Actor] = []
+    far = _way(t, (7, 1.05), (17, -0.05))
+    if far is not None:
+        cast.append(Figure(far, 0.66 + 0.04 * math.sin(t), 0.3, rgb(200, 170, 40), 6 * t))
+    near = _way(t, (1, -0.06), (6, 0.4), (10, 0.44), (16, 1.06))
+    if near is not None:
+        step = 2 * t if 6 < t < 10 else 6 * t  # from the sixth second to the tenth it shifts from foot to foot
+        cast.append(Figure(near, 0.88, 0.4, rgb(140, 60, 130), step))
+    return cast
 
 
 def _corridor_ground(canvas: Canvas) -> None:
@@ -125,12 +117,14 @@ def _corridor_ground(canvas: Canvas) -> None:
             canvas.polygon([(left, top[0]), (right, top[1]), (right, low[1]), (left, low[0])], rgb(70, 100, 140))
 
 
-def _corridor(canvas: Canvas, t: float) -> None:
-    near = _walk(t, 0, 12, 0.57, 1.25)
-    away = _walk(t, 13, 10, 1.2, 0.56)
-    for foot, coat, side in ((near, rgb(180, 60, 40), -0.03), (away, rgb(50, 70, 90), 0.05)):
-        if foot is not None:
-            _figure(canvas, 0.5 + side * foot, foot, 0.9 * (foot - 0.3), coat, 7 * t)
+def _corridor_lamp(canvas: Canvas, t: float) -> None:
+    """The lamp over the way out glows, so that the picture of an empty corridor is not a frozen one."""
+    glow = round(40 * math.sin(2 * math.pi * t / 3))
+    canvas.rectangle(0.47, 0.31, 0.53, 0.35, rgb(40 + glow // 2, 170 + glow, 90 + glow // 2))
+
+
+def _corridor(_t: float) -> list[Actor]:
+    return []
 
 
 def _car_park_ground(canvas: Canvas) -> None:
@@ -140,46 +134,83 @@ def _car_park_ground(canvas: Canvas) -> None:
     for line in range(9):
         x = 0.05 + line * 0.115
         canvas.polygon([(x, 0.36), (x + 0.006, 0.36), (x - 0.018, 0.56), (x - 0.028, 0.56)], _PAINT)
-    for place, paint in ((0, rgb(150, 30, 30)), (3, rgb(220, 220, 220)), (6, rgb(40, 60, 110))):
-        _car(canvas, 0.1 + place * 0.115, 0.52, 0.1, paint)
 
 
-def _car_park(canvas: Canvas, t: float) -> None:
-    for start, seconds, ground, paint in ((2, 6, 0.76, rgb(30, 90, 60)), (13, 8, 0.68, rgb(190, 190, 60))):
-        x = _walk(t, start, seconds, -0.2, 1.2)
+def _car_park(t: float) -> list[Actor]:
+    parked = ((0, rgb(150, 30, 30)), (3, rgb(220, 220, 220)), (6, rgb(40, 60, 110)))
+    cast: list[Actor] = [Car(0.1 + place * 0.115, 0.52, 0.1, paint) for place, paint in parked]
+    for stops, ground, paint in (
+        (((13, 1.2), (21, -0.2)), 0.68, rgb(190, 190, 60)),
+        (((2, -0.2), (8, 1.2)), 0.76, rgb(30, 90, 60)),
+    ):
+        x = _way(t, *stops)
         if x is not None:
-            _car(canvas, x if start == 2 else 1 - x, ground, 0.26, paint)
-    person = _walk(t, 8, 12, 1.05, -0.05)
+            cast.append(Car(x, ground, 0.26, paint))
+    person = _way(t, (8, 1.05), (20, -0.05))
     if person is not None:
-        _figure(canvas, person, 0.93, 0.36, rgb(90, 90, 150), 6 * t)
+        cast.append(Figure(person, 0.93, 0.36, rgb(90, 90, 150), 6 * t))
+    return cast
 
 
-_SCENES: dict[str, tuple[Callable[[Canvas], None], Callable[[Canvas, float], None]]] = {
-    "portail": (_gate_ground, _gate),
-    "cour": (_yard_ground, _yard),
-    "couloir": (_corridor_ground, _corridor),
-    "parking": (_car_park_ground, _car_park),
+_SCENES = {
+    "portail": Scene(_gate_ground, _gate, _gate_bars),
+    "cour": Scene(_yard_ground, _yard),
+    "couloir": Scene(_corridor_ground, _corridor, _corridor_lamp),
+    "parking": Scene(_car_park_ground, _car_park),
 }
 
 SCENES = tuple(_SCENES)
 """Names of the scenes, as used for camera ids."""
 
 
+def scene_of(name: str) -> Scene:
+    """A scene by its name, one of SCENES."""
+    return _SCENES[name]
+
+
 def pictures(
     scene: str, width: int, height: int, fps: Fraction, *, noise: float = NOISE, seconds: float = LOOP_S
 ) -> Iterator[Planes]:
     """One loop of a scene, picture by picture; everything drawn stands above the counter strip."""
-    ground, actors = _SCENES[scene]
+    times = [float(index / fps) for index in range(round(seconds * fps))]
+    yield from play(_SCENES[scene], width, height, times, noise=noise, seed=SCENES.index(scene))
+
+
+def play(
+    scene: Scene, width: int, height: int, times: list[float], *, noise: float = NOISE, seed: int = 0
+) -> Iterator[Planes]:
+    """The scene's pictures at `times` (s). `seed` of the ground's grain. The planes are overwritten by the next."""
     rows = coded_height(height)
-    visible = rows - GUARD_ROWS
-    empty = Canvas.blank(width, visible)
-    ground(empty)
-    empty.grain(3.0, seed=SCENES.index(scene))
-    grain = SensorNoise(width, visible, noise, seed=7)
+    empty = _blank(width, height)
+    scene.ground(empty)
+    empty.grain(GRAIN, seed=seed)
+    grain = SensorNoise(width, empty.y.shape[0], noise, seed=7)
     whole = Canvas.blank(width, rows)
-    for index in range(round(seconds * fps)):
+    shown = min(empty.y.shape[0], rows - GUARD_ROWS)
+    for t in times:
         canvas = empty.copy()
-        actors(canvas, float(index / fps))
+        if scene.fittings is not None:
+            scene.fittings(canvas, t)
+        for actor in scene.cast(t):
+            actor.draw(canvas)
         grain.add(canvas.y)
-        whole.y[:visible], whole.u[: visible // 2], whole.v[: visible // 2] = canvas.y, canvas.u, canvas.v
+        whole.y[:shown] = canvas.y[:shown]
+        whole.u[: shown // 2], whole.v[: shown // 2] = canvas.u[: shown // 2], canvas.v[: shown // 2]
         yield whole.y, whole.u, whole.v
+
+
+def boxes(scene: Scene, width: int, height: int, t: float) -> list[tuple[str, Box]]:
+    """Label and box, in fractions of the whole picture, of all who are at least in part on it at `t` (s)."""
+    canvas = _blank(width, height)
+    share = canvas.y.shape[0] / height
+    found = []
+    for actor in scene.cast(t):
+        left, top, right, bottom = actor.box(canvas)
+        if right > 0 and left < 1 and top < 1:
+            cut = (max(0.0, left), max(0.0, top) * share, min(1.0, right), min(1.0, bottom) * share)
+            found.append((actor.label, cut))
+    return found
+
+
+def _blank(width: int, height: int) -> Canvas:
+    return Canvas.blank(width, 2 * round(DRAWN * height / 2))
