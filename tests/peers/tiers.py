@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from tests.peers.block_rig import sweep
 from tests.peers.need import COUNTERPARTS, EVIDENCE, ROOT, assets_folder, in_ci, locate
 
 TIERS: Final = ("quick", "full", "nightly")
@@ -70,7 +71,8 @@ class Tiers:
         here = sorted({known.title for tool, known in COUNTERPARTS.items() if locate(tool)})
         absent = sorted({f"{k.title} ({k.package})" for tool, k in COUNTERPARTS.items() if not locate(tool)})
         budget = sum(BUDGET_S[tier] for tier in self.tiers) // 60
-        lines = [
+        lines = [f"swept: {left}, of tests that were killed" for left in sweep()]
+        lines += [
             f"plan: {'+'.join(self.tiers)}, {len(items)} tests ("
             + ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
             + f"), at most {budget} min; left to another tier: "
