@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from appliance.site.detection import MISTAKES, DetectionSettings, IgnoreSettings, LineSettings, ZoneSettings
 from appliance.site.errors import Problem, SiteFileMissing, SiteInvalid
 from appliance.site.locate import line_of
 from appliance.site.model import (
@@ -36,6 +37,10 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "calendar.hours": WeekSettings,
     "calendar.school_holiday": SchoolHolidaySettings,
     "calendar.exceptional_day": ExceptionalDaySettings,
+    "camera.detection": DetectionSettings,
+    "camera.detection.zone": ZoneSettings,
+    "camera.detection.line": LineSettings,
+    "camera.detection.ignore": IgnoreSettings,
 }
 
 _EXAMPLES: Final = {
@@ -58,9 +63,12 @@ _EXAMPLES: Final = {
     "first": "2026-12-19",
     "last": "2027-01-03",
     "date": "2026-12-05",
+    "polygon": "[[0.1, 0.5], [0.9, 0.5], [0.9, 1.0], [0.1, 1.0]]",
+    "start": "[0.2, 0.6]",
+    "end": "[0.8, 0.6]",
 }
 
-_OWN: Final = {
+_OWN: Final = MISTAKES | {
     "url": (
         'écrivez une adresse de la forme "rtsp://10.20.0.11:554/chemin"',
         'write an address such as "rtsp://10.20.0.11:554/path"',

@@ -4,7 +4,6 @@ Unknown keys are mistakes: a typing error must not silently become a default. Cr
 their own that only its owner can read.
 """
 
-from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
@@ -13,18 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from appliance.site.bank_holidays import BankHolidays
@@ -34,8 +22,9 @@ from appliance.site.calendar import (
     CameraRule,
     Opening,
     RecordingMode,
-    parse_opening,
 )
+from appliance.site.detection import DetectionSettings, detection_mistakes
+from appliance.site.table import CameraId, Day, Hours, Reason, Table, Words, openings_of
 
 CALENDAR_MONTH_DAYS: Final = 31
 """Days. Code de la sécurité intérieure, art. L252-5: one month at the most; 31 is the longest one. Expiry
@@ -112,48 +101,10 @@ def _camera_url(value: str) -> str:
     return value
 
 
-CameraId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=120)]
 CameraUrl = Annotated[str, AfterValidator(_camera_url)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=300)]
 
 
-def _opening(value: str) -> str:
-    try:
-        parse_opening(value)
-    except ValueError as error:
-        raise ValueError("opening") from error
-    return value
-
-
-def _plain_date(value: object) -> object:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise PydanticCustomError("date_type", "date")
-    return value
-
-
-def _list_of_hours(value: object) -> object:
-    if not isinstance(value, list | tuple):
-        raise PydanticCustomError("own", "hours-list")
-    return value
-
-
-Day = Annotated[date, BeforeValidator(_plain_date)]
-"""A TOML date and nothing that could be read as one: a number would count seconds since 1970."""
-
-Hours = Annotated[tuple[Annotated[str, AfterValidator(_opening)], ...], BeforeValidator(_list_of_hours)]
-"""`["08:00-12:00", "13:30-18:00"]`; `[]` is a closed day."""
-
-
-def _openings(hours: tuple[str, ...]) -> tuple[Opening, ...]:
-    return tuple(parse_opening(text) for text in hours)
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
-
-
-class SiteSettings(_Table):
+class SiteSettings(Table):
     """`[site]`."""
 
     name: Words
@@ -187,8 +138,11 @@ class SiteSettings(_Table):
         return ZoneInfo(self.timezone)
 
 
-class CameraSettings(_Table):
-    """`[[camera]]`. `main` is recorded and exported; `sub` (H.264, ~640x360) is what pages play."""
+class CameraSettings(Table):
+    """`[[camera]]`. `main` is recorded and exported; `sub` (H.264, ~640x360) is what pages play and detection looks at.
+
+    `linked`: cameras that see the same place, such as a thermal one and its colour twin; their alerts join.
+    """
 
     id: CameraId
     name: Words
@@ -202,9 +156,12 @@ class CameraSettings(_Table):
     recording: RecordingMode | None = None
     override_reason: Reason | None = None
     override_until: Day | None = None
+    spectrum: Literal["visible", "thermal"] = "visible"
+    linked: tuple[CameraId, ...] = ()
+    detection: DetectionSettings = DetectionSettings()
 
 
-class WeekSettings(_Table):
+class WeekSettings(Table):
     """`[calendar.hours]`: working days must be said, a forgotten one would be recorded."""
 
     monday: Hours
@@ -225,10 +182,10 @@ class WeekSettings(_Table):
     def week(self) -> tuple[tuple[Opening, ...], ...]:
         """Seven days, Monday first."""
         days = (self.monday, self.tuesday, self.wednesday, self.thursday, self.friday, self.saturday, self.sunday)
-        return tuple(_openings(day) for day in days)
+        return tuple(openings_of(day) for day in days)
 
 
-class SchoolHolidaySettings(_Table):
+class SchoolHolidaySettings(Table):
     """`[[calendar.school_holiday]]`: first and last closed day. Zones A, B, C change by decree, so they are typed."""
 
     name: Words
@@ -244,7 +201,7 @@ class SchoolHolidaySettings(_Table):
         return self
 
 
-class ExceptionalDaySettings(_Table):
+class ExceptionalDaySettings(Table):
     """`[[calendar.exceptional_day]]`: the hours of one date, whatever the rest says; `hours = []` is closed."""
 
     name: Words
@@ -252,7 +209,7 @@ class ExceptionalDaySettings(_Table):
     hours: Hours
 
 
-class CalendarSettings(_Table):
+class CalendarSettings(Table):
     """`[calendar]`: when the site is open."""
 
     hours: WeekSettings
@@ -275,19 +232,19 @@ class CalendarSettings(_Table):
             week=self.hours.week,
             bank_holidays=self.bank_holidays,
             school_holidays=tuple((period.first, period.last) for period in self.school_holiday),
-            exceptional={day.date: _openings(day.hours) for day in self.exceptional_day},
+            exceptional={day.date: openings_of(day.hours) for day in self.exceptional_day},
             margin_before_minutes=self.margin_before_minutes,
             margin_after_minutes=self.margin_after_minutes,
         )
 
 
-class DiskSettings(_Table):
+class DiskSettings(Table):
     """`[[disk]]`: a mount point, or a folder in demo and tests."""
 
     path: Path
 
 
-class RecorderSettings(_Table):
+class RecorderSettings(Table):
     """`[recorder]`. Times are seconds; the defaults are the field's."""
 
     socket: Path = Path("/run/appliance/recorder.sock")
@@ -295,13 +252,13 @@ class RecorderSettings(_Table):
     quarantine_s: float = Field(default=120, ge=1, le=600)
 
 
-class WebSettings(_Table):
+class WebSettings(Table):
     """`[web]`: the port on loopback."""
 
     port: int = Field(default=8080, ge=0, le=65535)
 
 
-class Site(_Table):
+class Site(Table):
     """A whole `site.toml`, paths made absolute against the file's folder."""
 
     site: SiteSettings
@@ -328,6 +285,25 @@ class Site(_Table):
             for index, camera in enumerate(self.camera)
             if (mistake := self._recording_mistake(camera))
             for field, name in [mistake]
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Site", found)
+        return self
+
+    @model_validator(mode="after")
+    def _lawful_detection(self) -> Self:
+        known = frozenset(camera.id for camera in self.camera)
+        found = [
+            InitErrorDetails(type=PydanticCustomError("own", name), loc=("camera", index, *place), input=None)
+            for index, camera in enumerate(self.camera)
+            for place, name in detection_mistakes(
+                camera.id,
+                camera.detection,
+                camera.linked,
+                known,
+                lawful=camera.legal_zone is LegalZone.NON_PUBLIC,
+                living=camera.area_type in LIVING_SPACES,
+            )
         ]
         if found:
             raise ValidationError.from_exception_data("Site", found)
@@ -381,7 +357,7 @@ class Site(_Table):
         return site
 
 
-class Credentials(_Table):
+class Credentials(Table):
     """User and password of one camera; `repr` never shows the password."""
 
     user: str = Field(min_length=1, max_length=64)
