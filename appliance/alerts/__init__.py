@@ -1,0 +1,1 @@
+"""Alerts: how they live, what is kept of them, what people answered."""
