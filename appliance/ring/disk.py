@@ -35,6 +35,12 @@ HEARTBEAT: Final = "nvr-heartbeat"
 FORMAT_VERSION: Final = 1
 """Version of the whole disk format; a higher one is refused."""
 
+PROTECTED_PERCENT: Final = 8
+"""Share of a new disk's chunks that are the protected pool's: 320 GB of 4 TB."""
+
+LEAST_PROTECTED: Final = 2
+"""Main and sub-stream of one camera. Where 8 % are less than one chunk (below 25 chunks) there is no pool."""
+
 CHUNKS_PER_DIRECTORY: Final = 256
 """Small directories: each stays one block, so a look-up costs one cached read."""
 
@@ -74,12 +80,21 @@ class Flush(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DiskIdentity:
-    """What `nvr-disk.json` holds. `uuid`, `appliance`: 32 hex digits."""
+    """What `nvr-disk.json` holds. `uuid`, `appliance`: 32 hex digits.
+
+    `protected`: how many of the chunks, the last ones, are the protected pool's; 0 on disks formatted before it.
+    """
 
     uuid: str
     appliance: str
     geometry: Geometry
     chunks: int
+    protected: int = 0
+
+    @property
+    def of_ring(self) -> int:
+        """Chunks that recording goes round in, from number 0."""
+        return self.chunks - self.protected
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +112,25 @@ def chunk_name(number: int) -> str:
     return f"{number // CHUNKS_PER_DIRECTORY:02x}/{number:06d}.mp4"
 
 
-def format_disk(path: Path, geometry: Geometry, chunks: int, *, appliance: str = "") -> DiskIdentity:
+def protected_share(chunks: int) -> int:
+    """How many of a new disk's chunks are the protected pool's."""
+    if chunks * PROTECTED_PERCENT < 2 * 100:
+        return 0
+    return max(LEAST_PROTECTED, chunks * PROTECTED_PERCENT // 100)
+
+
+def format_disk(
+    path: Path, geometry: Geometry, chunks: int, *, appliance: str = "", protected: int | None = None
+) -> DiskIdentity:
     """Make every chunk of a new disk, then its identity (the last thing written: a torn format is no disk).
 
+    `protected`: chunks of the protected pool, `protected_share` as a rule.
     Raises DiskAlreadyFormatted, or DiskFailed when there is no room.
     """
     if (path / IDENTITY).exists():
         raise DiskAlreadyFormatted(path=str(path))
-    identity = DiskIdentity(uuid.uuid4().hex, appliance or uuid.UUID(int=0).hex, geometry, chunks)
+    share = protected_share(chunks) if protected is None else protected
+    identity = DiskIdentity(uuid.uuid4().hex, appliance or uuid.UUID(int=0).hex, geometry, chunks, share)
     try:
         path.mkdir(parents=True, exist_ok=True)
         for number in range(chunks):
@@ -117,6 +143,7 @@ def format_disk(path: Path, geometry: Geometry, chunks: int, *, appliance: str =
             "chunk_size": geometry.chunk_size,
             "table_reserve": geometry.table_reserve,
             "chunks": chunks,
+            "protected_chunks": share,
         }
         draft = path / (IDENTITY + ".new")
         draft.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
@@ -136,13 +163,14 @@ def read_identity(path: Path) -> DiskIdentity:
         if version != FORMAT_VERSION:
             raise DiskVersion(path=str(path), version=str(version))
         geometry = Geometry(chunk_size=int(text["chunk_size"]), table_reserve=int(text["table_reserve"]))
-        identity = DiskIdentity(str(text["uuid"]), str(text["appliance"]), geometry, int(text["chunks"]))
+        chunks, protected = int(text["chunks"]), int(text.get("protected_chunks", 0))
+        identity = DiskIdentity(str(text["uuid"]), str(text["appliance"]), geometry, chunks, protected)
     except FileNotFoundError as error:
         missing = DiskNotFormatted if path.is_dir() else DiskMissing
         raise missing(path=str(path)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: {error}") from error
-    if len(identity.uuid) != 32 or identity.chunks <= 0:
+    if len(identity.uuid) != 32 or not 0 <= identity.protected < identity.chunks:
         raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: uuid or chunks")
     return identity
 

@@ -52,7 +52,7 @@ class Member:
     written: int = 0
 
     def __post_init__(self) -> None:
-        self.pool = Pool(self.disk.identity.chunks)
+        self.pool = Pool(self.disk.identity.chunks, self.disk.identity.protected)
         self.writer = DiskWriter(self.disk, self.clock)
         self.slices = SliceQueue(self.writer.close_later)
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ring-disk-{self.index}")
@@ -143,7 +143,7 @@ class Member:
     def close(self) -> None:
         """Close every file and end the thread."""
         self.slices.close()
-        for chunk in (*self.pool.ready, *self.pool.wiped):
+        for chunk in (*self.pool.ready, *self.pool.protected_ready, *self.pool.wiped):
             if chunk.fd is not None:
                 self.writer.close_later(chunk.fd)
         self.writer.close()

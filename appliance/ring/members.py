@@ -71,8 +71,9 @@ class Members:
         share = -(-len(self._shared.lanes) // len(self._paths))
         needed = chunks_needed(share)
         for member in self.all:
-            if member.pool.count < needed:
-                raise DiskTooSmall(path=str(member.disk.path), chunks=member.pool.count, needed=needed, streams=share)
+            held = member.pool.of_ring
+            if held < needed:
+                raise DiskTooSmall(path=str(member.disk.path), chunks=held, needed=needed, streams=share)
 
     def fail(self, member: Member, why: str, plan: DiskPlan | None = None) -> None:
         """A write or flush failed: the chunks of the tick are set aside, the disk leaves the pool, pictures stay."""

@@ -1,13 +1,16 @@
 """The chunks of one disk by state, as the event loop knows them.
 
-FREE -> OPEN -> CLOSED -> FREED -> FREE; SUSPECT leaves the circle. A chunk is *ready* when it is FREE, was zeroed in
-this life of the process, and its descriptor is open: only ready chunks are handed out, so a tick never opens a file
-and never reads one, and whatever a torn write left in a chunk that looks free is gone before it is used.
+FREE -> OPEN -> CLOSED -> FREED -> FREE; SUSPECT leaves the circle. The chunks of the protected pool, the last ones of
+the disk, go POOL_FREE -> POOL_OPEN -> POOL_CLOSED -> FREED -> POOL_FREE and are never handed out to recording.
+A chunk is *ready* when it is FREE, was zeroed in this life of the process, and its descriptor is open: only ready
+chunks are handed out, so a tick never opens a file and never reads one, and whatever a torn write left in a chunk that
+looks free is gone before it is used.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import islice
 
 
 class ChunkState(IntEnum):
@@ -18,6 +21,9 @@ class ChunkState(IntEnum):
     CLOSED = 2
     FREED = 3
     SUSPECT = 4
+    POOL_FREE = 5
+    POOL_OPEN = 6
+    POOL_CLOSED = 7
 
 
 @dataclass(slots=True)
@@ -36,13 +42,19 @@ class Wiped:
 
 @dataclass(slots=True)
 class Pool:
-    """States of the chunks of one disk; `closed` holds numbers, oldest recording first."""
+    """States of the chunks of one disk; `closed` holds numbers, oldest recording first.
+
+    `protected`: how many of them, the last ones, are the protected pool's; `protected_ready`: those of them that are
+    ready.
+    """
 
     count: int
+    protected: int = 0
     states: bytearray = field(init=False)
     closed: deque[int] = field(default_factory=deque)
     wiped: list[Wiped] = field(default_factory=list)
     ready: deque[Wiped] = field(default_factory=deque)
+    protected_ready: deque[Wiped] = field(default_factory=deque)
     freed_early: int = 0
     leases_broken: int = 0
     opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
@@ -51,7 +63,12 @@ class Pool:
     _next: int = 0
 
     def __post_init__(self) -> None:
-        self.states = bytearray(self.count)
+        self.states = bytearray([ChunkState.FREE] * self.of_ring + [ChunkState.POOL_FREE] * self.protected)
+
+    @property
+    def of_ring(self) -> int:
+        """Chunks that recording goes round in; the protected pool's begin with this number."""
+        return self.count - self.protected
 
     def set(self, number: int, state: ChunkState) -> None:
         """Change the state of a chunk."""
@@ -61,24 +78,32 @@ class Pool:
 
     def start_after(self, number: int) -> None:
         """Hand out chunks that were never used in ring order, behind the one opened last."""
-        self._next = (number + 1) % self.count
+        self._next = (number + 1) % self.of_ring
 
     def coming(self) -> int:
         """Chunks that are ready or will be without freeing more."""
-        return len(self.ready) + len(self.wiped)
+        return len(self.ready) + sum(chunk.number < self.of_ring for chunk in self.wiped)
 
     def take_unused(self, wanted: int) -> list[Wiped]:
         """Up to `wanted` FREE chunks in number order, to be zeroed and opened; no quarantine, nobody read them."""
         held = {chunk.number for chunk in self.wiped} | {chunk.number for chunk in self.ready}
         taken: list[Wiped] = []
-        for first, end in ((self._next, self.count), (0, self._next)):
+        for first, end in ((self._next, self.of_ring), (0, self._next)):
             number = first
             while len(taken) < wanted and (number := self.states.find(ChunkState.FREE, number, end)) >= 0:
                 if number not in held:
                     taken.append(Wiped(number, 0))
                 number += 1
         if taken:
-            self._next = (taken[-1].number + 1) % self.count
+            self._next = (taken[-1].number + 1) % self.of_ring
+        self.wiped += taken
+        return taken
+
+    def take_protected(self, wanted: int) -> list[Wiped]:
+        """Up to `wanted` POOL_FREE chunks in number order, to be zeroed and opened as those of `take_unused`."""
+        held = {chunk.number for chunk in (*self.wiped, *self.protected_ready)}
+        free = (n for n in range(self.of_ring, self.count) if self.states[n] == ChunkState.POOL_FREE and n not in held)
+        taken = [Wiped(number, 0) for number in islice(free, wanted)]
         self.wiped += taken
         return taken
 
@@ -91,8 +116,9 @@ class Pool:
         return len(self.opened_us)
 
     def free(self, number: int, quarantine_us: int) -> Wiped:
-        """Give up a CLOSED chunk."""
-        self.closed.remove(number)
+        """Give up a CLOSED chunk, or one of the protected pool."""
+        if number < self.of_ring:
+            self.closed.remove(number)
         self.set(number, ChunkState.FREED)
         wiped = Wiped(number, quarantine_us)
         self.wiped.append(wiped)
@@ -102,11 +128,14 @@ class Pool:
         """Chunks whose quarantine has ended become ready."""
         waiting: list[Wiped] = []
         for chunk in self.wiped:
-            if chunk.until_us is not None and now_us >= chunk.until_us:
+            if chunk.until_us is None or now_us < chunk.until_us:
+                waiting.append(chunk)
+            elif chunk.number < self.of_ring:
                 self.set(chunk.number, ChunkState.FREE)
                 self.ready.append(chunk)
             else:
-                waiting.append(chunk)
+                self.set(chunk.number, ChunkState.POOL_FREE)
+                self.protected_ready.append(chunk)
         self.wiped = waiting
 
     def counts(self) -> dict[str, int]:

@@ -43,14 +43,14 @@ class Scan:
 
 
 def scan(disk: Disk, known: dict[int, int]) -> Scan:
-    """Read every chunk's header; of closed chunks the index does not know, the table too.
+    """Read the header of every chunk of the ring; of closed chunks the index does not know, the table too.
 
     A file that is missing, short or unreadable is suspect and costs itself. Raises OSError when MAX_UNREADABLE
     files cannot be read: then it is the disk.
     """
     result = Scan()
     unreadable = 0
-    for number in range(disk.identity.chunks):
+    for number in range(disk.identity.of_ring):
         try:
             fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
             try:

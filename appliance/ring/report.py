@@ -9,7 +9,9 @@ from appliance.ring.member import Member
 from appliance.ring.pool import ChunkState
 
 _ABSENT: Final = {
-    **dict.fromkeys(("chunks", *(state.name.lower() for state in ChunkState), "mark_utc_us", "tick_ms"), 0),
+    **dict.fromkeys(
+        ("chunks", "protected", *(state.name.lower() for state in ChunkState), "mark_utc_us", "tick_ms"), 0
+    ),
     "backend": "",
 }
 """Figures of a disk that is left aside, so that every disk of the state has the same fields."""
@@ -24,6 +26,7 @@ def disk_state(member: Member, tick_us: int) -> dict[str, object]:
         "path": str(member.disk.path),
         "uuid": member.uuid,
         "chunks": member.pool.count,
+        "protected": member.pool.protected,
         **member.pool.counts(),
         "ready": len(member.pool.ready),
         "freed_early": member.pool.freed_early,

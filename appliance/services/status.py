@@ -50,9 +50,12 @@ def _disk(disk: dict[str, Any], language: Language) -> tuple[bool, str]:
     if disk["error"]:
         return False, str(disk.get("error_fr", disk["error"]) if language == "fr" else disk["error"])
     held = disk["closed"] + disk["open"]
+    pool, used = disk["protected"], disk["protected"] - disk["pool_free"]
     if language == "fr":
-        return True, f"{held} fichiers d'images sur {disk['chunks']}, {disk['free']} libres ({disk['backend']})"
-    return True, f"{held} of {disk['chunks']} files hold pictures, {disk['free']} free ({disk['backend']})"
+        kept = f"{used} fichiers protégés sur {pool}" if pool else "pas de réserve protégée"
+        return True, f"{held} fichiers d'images sur {disk['chunks']}, {disk['free']} libres, {kept} ({disk['backend']})"
+    kept = f"{used} of {pool} protected files in use" if pool else "no protected reserve"
+    return True, f"{held} of {disk['chunks']} files hold pictures, {disk['free']} free, {kept} ({disk['backend']})"
 
 
 def status(file: Path, language: Language) -> int:

@@ -35,10 +35,12 @@ class Rig:
     disks: list[Folder] = field(default_factory=list)
     ring: Ring = field(init=False)
 
-    async def format(self, disks: int = 2, chunks: int = 16, geometry: Geometry = SMALL) -> "Rig":
+    async def format(
+        self, disks: int = 2, chunks: int = 16, geometry: Geometry = SMALL, *, protected: int = 0
+    ) -> "Rig":
         for i in range(disks):
             path = self.base / f"disk{i}"
-            await asyncio.to_thread(format_disk, path, geometry, chunks)
+            await asyncio.to_thread(format_disk, path, geometry, chunks, protected=protected)
             self.disks.append(Folder(path))
         return self
 

@@ -127,7 +127,19 @@ STATE = {
             },
         }
     ],
-    "disks": [{"path": "/srv/d", "chunks": 10, "free": 4, "open": 2, "closed": 4, "error": "", "backend": "O_DIRECT"}],
+    "disks": [
+        {
+            "path": "/srv/d",
+            "chunks": 13,
+            "protected": 3,
+            "pool_free": 1,
+            "free": 4,
+            "open": 2,
+            "closed": 4,
+            "error": "",
+            "backend": "O_DIRECT",
+        }
+    ],
 }
 
 
@@ -136,8 +148,15 @@ def test_status_says_in_words_what_records_and_what_does_not() -> None:
     assert not well
     assert lines[0].startswith("✔ Portail (main) : enregistre")
     assert "N’ENREGISTRE PAS : Mot de passe refusé." in lines[1]
+    assert "2 fichiers protégés sur 3" in lines[2]
     lines, _ = sentences(STATE, "en")
     assert "NOT RECORDING: Password refused." in lines[1]
+
+
+def test_status_says_when_a_disk_has_no_protected_reserve() -> None:
+    state = {**STATE, "disks": [{**STATE["disks"][0], "protected": 0, "pool_free": 0}]}  # type: ignore[index]
+    assert "pas de réserve protégée" in sentences(state, "fr")[0][2]
+    assert "no protected reserve" in sentences(state, "en")[0][2]
 
 
 def test_status_names_a_failed_disk() -> None:

@@ -24,6 +24,7 @@ from appliance.ring.disk import (
     decode_heartbeat,
     encode_heartbeat,
     format_disk,
+    protected_share,
     read_identity,
 )
 from appliance.ring.faults import (
@@ -77,6 +78,8 @@ def _json(**changes: object) -> Callable[[Path], None]:
         (_json(version=2), DiskVersion),
         (_json(chunk_size=4097), DiskUnreadable),
         (_json(table_reserve=0), DiskUnreadable),
+        (_json(protected_chunks=1 << 30), DiskUnreadable),
+        (_json(protected_chunks=-1), DiskUnreadable),
         (_json(chunk_size=1 << 40), DiskUnreadable),
         (_json(chunks=0), DiskUnreadable),
         (_json(uuid="no"), DiskUnreadable),
@@ -181,3 +184,24 @@ def test_a_torn_heartbeat_is_none(at: int, flip: int) -> None:
     block[at] ^= flip
     assert decode_heartbeat(bytes(block)) is None
     assert decode_heartbeat(bytes(BLOCK)) is None
+
+
+@pytest.mark.parametrize(("chunks", "share"), [(1, 0), (24, 0), (25, 2), (37, 2), (48, 3), (100, 8), (298_000, 23_840)])
+def test_the_protected_pool_is_eight_percent_where_that_is_a_chunk(chunks: int, share: int) -> None:
+    assert protected_share(chunks) == share
+
+
+def test_the_protected_pool_is_constant_for_the_disks_life(tmp_path: Path) -> None:
+    assert format_disk(tmp_path / "own", SMALL, 30).protected == 2
+    chosen = format_disk(tmp_path / "chosen", SMALL, 10, protected=4)
+    assert read_identity(tmp_path / "chosen") == chosen
+    assert (chosen.protected, chosen.of_ring) == (4, 6)
+
+
+def test_a_disk_formatted_before_there_was_a_pool_has_none(tmp_path: Path) -> None:
+    format_disk(tmp_path, SMALL, 30)
+    file = tmp_path / IDENTITY
+    text = json.loads(file.read_text())
+    del text["protected_chunks"]
+    file.write_text(json.dumps(text))
+    assert read_identity(tmp_path).protected == 0

@@ -25,7 +25,7 @@ def test_a_freed_chunk_waits_for_its_quarantine_to_be_over() -> None:
     wiped.until_us = 5000
     pool.release(4999)
     assert not pool.ready
-    assert pool.counts() == {"free": 2, "open": 0, "closed": 0, "freed": 1, "suspect": 0}
+    assert {state: count for state, count in pool.counts().items() if count} == {"free": 2, "freed": 1}
     pool.release(5000)
     assert [chunk.number for chunk in pool.ready] == [1]
     assert pool.counts()["free"] == 3
@@ -38,3 +38,29 @@ def test_the_count_of_open_chunks_is_right(changes: list[tuple[int, ChunkState]]
         pool.set(number, state)
         assert pool.open_count == pool.states.count(ChunkState.OPEN) == pool.counts()["open"]
         assert sum(pool.counts().values()) == 10
+
+
+def test_chunks_of_the_protected_pool_are_a_circle_of_their_own() -> None:
+    pool = Pool(10, protected=3)
+    assert pool.of_ring == 7
+    assert [chunk.number for chunk in pool.take_unused(10)] == [0, 1, 2, 3, 4, 5, 6]
+    coming = pool.coming()
+    first = pool.take_protected(2)
+    assert [chunk.number for chunk in first] == [7, 8]
+    assert [chunk.number for chunk in pool.take_protected(2)] == [9]
+    assert pool.take_protected(1) == []
+    assert pool.coming() == coming, "the stock of recording does not count them"
+    for chunk in first:
+        chunk.until_us = 0
+    pool.release(1)
+    assert [chunk.number for chunk in pool.protected_ready] == [7, 8]
+    assert not pool.ready
+    pool.protected_ready.popleft()
+    pool.set(7, ChunkState.POOL_OPEN)
+    pool.set(7, ChunkState.POOL_CLOSED)
+    freed = pool.free(7, 1000)
+    assert pool.states[7] == ChunkState.FREED
+    freed.until_us = 5000
+    pool.release(5000)
+    assert pool.states[7] == ChunkState.POOL_FREE
+    assert [chunk.number for chunk in pool.protected_ready] == [8, 7]
