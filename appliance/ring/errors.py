@@ -25,3 +25,11 @@ class HeaderTooLong(ApplianceError):
     code = "chunk-header-too-long"
     fr = "Les noms du site et de la caméra sont trop longs ({size} octets) : raccourcissez-les."
     en = "The names of site and camera are too long ({size} bytes): shorten them."
+
+
+class CatalogUnreadable(ApplianceError):
+    """A disk's catalogue is damaged or lacks lines that were durable: the disk's files are read instead."""
+
+    code = "catalog-unreadable"
+    fr = "Journal du disque illisible ({why}) : les fichiers du disque sont relus un par un, rien n'est perdu."
+    en = "Catalogue of the disk unreadable ({why}): the disk's files are read one by one, nothing is lost."
