@@ -74,6 +74,12 @@ def _site_check(options: argparse.Namespace, language: Language) -> int:
     else:
         print(f"{options.file} is correct: {len(site.camera)} camera(s), {len(site.disk)} disk(s).")
         print(f"Pictures will be kept {site.site.days} day(s) at the most.")
+    if site.recorder.clock == "host":
+        print(
+            'Attention : clock = "host" tient l\'heure de la machine pour vérifiée ; pour une démonstration seulement.'
+            if language == "fr"
+            else 'Warning: clock = "host" takes the machine\'s time as verified; for a demonstration only.'
+        )
     if missing:
         names = ", ".join(missing)
         print(f"Sans mot de passe : {names}" if language == "fr" else f"Without a password: {names}")
@@ -90,6 +96,18 @@ def _status(options: argparse.Namespace, language: Language) -> int:
     from appliance.services.status import status
 
     return status(options.site, language)
+
+
+def _clock_status(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.clock_words import show
+
+    return show(options.site, language)
+
+
+def _clock_confirm(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.clock_words import confirm
+
+    return confirm(options.site, language)
 
 
 def _disk_format(options: argparse.Namespace, language: Language) -> int:
@@ -183,6 +201,26 @@ VERBS: Final = (
         "appliance status --site site.toml",
         (_SITE,),
         _status,
+    ),
+    Verb(
+        "clock status",
+        (
+            "dit l'heure de l'appareil, si elle est vérifiée et par quoi",
+            "tells the appliance's time, whether it is verified and by what",
+        ),
+        "appliance clock status --site site.toml",
+        (_SITE,),
+        _clock_status,
+    ),
+    Verb(
+        "clock confirm",
+        (
+            "confirme que l'heure de l'appareil est juste, montre en main",
+            "confirms that the appliance's time is right, by your watch",
+        ),
+        "appliance clock confirm --site site.toml",
+        (_SITE,),
+        _clock_confirm,
     ),
     Verb(
         "recorder",

@@ -2,7 +2,8 @@
 
 No sockets and no waiting: capture.camera feeds it. A run begins with a keyframe whose parameter sets are known. It
 ends when packets were lost (the pictures up to the next keyframe would be damaged), when media time jumped, when the
-connection ended, and, at a keyframe so that no picture is lost, when parameters changed or UTC was stepped.
+connection ended, and, at a keyframe so that no picture is lost, when parameters changed, UTC was stepped, or the
+judgement of UTC is another one.
 """
 
 from collections import deque
@@ -40,6 +41,7 @@ class RunKeeper:
         self._sink = sink
         self._clock = clock
         self._clock_state = clock_state
+        self._judged = 0  # the open run's
         self._cause = first_cause
         self._nothing_before = first_cause is GapCause.NONE
         self._sets = H264ParameterSets()
@@ -99,7 +101,7 @@ class RunKeeper:
         if picture.keyframe and self.open:
             if self._changed:
                 self._end(GapCause.PARAMETERS)
-            elif clock_stepped(self._utc_offset_us, self._clock.utc_us(), self._clock.monotonic_us()):
+            elif self._clock_changed():
                 self._end(GapCause.CLOCK)
         if self.open:
             if self._append(picture, arrival_us):
@@ -110,15 +112,18 @@ class RunKeeper:
             self._start(self._sets.parameters)
             self._append(picture, arrival_us)
 
+    def _clock_changed(self) -> bool:
+        stepped = clock_stepped(self._utc_offset_us, self._clock.utc_us(), self._clock.monotonic_us())
+        return stepped or self._clock_state() != self._judged
+
     def _start(self, parameters: CodecParameters) -> None:
         self._changed = False
+        self._judged = self._clock_state()
         self._utc_offset_us = self._clock.utc_us() - self._clock.monotonic_us()
         depth, frame = self._depth()
         self._order = DecodeOrder(depth, frame, self._last_dts)
         self._recent.clear()
-        self._sink.start_run(
-            RunStart(parameters, self._utc_offset_us, self._clock.boot_id, self._clock_state(), self._cause)
-        )
+        self._sink.start_run(RunStart(parameters, self._utc_offset_us, self._clock.boot_id, self._judged, self._cause))
         self.open = True
         self.runs += 1
         self._nothing_before = False

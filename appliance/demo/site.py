@@ -75,7 +75,7 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
         lines += ["[[camera]]", *(f"{key} = {_text(value)}" for key, value in facts.items()), ""]
     for disk in ("disk-a", "disk-b"):
         lines += ["[[disk]]", f'path = "{disk}"', ""]
-    lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", ""]
+    lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", 'clock = "host"', ""]
     lines += ["[web]", f"port = {port}", ""]
     lines.insert(0, 'secrets = "secrets.toml"\n')
     site_file = folder / "site.toml"

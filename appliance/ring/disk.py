@@ -99,12 +99,17 @@ class DiskIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The last sign of life of a recorder on this disk. `generation`: the highest given out so far."""
+    """The last sign of life of a recorder on this disk. `generation`: the highest given out so far.
+
+    `monotonic_us`: of the same instant as `utc_us`; `clock_state`: the judgement of UTC then (0: not told).
+    """
 
     durable_utc_us: int
     utc_us: int
     boot_id: str
     generation: int
+    monotonic_us: int = 0
+    clock_state: int = 0
 
 
 def chunk_name(number: int) -> str:
@@ -300,6 +305,8 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
             "utc_us": beat.utc_us,
             "boot_id": beat.boot_id,
             "generation": beat.generation,
+            "monotonic_us": beat.monotonic_us,
+            "clock_state": beat.clock_state,
         },
     ).encode()
     return (text + b"\n%08x\n" % zlib.crc32(text)).ljust(BLOCK, b" ")
@@ -313,7 +320,12 @@ def decode_heartbeat(block: bytes) -> Heartbeat | None:
     try:
         beat = json.loads(text)
         return Heartbeat(
-            int(beat["durable_utc_us"]), int(beat["utc_us"]), str(beat["boot_id"]), int(beat["generation"])
+            durable_utc_us=int(beat["durable_utc_us"]),
+            utc_us=int(beat["utc_us"]),
+            boot_id=str(beat["boot_id"]),
+            generation=int(beat["generation"]),
+            monotonic_us=int(beat.get("monotonic_us", 0)),
+            clock_state=int(beat.get("clock_state", 0)),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -25,7 +25,7 @@ from appliance.ring.faults import IndexUnavailable
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """PRAGMA user_version; a cache of another version is made again, not migrated."""
 
 COMMIT_US: Final = 5_000_000
@@ -64,7 +64,10 @@ class ChunkRow(NamedTuple):
 
 
 class SpanRow(NamedTuple):
-    """A run's stretch inside a chunk; a stretch goes on in another chunk when the part sequence does."""
+    """A run's stretch inside a chunk; a stretch goes on in another chunk when the part sequence does.
+
+    `clock`: the judgement of UTC it was recorded under (ClockState), or REDATED (ring/redate.py).
+    """
 
     run: int
     from_us: int
@@ -72,6 +75,7 @@ class SpanRow(NamedTuple):
     cause: int
     first_sequence: int
     last_sequence: int
+    clock: int
 
 
 # The key's columns come first: SQLite 3.40 reports NULLs that are not there (quick_check) in any other order.
@@ -84,9 +88,10 @@ _SCHEMA: Final = (
     "CREATE INDEX chunk_time ON chunk (camera, stream, first_us)",
     """CREATE TABLE span (camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL, run INTEGER NOT NULL,
        disk TEXT NOT NULL, number INTEGER NOT NULL, to_us INTEGER NOT NULL, cause INTEGER NOT NULL,
-       first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL,
+       first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, clock INTEGER NOT NULL,
        PRIMARY KEY (camera, stream, from_us, run, disk, number)) WITHOUT ROWID""",
     "CREATE INDEX span_chunk ON span (disk, number)",
+    "CREATE INDEX span_doubtful ON span (disk, number, run) WHERE clock = 3",
 )
 
 Held = tuple[ChunkRow, list[SpanRow]]
@@ -182,13 +187,13 @@ class Index:
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[SpanRow]:
         """Stretches of runs that overlap [from, to), oldest first; one row per chunk and run."""
-        sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence, disk, number FROM span
+        sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence, clock, disk, number FROM span
                  WHERE camera = ? AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ? ORDER BY from_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
         rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
         if not self._refused:
-            return [SpanRow(*row[:6]) for row in rows]
-        found = [SpanRow(*row[:6]) for row in rows if row[6:] not in self._unsaved]
+            return [SpanRow(*row[:7]) for row in rows]
+        found = [SpanRow(*row[:7]) for row in rows if row[7:] not in self._unsaved]
         held = (span for _, spans in self._unsaved_of(key) for span in spans)
         found += [span for span in held if span.from_us < to_us and span.to_us > from_us]
         return sorted(found)
@@ -325,8 +330,8 @@ class Index:
         self._execute(f"REPLACE INTO chunk VALUES ({marks})", row)  # noqa: S608 - only "?"
         for span in spans:
             place = (row.camera, row.stream, span.from_us, span.run, row.disk, row.number)
-            rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence)
-            self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?)", place + rest)
+            rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence, span.clock)
+            self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?,?)", place + rest)
 
     def _forget_others(self, disks: list[str]) -> None:
         self._begin()

@@ -102,7 +102,15 @@ class SubscribeRequest(_Request):
         return [parse_key(name) for name in self.streams]
 
 
-Request = StateRequest | SpansRequest | RangesRequest | LeaseRequest | ReleaseRequest | SubscribeRequest
+class ConfirmTimeRequest(_Request):
+    """A person says that the appliance's time is right."""
+
+    verb: Literal["confirm-time"]
+
+
+Request = (
+    StateRequest | SpansRequest | RangesRequest | LeaseRequest | ReleaseRequest | SubscribeRequest | ConfirmTimeRequest
+)
 
 
 def parse_key(name: str) -> StreamKey:
@@ -142,6 +150,7 @@ _MODELS: Final[dict[str, type[Request]]] = {
     "lease": LeaseRequest,
     "release": ReleaseRequest,
     "subscribe": SubscribeRequest,
+    "confirm-time": ConfirmTimeRequest,
 }
 
 

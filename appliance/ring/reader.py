@@ -121,6 +121,10 @@ class RecorderClient:
         """End a lease."""
         await self.ask("release", lease=lease)
 
+    async def confirm_time(self) -> Answer:
+        """A person says that the appliance's time is right; {"clock": status}. Raises what `ask` raises."""
+        return await self.ask("confirm-time")
+
     def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         """Bytes of a chunk of `ranges`; blocks: use a thread. Raises ChunkReused, DiskUnreadable."""
         return read_bytes(readable(chunk), offset, length)

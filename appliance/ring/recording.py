@@ -4,14 +4,14 @@ The ticks are in `ticker`, the disks in `members`; here is what the rest of the 
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.supervise import Supervisor
-from appliance.media.stream import StreamKey, StreamSink
+from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.catalogue import ChunkRanges, StreamSpan
 from appliance.ring.faults import NoDisk, UnknownStream
 from appliance.ring.feed import Feed, Subscriber
@@ -52,16 +52,18 @@ class Ring:
         queue_limit: int = QUEUE_LIMIT,
         automatic: bool = True,
         supervisor: Supervisor | None = None,
+        clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL,
     ) -> None:
         """`automatic` False: nothing ticks by itself, `tick()` is called (tests, accelerated runs).
 
         `before_tick` is called at the start of each tick, in the loop: capture drains its sockets there.
+        `clock_state`: the judgement of UTC now, told in each heartbeat.
         """
         self._tick_us = round(tick_s * 1_000_000)
         self._automatic = automatic
         self._supervisor = supervisor or Supervisor(clock)
         self._budget = Budget(queue_limit)
-        self._shared = Shared(clock, Index(index_path, clock), Planner(clock, site_name), Feed(clock))
+        self._shared = Shared(clock, Index(index_path, clock), Planner(clock, site_name), Feed(clock), clock_state)
         self._members = Members([disk.path for disk in disks], self._shared, round(quarantine_s * 1_000_000))
         self._ticker = Ticker(self._shared, self._members, self._tick_us)
         self._first_us: dict[StreamKey, int] = {}

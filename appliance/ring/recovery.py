@@ -167,7 +167,7 @@ def spans_of(entries: list[PartEntry]) -> list[Span]:
 
 def span_rows(spans: list[Span]) -> list[SpanRow]:
     """The same stretches as rows of the index."""
-    return [SpanRow(s.run, s.from_us, s.to_us, s.cause, s.first_sequence, s.last_sequence) for s in spans]
+    return [SpanRow(s.run, s.from_us, s.to_us, s.cause, s.first_sequence, s.last_sequence, s.clock) for s in spans]
 
 
 def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
@@ -178,7 +178,8 @@ def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
             spans[-1].last_sequence = entry.sequence
         else:
             cause = entry.cause if entry.starts_run else 0
-            spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause, entry.sequence, entry.sequence))
+            sequence = entry.sequence
+            spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause, sequence, sequence, entry.clock_state))
 
 
 def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:

@@ -1,4 +1,4 @@
-"""The recorder's socket: answers `state`, `spans`, `ranges`, `lease`, `release`, `subscribe` (see protocol).
+"""The recorder's socket: answers `state`, `spans`, `ranges`, `lease`, `release`, `subscribe`, ... (see protocol).
 
 Who may ask is decided by the kernel's word on the peer (SO_PEERCRED, unix(7)): root, our own user, or a user that the
 table names for the verb. Nothing a client sends or omits can stop the recording: garbage is answered and the
@@ -17,10 +17,12 @@ from typing import Any, Final
 from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
+from appliance.ring.clock_gate import ClockDesk
 from appliance.ring.faults import BadRequest, NotAllowed, SocketUnusable, TooManyClients
 from appliance.ring.feed import Subscriber
 from appliance.ring.protocol import (
     MAX_REQUEST,
+    ConfirmTimeRequest,
     LeaseRequest,
     RangesRequest,
     ReleaseRequest,
@@ -65,12 +67,20 @@ class RecorderServer:
     """Serves one ring on one socket."""
 
     def __init__(
-        self, ring: Ring, extra_state: Callable[[], dict[str, Any]], allowed: Mapping[str, frozenset[int]] | None = None
+        self,
+        ring: Ring,
+        extra_state: Callable[[], dict[str, Any]],
+        allowed: Mapping[str, frozenset[int]] | None = None,
+        clock: ClockDesk | None = None,
     ) -> None:
-        """`extra_state`: added to the answer of `state`; `allowed`: uids a verb is open to besides root and ours."""
+        """`extra_state`: added to the answer of `state`; `allowed`: uids a verb is open to besides root and ours.
+
+        `clock`: asked before pictures are shown; None: nobody doubts it.
+        """
         self._ring = ring
         self._extra_state = extra_state
         self._allowed = allowed or {}
+        self._clock = clock
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._path: Path | None = None
@@ -128,6 +138,7 @@ class RecorderServer:
                 return
             try:
                 self._may(uid, request.verb)
+                self._dated(request)
                 if isinstance(request, SubscribeRequest):
                     await self._feed(request, reader, writer)
                     return
@@ -140,6 +151,12 @@ class RecorderServer:
     def _may(self, uid: int, verb: str) -> None:
         if uid not in {0, os.getuid()} and uid not in self._allowed.get(verb, frozenset()):
             raise NotAllowed(verb=verb)
+
+    def _dated(self, request: Request) -> None:
+        """Pictures are shown by their date only while the date is believed. Raises ClockDoubtful."""
+        refusal = self._clock.refusal() if self._clock is not None and isinstance(request, _BY_DATE) else None
+        if refusal is not None:
+            raise refusal
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         match request:
@@ -160,6 +177,8 @@ class RecorderServer:
                 return {}
             case SubscribeRequest():
                 raise BadRequest(why="subscribe")  # has its own way
+            case ConfirmTimeRequest():
+                return {} if self._clock is None else {"clock": await self._clock.confirm()}
 
     async def _spans(self, request: SpansRequest) -> dict[str, Any]:
         spans = await self._ring.spans(request.key, request.from_us, request.to_us)
@@ -199,7 +218,10 @@ class RecorderServer:
         await _send(writer, encode({"id": number, "ok": True}))
         shown: dict[StreamKey, bytes] = {}  # the init segment each stream was last sent with
         while True:
-            for part in await subscriber.take():
+            parts = await subscriber.take()
+            if self._clock is not None and self._clock.refusal() is not None:
+                return  # who subscribes again is told why
+            for part in parts:
                 new = shown.get(part.key) != part.init
                 shown[part.key] = part.init
                 writer.write(part_line(part, with_init=new))
@@ -212,12 +234,16 @@ async def serve(
     path: Path,
     extra_state: Callable[[], dict[str, Any]],
     allowed: Mapping[str, frozenset[int]] | None = None,
+    clock: ClockDesk | None = None,
 ) -> RecorderServer:
     """A server that listens; the caller closes it before the ring."""
-    server = RecorderServer(ring, extra_state, allowed)
+    server = RecorderServer(ring, extra_state, allowed, clock)
     await server.start(path)
     return server
 
+
+_BY_DATE: Final = (RangesRequest, LeaseRequest, SubscribeRequest)
+"""Requests for pictures. `state` and `spans` tell what there is and that its time is not verified."""
 
 _OF_THE_RING: Final = ("durable_utc_us", "first_utc_us", "dropped", "lost", "pending")
 """Fields of a stream's state in the ring that are shown with its camera."""

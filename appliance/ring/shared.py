@@ -1,11 +1,11 @@
 """What the parts of a ring share: its clock, index, streams, open chunks, and the work that runs beside the ticks."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
 from appliance.core.clock import Clock
-from appliance.media.stream import StreamKey
+from appliance.media.stream import ClockState, StreamKey
 from appliance.ring.catalogue import Catalogue
 from appliance.ring.feed import Feed
 from appliance.ring.index import Index
@@ -19,13 +19,15 @@ from appliance.ring.writer import OpenChunk
 class Shared:
     """One of these a ring; everything in it lives in the ring's event loop.
 
-    `open_chunks`: by stream, published ones only, oldest first; `stopping`: no new stock is prepared.
+    `open_chunks`: by stream, published ones only, oldest first; `stopping`: no new stock is prepared; `clock_state`:
+    the judgement of UTC now (ClockState).
     """
 
     clock: Clock
     index: Index
     planner: Planner
     feed: Feed
+    clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL
     lanes: dict[StreamKey, Lane] = field(default_factory=dict)
     open_chunks: dict[StreamKey, list[OpenChunk]] = field(default_factory=dict)
     start: Start = field(init=False)

@@ -91,7 +91,8 @@ class Ticker:
         job = plan.job
         job.slices = member.slices.take()
         job.zero = [chunk.fd for chunk in wiping if chunk.fd is not None]
-        job.heartbeat = member.heartbeat(self._shared.planner.generation, idle=not job.chunks and not job.zero)
+        idle = not job.chunks and not job.zero
+        job.heartbeat = member.heartbeat(self._shared.planner.generation, self._shared.clock_state(), idle=idle)
         for chunk_job in job.chunks:
             chunk_job.copy = bool(chunk_job.parts) and self._shared.feed.wanted(chunk_job.chunk.header.key)
         member.task = asyncio.create_task(self._tick(member, plan, wiping), name=f"ring tick {member.index}")

@@ -27,7 +27,10 @@ rest. A disk that is suddenly slow is noticed within the tick, not after it."""
 
 @dataclass(slots=True)
 class Span:
-    """One run's stretch inside a chunk, UTC microseconds; `cause`: GapCause of the gap before the run."""
+    """One run's stretch inside a chunk, UTC microseconds as written; `cause`: GapCause of the gap before the run.
+
+    `clock`: the judgement of UTC it was recorded under (ClockState).
+    """
 
     run: int
     from_us: int
@@ -35,6 +38,7 @@ class Span:
     cause: int
     first_sequence: int
     last_sequence: int
+    clock: int
 
 
 @dataclass(slots=True)

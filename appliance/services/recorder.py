@@ -11,11 +11,13 @@ from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
-from appliance.media.stream import ClockState, StreamKey, StreamSink
+from appliance.core.timesource import host_source
+from appliance.media.stream import StreamKey, StreamSink
 from appliance.ring.claim import holder
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
+from appliance.services.clock import JUDGE_S, ClockKeeper
 from appliance.services.errors import DisksUnusable
 from appliance.services.journal import RECORDER, begin, end, journal_state, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
@@ -28,8 +30,6 @@ SUB_PRIORITY = 2
 
 FORMER_US = 3_000_000
 """Microseconds a starting recorder waits for the former one to leave the disks; a stop takes under 1 s."""
-
-_CLOCK_WORDS = {ClockState.VERIFIED: "verified", ClockState.HELD: "held", ClockState.DOUBTFUL: "doubtful"}
 
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
@@ -48,6 +48,9 @@ class Recorder:
         self.supervisor = Supervisor(clock)
         self.journal = make_journal(site, RECORDER, clock, self.clock_word)
         self.tell = telling(self.journal)
+        source = host_source(clock) if site.recorder.clock == "host" else None
+        disks = [disk.path for disk in site.disk]
+        self.keeper = ClockKeeper(clock, site.recorder.index.parent, disks, source=source, tell=self.tell)
         self.ring = Ring(
             site.disk,
             clock,
@@ -55,6 +58,7 @@ class Recorder:
             site_name=site.site.name,
             quarantine_s=site.recorder.quarantine_s,
             supervisor=self.supervisor,
+            clock_state=self.keeper.state,
         )
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
@@ -72,6 +76,7 @@ class Recorder:
         await self._wait_for_former()
         await begin(self.journal)
         self._tell_start()
+        await self.keeper.open()
         try:
             await self._record(stop, sinks)
         finally:
@@ -92,13 +97,14 @@ class Recorder:
                         self._credentials.get(camera.id),
                         sinks[key],
                         self.clock,
-                        clock_state=self.clock_state,
+                        clock_state=self.keeper.state,
                         first_cause=GapCause.APPLIANCE_OFF,
                     )
             for key, runner in self.runners.items():
                 self.ring.before_tick.append(runner.drain)
                 _ = self.supervisor.keep(f"camera {key}", runner.run)
-            server = await serve(self.ring, self.site.recorder.socket, self.state)
+            _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
+            server = await serve(self.ring, self.site.recorder.socket, self.state, clock=self.keeper)
             say_ready("recorder")
             await stop.wait()
             await server.close()
@@ -106,13 +112,9 @@ class Recorder:
             await self.supervisor.close()
             await self.ring.close()
 
-    def clock_state(self) -> int:
-        """The judgement on UTC that each run is recorded under (ClockState)."""
-        return ClockState.HELD
-
     def clock_word(self) -> str:
-        """The same in a word, for the journal; called from its thread too."""
-        return _CLOCK_WORDS[self.clock_state()]
+        """The judgement on UTC in a word, for the journal; called from its thread too."""
+        return self.keeper.word()
 
     def _tell_start(self) -> None:
         self.tell("service-started", {"version": __version__, "pid": os.getpid()})
@@ -135,6 +137,7 @@ class Recorder:
     def state(self) -> dict[str, object]:
         """The cameras and jobs for the socket's `state`; the ring adds streams and disks."""
         return {
+            "clock": self.keeper.status(),
             "cameras": [
                 {
                     "id": camera.id,

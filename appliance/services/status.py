@@ -1,11 +1,13 @@
 """`appliance status`: the recorder's state in words, for a console."""
 
 import asyncio
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
 from appliance.core.errors import Language
 from appliance.ring.reader import RecorderClient
+from appliance.services.clock_words import sentence
 from appliance.site.load import load_site
 from appliance.site.model import Site
 
@@ -22,8 +24,8 @@ async def _ask(site: Site) -> dict[str, Any]:
         await client.close()
 
 
-def sentences(state: dict[str, Any], language: Language) -> tuple[list[str], bool]:
-    """A line per camera, stream and disk, and whether all record. Pure."""
+def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> tuple[list[str], bool]:
+    """A line for the clock, one per camera, stream and disk, and whether all is well. Pure."""
     colon = " :" if language == "fr" else ":"
     found = [
         (f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language))
@@ -31,6 +33,9 @@ def sentences(state: dict[str, Any], language: Language) -> tuple[list[str], boo
         for name, stream in camera["streams"].items()
     ]
     found += [(f"{disk['path']}{colon}", *_disk(disk, language)) for disk in state["disks"]]
+    if "clock" in state:
+        words, shown = sentence(state["clock"], zone, language)
+        found.insert(0, (f"{'Horloge' if language == 'fr' else 'Clock'}{colon}", shown, words))
     lines = [f"{'✔' if well else '✖'} {what} {words}" for what, well, words in found]
     return lines, all(well for _, well, _ in found)
 
@@ -60,6 +65,7 @@ def _disk(disk: dict[str, Any], language: Language) -> tuple[bool, str]:
 
 def status(file: Path, language: Language) -> int:
     """Print the state; 0 when all record, 1 otherwise. Raises RecorderUnreachable."""
-    lines, well = sentences(asyncio.run(_ask(load_site(file))), language)
+    site = load_site(file)
+    lines, well = sentences(asyncio.run(_ask(site)), language, site.site.zone)
     print("\n".join(lines))
     return 0 if well else 1

@@ -245,11 +245,16 @@ class DiskSettings(Table):
 
 
 class RecorderSettings(Table):
-    """`[recorder]`. Times are seconds; the defaults are the field's."""
+    """`[recorder]`. Times are seconds; the defaults are the field's.
+
+    `clock`: "judged" by network, RTC and disks, or "host": what the machine says is taken as verified, for a
+    demonstration or a development machine without RTC and NTP.
+    """
 
     socket: Path = Path("/run/appliance/recorder.sock")
     index: Path = Path("/var/lib/appliance/index.db")
     quarantine_s: float = Field(default=120, ge=1, le=600)
+    clock: Literal["judged", "host"] = "judged"
 
 
 class WebSettings(Table):

@@ -35,6 +35,7 @@ view = "wide"
 path = "disk"
 
 [recorder]
+clock = "host"
 socket = "{socket}"
 index = "index.db"
 

@@ -35,6 +35,7 @@ name = "Collège d'essai"
 place = "Banc"
 kind = "school"
 [recorder]
+clock = "host"
 socket = "recorder.sock"
 index = "index.db"
 quarantine_s = 1

@@ -25,7 +25,8 @@ class Camera:
     def __init__(self, first_cause: GapCause = GapCause.NONE, sets: tuple[bytes, ...] = (SPS, PPS)) -> None:
         self.clock = SimulatedClock()
         self.sink = KeepingSink()
-        self.runs = RunKeeper(self.sink, self.clock, lambda: ClockState.HELD, first_cause)
+        self.judged = ClockState.HELD
+        self.runs = RunKeeper(self.sink, self.clock, lambda: self.judged, first_cause)
         self.runs.connected(())
         self.sets = sets
         self.number = 0
@@ -96,6 +97,16 @@ def test_parameters_that_change_before_the_first_keyframe_are_no_change() -> Non
     camera.send(10)
     assert camera.sink.causes == [(GapCause.NONE, None)]
     assert camera.sink.runs[0].start.parameters.height == 1080
+
+
+def test_another_judgement_of_the_clock_begins_a_run_at_the_next_keyframe() -> None:
+    camera = Camera()
+    camera.send(3)
+    camera.judged = ClockState.DOUBTFUL
+    camera.send(7)
+    assert camera.sink.causes == [(GapCause.NONE, GapCause.CLOCK), (GapCause.CLOCK, None)]
+    assert camera.sink.pictures == 10
+    assert [run.start.clock_state for run in camera.sink.runs] == [ClockState.HELD, ClockState.DOUBTFUL]
 
 
 def test_a_stepped_clock_begins_a_run_at_the_next_keyframe() -> None:

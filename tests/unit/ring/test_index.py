@@ -20,7 +20,7 @@ def row(number: int, start_s: int, *, disk: str = DISK, camera: str = "cam", sec
 
 
 def span(chunk: ChunkRow) -> list[SpanRow]:
-    return [SpanRow(1, chunk.first_us, chunk.last_us, 0, chunk.number, chunk.number)]
+    return [SpanRow(1, chunk.first_us, chunk.last_us, 0, chunk.number, chunk.number, 1)]
 
 
 async def filled(path: Path, clock: SimulatedClock) -> Index:
