@@ -179,12 +179,12 @@ def parse_spans(text: str) -> list[SpanRow] | None:
         return []
     if text.startswith("*"):
         return None
-    return [SpanRow(*_six(span.split(":"))) for span in text.split(",")]
+    return [SpanRow(*_seven(span.split(":"))) for span in text.split(",")]
 
 
-def _six(fields: Sequence[str]) -> tuple[int, int, int, int, int, int]:
-    run, from_us, to_us, cause, first, last = map(int, fields)
-    return run, from_us, to_us, cause, first, last
+def _seven(fields: Sequence[str]) -> tuple[int, int, int, int, int, int, int]:
+    run, from_us, to_us, cause, first, last, clock = map(int, fields)
+    return run, from_us, to_us, cause, first, last, clock
 
 
 def open_facts(generation: int, camera: str, stream: str, opened_us: int) -> str:

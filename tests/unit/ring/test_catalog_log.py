@@ -31,7 +31,9 @@ SECTOR = 512
 
 times = st.integers(0, 2**52)
 counts = st.integers(0, 2**32 - 1)
-spans = st.lists(st.builds(SpanRow, counts, times, times, st.integers(0, 255), counts, counts), max_size=40)
+spans = st.lists(
+    st.builds(SpanRow, counts, times, times, st.integers(0, 255), counts, counts, st.integers(0, 15)), max_size=40
+)
 chunk_rows = st.builds(
     ChunkRow,
     disk=st.just(DISK),
@@ -196,7 +198,7 @@ def test_a_line_left_out_of_a_full_block_is_found_even_with_good_crcs() -> None:
 def test_rows_come_from_the_lines_in_their_order_and_changed_lines_are_refused() -> None:
     file = File()
     row = ChunkRow(DISK, 3, 9, "cam", "main", 1, 1, 5, 4096, "avc1.64001F", 640, 360, 700, 2, 8)
-    span = SpanRow(2, 1, 5, 0, 1, 8)
+    span = SpanRow(2, 1, 5, 0, 1, 8, 1)
     file.tick(
         [Line("CLOSED", 3, closed_facts(row, [span])), Line("CLOSED", 1, closed_facts(row._replace(number=1), []))]
     )
