@@ -20,12 +20,12 @@ from pathlib import Path
 import psutil
 
 from appliance.demo.camera import CameraOptions
-from appliance.demo.counter import find_stamp
 from appliance.demo.stream import StreamOptions
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import FIELD_GEOMETRY
 from tests.bench.row import Missing, Options, Turn, row
 from tests.peers.live import ROOT, Service, chain, clip_of, random_seconds
+from tests.peers.stored import newest_stamp_us
 
 CAMERAS = 8
 KILLS = 20
@@ -152,17 +152,8 @@ async def _sigkill_losses(folder: Path, kills: int, seed: int) -> list[float]:
             stored = await asyncio.to_thread(site.stored)
             for name in site.cameras:
                 last = max(stored[StreamKey(name, "main")], key=lambda part: part.entry.sequence)
-                losses.append((killed_us - _last_exposure_us(last.data)) / 1e6)
+                losses.append((killed_us - newest_stamp_us(last.data)) / 1e6)
     return losses
-
-
-def _last_exposure_us(data: bytes) -> int:
-    """UTC of the newest stamped picture in these bytes."""
-    newest = 0
-    while (stamp := find_stamp(data)) is not None:
-        newest = max(newest, stamp.utc_us)
-        data = data[data.index(b"%016x%016x" % (stamp.counter, stamp.utc_us)) + 32 :]
-    return newest
 
 
 def _ffmpeg_loss(folder: Path, seed: int) -> float:
@@ -188,7 +179,7 @@ def _readable_until(file: Path) -> int:
     """UTC of the newest picture in a file that a player can open, 0 when it cannot."""
     probe = ["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(file)]
     done = subprocess.run(probe, capture_output=True, text=True, check=False)
-    return _last_exposure_us(file.read_bytes()) if done.returncode == 0 else 0
+    return newest_stamp_us(file.read_bytes()) if done.returncode == 0 else 0
 
 
 @row("sigkill-max", unit="s", better="lower", target=0.6, peer="ffmpeg -f segment -segment_time 10")

@@ -159,18 +159,25 @@ def _root_or_sudo() -> bool:
     return os.geteuid() == 0 or _answers("sudo", "-n", "true")
 
 
-def need_block_layer() -> None:
-    """The test needs disks whose power can be cut (tests/peers/block_rig.py): nbdkit, nbdfuse, loop devices, root.
+def block_layer_missing() -> str:
+    """What disks whose power can be cut (tests/peers/block_rig.py) lack here, in words; empty: nothing.
 
     `sudo -n` will do; `unshare` will not: a user namespace mounts neither loop devices nor ext4.
     """
-    need("nbdkit", "nbdfuse")
+    for tool in ("nbdkit", "nbdfuse"):
+        if locate(tool) is None:
+            return f"{tool} not installed (package {COUNTERPARTS[tool].package})"
     if not _root_or_sudo():
-        _absent("needs root or sudo without a password (a user namespace mounts no ext4)")
+        return "needs root or sudo without a password (a user namespace mounts no ext4)"
     if not Path("/dev/fuse").exists():
-        _absent("needs /dev/fuse")
-    if not _loop_works():
-        _absent("needs loop devices (losetup --find gives none)")
+        return "needs /dev/fuse"
+    return "" if _loop_works() else "needs loop devices (losetup --find gives none)"
+
+
+def need_block_layer() -> None:
+    """The test needs disks whose power can be cut: nbdkit, nbdfuse, /dev/fuse, loop devices, root or sudo."""
+    if reason := block_layer_missing():
+        _absent(reason)
     EVIDENCE.used["disks whose power is cut"] += 1
 
 
