@@ -99,44 +99,12 @@ class ChunkReused(ApplianceError):
     en = "This footage has just been released by the ring: refresh the timeline."
 
 
-class BadRequest(ApplianceError):
-    """A request the socket's protocol does not allow."""
-
-    code = "bad-request"
-    fr = "Demande non comprise par l'enregistreur ({why})."
-    en = "Request not understood by the recorder ({why})."
-
-
-class SocketUnusable(ApplianceError):
-    """The recorder's socket cannot be made where the site file says."""
-
-    code = "socket-unusable"
-    fr = "La prise {path} ne peut pas être créée ({why}) : voyez {setting} dans site.toml."
-    en = "The socket {path} cannot be made ({why}): see {setting} in site.toml."
-
-
-class TooManyClients(ApplianceError):
-    """More connections than the recorder serves."""
-
-    code = "too-many-clients"
-    fr = "L'enregistreur a déjà {limit} clients : fermez-en, ou réessayez plus tard."
-    en = "The recorder already has {limit} clients: close some, or try again later."
-
-
 class TooManyLeases(ApplianceError):
     """More leases than readers can need."""
 
     code = "too-many-leases"
     fr = "Il y a déjà {limit} réservations : rendez-en, ou attendez une minute."
     en = "There are {limit} leases already: release some, or wait a minute."
-
-
-class NotAllowed(ApplianceError):
-    """The asking process may not use this verb."""
-
-    code = "not-allowed"
-    fr = "Ce service n'a pas le droit de demander « {verb} » à l'enregistreur."
-    en = 'This service may not ask the recorder for "{verb}".'
 
 
 class UnknownStream(ApplianceError):

@@ -1,33 +1,23 @@
 """The recorder's socket, version 1: JSON lines over a unix stream, checked at the edge.
 
-A request is one line `{"v":1,"id":7,"verb":"ranges",...}`, at most MAX_REQUEST bytes of UTF-8; the answer is one line
-of at most MAX_LINE, `{"id":7,"ok":true,...}` or `{"id":7,"ok":false,"error":{"code","fr","en"}}`. Unknown fields are
-errors. After `subscribe` the connection carries parts only: a line `{"part":{...}}`, then `length` raw bytes.
+Lines, versions and refusals are those of every service (core/lines.py). After `subscribe` the connection carries
+parts only: a line `{"part":{...}}`, then `length` raw bytes.
 """
 
 import base64
-import json
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from appliance.core.cause import GapCause
-from appliance.core.errors import ApplianceError
+from appliance.core.line_errors import BadRequest
+from appliance.core.lines import LineRequest, checked_request, encode
 from appliance.core.units import US_PER_SECOND
 from appliance.media.part import STARTS_KEYFRAME, STARTS_RUN, PartEntry
 from appliance.media.stream import StreamKey, StreamName
 from appliance.ring.catalogue import MAX_LEASE_S, ChunkRanges, StreamSpan
-from appliance.ring.faults import BadRequest
 from appliance.ring.feed import FeedPart
 from appliance.ring.part_ref import PartRef
-
-VERSION: Final = 1
-
-MAX_LINE: Final = 4 << 20
-"""Bytes of a line: 2 h of ranges are 1.6 MB."""
-
-MAX_REQUEST: Final = 64 << 10
-"""Bytes of a request: 256 streams in one subscription are 25 kB. A hundred clients with half a line cost 13 MB."""
 
 MAX_RANGE_US: Final = 2 * 3600 * US_PER_SECOND
 """The longest `ranges`: what a player loads ahead or a clip holds; more is asked in pieces."""
@@ -38,14 +28,7 @@ MAX_STREAMS: Final = 256
 _MAX_US: Final = 1 << 62  # sums of two times stay within SQLite's 64 bits
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    v: Literal[1]
-    id: int = Field(ge=0, le=_MAX_US)
-
-
-class _OfStream(_Request):
+class _OfStream(LineRequest):
     camera: str = Field(min_length=1, max_length=64)
     stream: StreamName
     from_us: int = Field(ge=-_MAX_US, le=_MAX_US)
@@ -57,7 +40,7 @@ class _OfStream(_Request):
         return StreamKey(self.camera, self.stream)
 
 
-class StateRequest(_Request):
+class StateRequest(LineRequest):
     """State of cameras, disks and jobs."""
 
     verb: Literal["state"]
@@ -83,14 +66,14 @@ class LeaseRequest(_OfStream):
     seconds: float = Field(gt=0, le=MAX_LEASE_S, strict=False)
 
 
-class ReleaseRequest(_Request):
+class ReleaseRequest(LineRequest):
     """End a lease."""
 
     verb: Literal["release"]
     lease: str = Field(max_length=32)
 
 
-class SubscribeRequest(_Request):
+class SubscribeRequest(LineRequest):
     """The newest parts of some streams, named "camera/stream"."""
 
     verb: Literal["subscribe"]
@@ -102,7 +85,7 @@ class SubscribeRequest(_Request):
         return [parse_key(name) for name in self.streams]
 
 
-class ConfirmTimeRequest(_Request):
+class ConfirmTimeRequest(LineRequest):
     """A person says that the appliance's time is right."""
 
     verb: Literal["confirm-time"]
@@ -123,22 +106,7 @@ def parse_key(name: str) -> StreamKey:
 
 def parse_request(line: bytes) -> Request:
     """A checked request. Raises BadRequest, nothing else."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(why="no JSON") from error
-    if not isinstance(value, dict):
-        raise BadRequest(why="no object")
-    if value.get("v") != VERSION:
-        raise BadRequest(why=f"version {str(value.get('v'))[:16]}")
-    model = _MODELS.get(str(value.get("verb")))
-    if model is None:
-        raise BadRequest(why=f"verb {str(value.get('verb'))[:32]!r}")
-    try:
-        request = model.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadRequest(why=f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    request = checked_request(line, _MODELS)
     _check_times(request)
     return request
 
@@ -161,27 +129,6 @@ def _check_times(request: Request) -> None:
             raise BadRequest(why="to_us is not after from_us")
         if not isinstance(request, SpansRequest) and length > MAX_RANGE_US:
             raise BadRequest(why="more than 2 h")
-
-
-def request_id(line: bytes) -> int | None:
-    """The id of a request that may be wrong otherwise, to answer it by."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    number = value.get("id") if isinstance(value, dict) else None
-    return number if isinstance(number, int) and not isinstance(number, bool) else None
-
-
-def encode(message: dict[str, Any]) -> bytes:
-    """One line."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
-
-
-def error_answer(number: int | None, error: ApplianceError) -> bytes:
-    """The line that refuses a request."""
-    named = {"code": error.code, "fr": error.sentence("fr"), "en": error.sentence("en")}
-    return encode({"id": number, "ok": False, "error": named})
 
 
 def part_ref(entry: PartEntry) -> PartRef:

@@ -7,28 +7,23 @@ ChunkReused when it is not the one that was asked for. Nothing here touches the 
 
 import asyncio
 import base64
-import itertools
 import json
 import os
 import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
+from appliance.core.lines import ASK_S, LineClient
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import HEADER_USERTYPE
 from appliance.ring.faults import ChunkReused, DiskUnreadable, RecorderRefused, RecorderUnreachable
 from appliance.ring.part_ref import PartRef
-from appliance.ring.protocol import MAX_LINE, VERSION, encode
 
 SLICE: Final = 4 << 20
 """Bytes read between two looks at the generation."""
-
-ANSWER_S: Final = 10.0
-"""Seconds until a recorder that does not answer counts as unreachable."""
 
 _GENERATION_AT: Final = 44
 _LOOK: Final = _GENERATION_AT + 8  # of the header box, which lies behind the init segment (ring/chunk.py)
@@ -73,29 +68,11 @@ class LivePart:
     data: bytes
 
 
-class RecorderClient:
+class RecorderClient(LineClient):
     """Asks the recorder; one connection, kept, made again after an error. Calls may overlap: they wait in turn."""
 
-    def __init__(self, path: Path, *, answer_s: float = ANSWER_S) -> None:
-        self._path = path
-        self._answer_s = answer_s
-        self._lock = asyncio.Lock()
-        self._ids = itertools.count(1)
-        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection; the next call opens another."""
-        if self._connection is not None:
-            self._connection[1].close()
-            self._connection = None
+    def __init__(self, path: Path, *, answer_s: float = ASK_S) -> None:
+        super().__init__(path, unreachable=RecorderUnreachable, refused=RecorderRefused, answer_s=answer_s)
 
     async def state(self) -> Answer:
         """The recorder's state as it says it. Every call raises RecorderUnreachable or RecorderRefused."""
@@ -135,7 +112,7 @@ class RecorderClient:
         try:
             number = next(self._ids)
             names = [str(key) for key in keys]
-            _checked(await self._exchange(reader, writer, {"id": number, "verb": "subscribe", "streams": names}))
+            self._checked(await self._exchange(reader, writer, {"id": number, "verb": "subscribe", "streams": names}))
             while True:
                 try:
                     told = json.loads(await reader.readuntil())["part"]
@@ -155,57 +132,6 @@ class RecorderClient:
                 )
         finally:
             writer.close()
-
-    async def ask(self, verb: str, **fields: object) -> dict[str, Any]:
-        """One verb of the protocol as it stands on the wire; raises RecorderUnreachable or RecorderRefused."""
-        async with self._lock:
-            fresh = self._connection is None
-            try:
-                return _checked(await self._once(verb, fields))
-            except RecorderUnreachable:
-                await self.close()
-                if fresh:
-                    raise
-            return _checked(await self._once(verb, fields))  # the kept connection was of an earlier recorder
-
-    async def _once(self, verb: str, fields: dict[str, object]) -> dict[str, Any]:
-        if self._connection is None:
-            self._connection = await self._connect()
-        reader, writer = self._connection
-        answer = None
-        try:
-            answer = await self._exchange(reader, writer, {"id": next(self._ids), "verb": verb, **fields})
-        finally:
-            if answer is None:
-                await self.close()  # an answer that nobody waits for must not be taken for the next one
-        return answer
-
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        try:
-            async with asyncio.timeout(self._answer_s):
-                return await asyncio.open_unix_connection(str(self._path), limit=MAX_LINE * 4)
-        except (OSError, TimeoutError) as error:
-            raise RecorderUnreachable(why=str(error) or "timeout") from error
-
-    async def _exchange(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: dict[str, object]
-    ) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self._answer_s):
-                writer.write(encode({"v": VERSION, **request}))
-                await writer.drain()
-                answer: dict[str, Any] = json.loads(await reader.readuntil())
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
-            raise RecorderUnreachable(why=str(error) or "timeout") from error
-        return answer
-
-
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    if answer.get("ok") is not True:
-        error = answer.get("error", {})
-        code, french, english = (str(error.get(name, "?")) for name in ("code", "fr", "en"))
-        raise RecorderRefused(refusal=code, sentence_fr=french, sentence_en=english)
-    return answer
 
 
 def readable(chunk: Answer) -> ReadableChunk:

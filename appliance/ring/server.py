@@ -7,21 +7,17 @@ connection closed, a subscriber that stops reading keeps one slot a stream.
 
 import asyncio
 import logging
-import os
-import socket
-import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.core.cause import GapCause
-from appliance.core.errors import ApplianceError
+from appliance.core.line_errors import BadRequest
+from appliance.core.lines import LineServer, encode, send
 from appliance.media.stream import StreamKey
 from appliance.ring.clock_gate import ClockDesk
-from appliance.ring.faults import BadRequest, NotAllowed, SocketUnusable, TooManyClients
 from appliance.ring.feed import Subscriber
 from appliance.ring.protocol import (
-    MAX_REQUEST,
     ConfirmTimeRequest,
     LeaseRequest,
     RangesRequest,
@@ -31,39 +27,19 @@ from appliance.ring.protocol import (
     StateRequest,
     SubscribeRequest,
     chunk_message,
-    encode,
-    error_answer,
     parse_request,
     part_line,
-    request_id,
     span_message,
 )
 from appliance.ring.recording import Ring
 
 log = logging.getLogger(__name__)
 
-SOCKET_MODE: Final = 0o660
-"""Permissions of the socket file; the peer's user is checked besides."""
-
-BACKLOG: Final = 64
-"""Connections waiting to be accepted."""
-
-MAX_CONNECTIONS: Final = 64
-"""Clients at a time: pages, detector and evidence need a handful; the rest would eat the recorder's descriptors."""
-
-ANSWER_S: Final = 30.0
-"""Seconds for a client to take its answer; one that does not read would keep up to 4 MiB of memory for ever."""
-
 SEND_BUFFER: Final = 256 << 10
 """Bytes of feed waiting in the process for a slow subscriber before it is waited for: one tick of a main stream."""
 
-SETTING: Final = "recorder.socket"
-"""Where the site file says the socket's path: what a sentence points at."""
 
-_UCRED: Final = struct.Struct("3i")  # pid, uid, gid
-
-
-class RecorderServer:
+class RecorderServer(LineServer[Request]):
     """Serves one ring on one socket."""
 
     def __init__(
@@ -77,80 +53,29 @@ class RecorderServer:
 
         `clock`: asked before pictures are shown; None: nobody doubts it.
         """
+        super().__init__(allowed)
         self._ring = ring
         self._extra_state = extra_state
-        self._allowed = allowed or {}
         self._clock = clock
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self._path: Path | None = None
 
-    async def start(self, path: Path) -> None:
-        """Listen on `path`; a socket left by an earlier process is replaced in one step. Raises SocketUnusable."""
-        try:
-            listening = await asyncio.to_thread(_listen, path)
-        except OSError as error:
-            raise SocketUnusable(path=str(path), why=error.strerror or str(error), setting=SETTING) from error
-        self._server = await asyncio.start_unix_server(self._accepted, sock=listening, limit=MAX_REQUEST)
-        self._path = path
+    setting = "recorder.socket"
 
-    async def close(self) -> None:
-        """Stop listening, end every connection."""
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        if self._server is not None:
-            await self._server.wait_closed()
-        if self._path is not None:
-            await asyncio.to_thread(self._path.unlink, missing_ok=True)
+    def parse(self, line: bytes) -> Request:
+        """A checked request. Raises BadRequest, nothing else."""
+        return parse_request(line)
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            if len(self._connections) > MAX_CONNECTIONS:
-                await _send(writer, error_answer(None, TooManyClients(limit=MAX_CONNECTIONS)))
-            else:
-                await self._connection(reader, writer)
-        except (ConnectionError, TimeoutError, asyncio.CancelledError):
-            pass  # the peer went or does not read, or we stop
-        finally:
-            self._connections.discard(task)
-            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
+    async def answer(self, request: Request) -> bytes:
+        """The line that answers it. Raises ApplianceError for a refusal in words."""
+        answer = await self._answer(request)
+        return await asyncio.to_thread(_encoded, request.id, answer)
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        uid = _peer_uid(writer)
-        while True:
-            try:
-                line = await reader.readuntil()
-            except asyncio.IncompleteReadError:
-                return
-            except asyncio.LimitOverrunError:
-                await _send(writer, error_answer(None, BadRequest(why=f"a line of more than {MAX_REQUEST} bytes")))
-                return
-            try:
-                request = parse_request(line)
-            except BadRequest as error:
-                await _send(writer, error_answer(request_id(line), error))
-                return
-            try:
-                self._may(uid, request.verb)
-                self._dated(request)
-                if isinstance(request, SubscribeRequest):
-                    await self._feed(request, reader, writer)
-                    return
-                answer = await self._answer(request)
-            except ApplianceError as error:
-                await _send(writer, error_answer(request.id, error))
-                continue
-            await _send(writer, await asyncio.to_thread(_encoded, request.id, answer))
-
-    def _may(self, uid: int, verb: str) -> None:
-        if uid not in {0, os.getuid()} and uid not in self._allowed.get(verb, frozenset()):
-            raise NotAllowed(verb=verb)
+    async def stream(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """`subscribe` takes the whole connection."""
+        self._dated(request)
+        if not isinstance(request, SubscribeRequest):
+            return False
+        await self._feed(request, reader, writer)
+        return True
 
     def _dated(self, request: Request) -> None:
         """Pictures are shown by their date only while the date is believed. Raises ClockDoubtful."""
@@ -215,7 +140,7 @@ class RecorderServer:
 
     async def _send_parts(self, number: int, subscriber: Subscriber, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=SEND_BUFFER)
-        await _send(writer, encode({"id": number, "ok": True}))
+        await send(writer, encode({"id": number, "ok": True}))
         shown: dict[StreamKey, bytes] = {}  # the init segment each stream was last sent with
         while True:
             parts = await subscriber.take()
@@ -257,36 +182,6 @@ def _merged(ring: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
             held = streams.get(f"{camera['id']}/{name}", {})
             stream.update((field, held.get(field)) for field in _OF_THE_RING)
     return {**ring, **extra}
-
-
-def _listen(path: Path) -> socket.socket:
-    """Bind beside the name and rename over it: clients find the old socket or the new one, never none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        listening.bind(str(draft))
-        draft.chmod(SOCKET_MODE)
-        listening.listen(BACKLOG)
-        draft.rename(path)
-    except OSError:
-        listening.close()
-        raise
-    listening.setblocking(False)
-    return listening
-
-
-def _peer_uid(writer: asyncio.StreamWriter) -> int:
-    peer = writer.get_extra_info("socket")
-    _, uid, _ = _UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-    return int(uid)
-
-
-async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    writer.write(data)
-    async with asyncio.timeout(ANSWER_S):
-        await writer.drain()
 
 
 def _encoded(number: int, answer: dict[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ import peewee
 import pytest
 
 from appliance.core.cause import GapCause
+from appliance.core.lines import MAX_CONNECTIONS
 from appliance.media.stream import StreamKey
 from appliance.ring import start
 from appliance.ring.catalogue import MAX_LEASES
@@ -23,7 +24,7 @@ from appliance.ring.disk import Disk, chunk_name, format_disk
 from appliance.ring.faults import DiskInUse, NoDisk, TooManyLeases
 from appliance.ring.reader import RecorderClient
 from appliance.ring.recording import Ring
-from appliance.ring.server import MAX_CONNECTIONS, serve
+from appliance.ring.server import serve
 from appliance.ring.writer import OpenChunk
 from tests.peers.ring_rig import KEY, SMALL, Rig
 

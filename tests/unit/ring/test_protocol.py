@@ -7,18 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.cause import GapCause
+from appliance.core.line_errors import BadRequest
+from appliance.core.lines import encode, request_id
 from appliance.media.stream import StreamKey
-from appliance.ring.faults import BadRequest
 from appliance.ring.part_ref import PartRef
 from appliance.ring.protocol import (
     MAX_RANGE_US,
     LeaseRequest,
     RangesRequest,
     cause_name,
-    encode,
     parse_key,
     parse_request,
-    request_id,
 )
 
 values = st.recursive(
