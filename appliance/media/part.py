@@ -85,7 +85,9 @@ U32: Final = 0xFFFFFFFF
 ZEROS: Final = bytes(BLOCK + BOX_HEADER)
 
 _HEADER: Final = ">I4s16sIQIIqq16sBBHqIIIIII"
-_HEADER_CRC_AT: Final = 108
+HEADER_CRC_AT: Final = 108
+"""Where the header CRC lies, which covers everything before the payload but itself."""
+
 _MOOF: Final = "I4sI4sIII4sI4sIII4sIQI4sIII"  # moof, mfhd, traf, tfhd, tfdt, trun
 _MOOF_FIXED: Final = 88  # bytes of moof without rows
 _HEADER_FIELDS: Final = 20
@@ -266,8 +268,8 @@ def build_part(
         payload_length + BOX_HEADER, b"mdat",
     )
     # fmt: on
-    header_crc = _header_crc(into, 0, start)
-    struct.pack_into(">I", into, _HEADER_CRC_AT, header_crc)
+    header_crc = header_crc_at(into, 0, start)
+    struct.pack_into(">I", into, HEADER_CRC_AT, header_crc)
     if length > end:
         into[end : end + BOX_HEADER] = free_header(length - end)
         into[end + BOX_HEADER : length] = ZEROS[: length - end - BOX_HEADER]
@@ -299,8 +301,9 @@ def _copy(into: memoryview, units: Sequence[AccessUnit], at: int, last_duration:
     return rows, at, dts - start_dts
 
 
-def _header_crc(data: bytes | memoryview, offset: int, length: int) -> int:
-    crc = zlib.crc32(data[offset : offset + _HEADER_CRC_AT])
+def header_crc_at(data: bytes | memoryview, offset: int, length: int) -> int:
+    """Header CRC of the part that begins at `offset` and whose payload begins `length` bytes behind it."""
+    crc = zlib.crc32(data[offset : offset + HEADER_CRC_AT])
     return zlib.crc32(data[offset + UUID_SIZE : offset + length], crc)
 
 
@@ -336,7 +339,7 @@ def parse_part(block: bytes | memoryview, offset: int = 0) -> ParsedPart:
         *_box, version_flags, generation, run, sequence, utc_us, monotonic_us, boot_id, clock_state, cause, _,
         camera_us, length, payload_length, previous_crc, payload_crc, block_number, header_crc,
     ) = fields[:_HEADER_FIELDS]  # fmt: skip
-    if header_crc != _header_crc(block, offset, start):
+    if header_crc != header_crc_at(block, offset, start):
         raise PartUnreadable(offset=offset, why="header CRC")
     moof = fields[_HEADER_FIELDS : _HEADER_FIELDS + _MOOF_FIELDS]
     rows = fields[_HEADER_FIELDS + _MOOF_FIELDS : -2]
