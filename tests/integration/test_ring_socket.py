@@ -146,7 +146,7 @@ async def _closed(reader: asyncio.StreamReader) -> bool:
 async def test_only_users_of_the_table_may_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rig, _ = await rig_with_camera(tmp_path)
     stranger = 4242
-    monkeypatch.setattr("appliance.ring.server._peer_uid", lambda _writer: stranger)
+    monkeypatch.setattr("appliance.core.lines._peer_uid", lambda _writer: stranger)
     async with served(rig, state=frozenset({stranger})) as (client, _):
         assert (await client.state())["disks"]
         with pytest.raises(RecorderRefused, match="ranges"):
