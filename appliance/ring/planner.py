@@ -160,7 +160,9 @@ class Planner:
                 return False
         else:
             chunk = lane.chunk
-        if segment.fresh and chunk.parts:
+        if not chunk.parts:
+            _begin(chunk, segment.run, dts, utc_us)
+        elif segment.fresh or chunk.base_boot != segment.run.boot_id:
             _rebase(chunk, segment.run, dts, utc_us)
         lane.sequence += 1
         last = units[-1].dts_ticks
@@ -310,6 +312,13 @@ def _elapsed(chunk: OpenChunk, run: RunStart, dts: int, utc_us: int) -> int:
     if run.boot_id == chunk.base_boot:
         return dts - chunk.base_ticks
     return us_to_ticks(utc_us - chunk.first_utc_us)
+
+
+def _begin(chunk: OpenChunk, run: RunStart, dts: int, utc_us: int) -> None:
+    """The first part of a chunk is its time 0, also when a cut left nothing but the header of an earlier boot."""
+    chunk.base_ticks = dts
+    chunk.base_boot = run.boot_id
+    chunk.first_utc_us = utc_us
 
 
 def _rebase(chunk: OpenChunk, run: RunStart, dts: int, utc_us: int) -> None:

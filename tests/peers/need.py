@@ -178,7 +178,7 @@ def need_block_layer() -> None:
     """The test needs disks whose power can be cut: nbdkit, nbdfuse, /dev/fuse, loop devices, root or sudo."""
     if reason := block_layer_missing():
         _absent(reason)
-    EVIDENCE.used["disks whose power is cut"] += 1
+    EVIDENCE.used["disks whose power is cut (nbdkit)"] += 1
 
 
 def assets_folder() -> Path | None:

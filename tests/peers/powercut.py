@@ -41,10 +41,16 @@ FORMER: Final = StreamKey("former", "main")
 
 IMAGE_MIB: Final = 24
 
+TAIL_US: Final = 3_000_000
+"""Whatever is missing must be younger than this at the cut: the rest was durable, also on a busy machine."""
+
 
 @dataclass(slots=True)
 class Cut:
-    """What one cut took. `lost_s`: seconds between a stream's last stored picture and the cut, by stream.
+    """What one cut took. `lost_s`: seconds of pictures that were exposed before the cut and are not there, by stream.
+
+    They are the last ones, with one exception: a stream that went over to a chunk of another disk in the last tick may
+    keep that tick on one disk and not on the other.
 
     `unreadable`: chunks that ffprobe cannot read though they hold parts, or whose bytes contradict themselves.
     `foreign`: places behind the end of a chunk where a part of another opening could be played.
@@ -68,7 +74,7 @@ class PowerRig:
     site: Chain
     disks: list[BlockDisk]
     _probed: set[tuple[str, int, int]] = field(default_factory=set)
-    _before: "tuple[int, dict[StreamKey, int]] | None" = None  # of the former life: its start, last sequences
+    _before: "tuple[int, int, dict[StreamKey, list[int]]] | None" = None  # the former life: from, to, its parts
 
     async def cut_after(self, seconds: float, *, module: str = "appliance") -> Cut:
         """One life of the recorder, `seconds` longer than every stream needs to be recorded; then the cut."""
@@ -87,8 +93,11 @@ class PowerRig:
         for key in self._streams():
             parts = [part for part in stored.get(key, []) if part.entry.utc_us >= born_us]
             self._measure(found, key, parts, born_us, cut_us)
-        last = {key: max((part.entry.sequence for part in stored.get(key, [])), default=0) for key in self._streams()}
-        self._before = (born_us, last)
+        lived = {
+            key: [part.entry.sequence for part in stored.get(key, []) if part.entry.utc_us >= born_us]
+            for key in self._streams()
+        }
+        self._before = (born_us, time.time_ns() // 1000, lived)
         return found
 
     async def end(self) -> Cut:
@@ -113,30 +122,36 @@ class PowerRig:
         truth = {frame.counter: frame for frame in sent}
         frames = frames_of(part.data for part in parts)
         counters = [counter for counter, _ in frames]
+        due = [frame for frame in sent if frame.utc_us <= cut_us and frame.counter >= min(counters, default=0)]
         if not counters:
-            first_us = min((frame.utc_us for frame in sent if frame.utc_us >= born_us), default=cut_us)
-            found.lost_s[key] = (cut_us - first_us) / 1e6
-            return
-        if counters != list(range(counters[0], counters[-1] + 1)):
-            found.broken.append(f"{key}: pictures {counters[0]} to {counters[-1]} are not all there, once, in order")
+            due = [frame for frame in due if frame.utc_us >= born_us]
+        missing = [frame for frame in due if frame.counter not in set(counters)]
+        found.lost_s[key] = len(missing) / float(self.site.cameras[key.camera].streams[key.stream].fps)
+        if missing and missing[0].utc_us < cut_us - TAIL_US:
+            found.broken.append(f"{key}: picture {missing[0].counter} of long before the cut is missing")
+        if counters != sorted(set(counters)):
+            found.broken.append(f"{key}: pictures come twice or out of order")
+        if any(counter in truth and truth[counter].utc_us > cut_us for counter in counters):
+            found.broken.append(f"{key}: a picture of after the cut is on the disk: nothing is measured")
         wrong = [counter for counter, nals in frames if counter not in truth or truth[counter].nals != nals]
         if wrong:
             found.broken.append(f"{key}: pictures {wrong[:5]} are not what the camera sent")
-            return
-        found.lost_s[key] = (cut_us - truth[counters[-1]].utc_us) / 1e6
 
     async def _check_ranges(self, found: Cut) -> None:
-        """The recorder gives the former life without a hole, up to the last part that is on the disks."""
+        """The recorder gives every part of the former life that is on the disks, in order, and no other."""
         assert self._before is not None
-        born_us, last = self._before
+        born_us, end_us, lived = self._before
         async with self.site.client() as client:
-            for key in self._streams():
-                told = await client.ranges(key.camera, key.stream, born_us, time.time_ns() // 1000)
-                numbers = [part.sequence for chunk in told["chunks"] for part in readable(chunk).parts]
-                if last[key] and last[key] not in numbers:
-                    found.broken.append(f"{key}: the recorder does not know part {last[key]}, which is on the disk")
-                if numbers != list(range(numbers[0], numbers[-1] + 1) if numbers else []):
-                    found.broken.append(f"{key}: `ranges` gives parts {numbers[:1]} to {numbers[-1:]} with holes")
+            for key, parts in lived.items():
+                told = await client.ranges(key.camera, key.stream, born_us, end_us)
+                numbers = [
+                    part.sequence
+                    for chunk in told["chunks"]
+                    for part in readable(chunk).parts
+                    if part.utc_us >= born_us
+                ]
+                if numbers != parts:
+                    found.broken.append(f"{key}: `ranges` gives parts {numbers}, on the disks are {parts}")
 
     def _check_files(self, found: Cut, *, sealed: bool = False) -> None:
         for disk in self.site.disks:
