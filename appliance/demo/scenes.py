@@ -200,15 +200,17 @@ def play(
 
 
 def boxes(scene: Scene, width: int, height: int, t: float) -> list[tuple[str, Box]]:
-    """Label and box, in fractions of the whole picture, of all who are at least in part on it at `t` (s)."""
+    """Label and box of all who are at least in part on the picture at `t` (s), those behind first.
+
+    Boxes are in fractions of the whole picture and uncut: what lies outside it or below DRAWN does not show.
+    """
     canvas = _blank(width, height)
     share = canvas.y.shape[0] / height
     found = []
     for actor in scene.cast(t):
         left, top, right, bottom = actor.box(canvas)
         if right > 0 and left < 1 and top < 1:
-            cut = (max(0.0, left), max(0.0, top) * share, min(1.0, right), min(1.0, bottom) * share)
-            found.append((actor.label, cut))
+            found.append((actor.label, (left, top * share, right, bottom * share)))
     return found
 
 

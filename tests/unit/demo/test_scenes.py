@@ -35,7 +35,7 @@ def test_main_and_sub_stream_show_the_same_at_the_same_place(scene: str) -> None
     main, sub = ([_planes(p) for p in pictures(scene, w, h, Fraction(1, 4), noise=0)] for w, h in _SIZES)
     for big, small in zip(main, sub, strict=True):
         same = big[: 2 * small.shape[0] : 2, ::2][:300].astype(int) - small[:300]
-        assert np.abs(same).mean() < 5  # grain and edges; a picture shifted by its strip differs by 10 and more
+        assert np.abs(same).mean() < 5  # grain and edges; a picture shifted by its strip differs by 9 and more
     for t in range(LOOP_S):
         found = [boxes(scene_of(scene), w, h, t) for w, h in _SIZES]
         assert [label for label, _ in found[0]] == [label for label, _ in found[1]]
