@@ -25,3 +25,27 @@ class ReportEmpty(ApplianceError):
     code = "report-empty"
     fr = "Écrivez en quelques mots ce qui s'est passé, et votre nom."
     en = "Write in a few words what happened, and your name."
+
+
+class NoSuchCamera(ApplianceError):
+    """No such camera on this site."""
+
+    code = "no-such-camera"
+    fr = "Caméra inconnue : {camera}. Choisissez une caméra de la liste."
+    en = "Unknown camera: {camera}. Choose a camera of the list."
+
+
+class DetectorUnreachable(ApplianceError):
+    """The detector's socket does not answer; recording goes on without it."""
+
+    code = "detector-unreachable"
+    fr = "La détection ne répond pas ({why}) : elle redémarre, réessayez ; l'enregistrement continue."
+    en = "Detection does not answer ({why}): it is restarting, try again; recording goes on."
+
+
+class DetectorRefused(ApplianceError):
+    """The detector answered with an error; its own sentences are passed on."""
+
+    code = "detector-refused"
+    fr = "{sentence_fr}"
+    en = "{sentence_en}"

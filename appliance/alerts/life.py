@@ -122,6 +122,10 @@ class Book:
             self._count(name, now_us)
         return changes
 
+    def active(self) -> list[Alert]:
+        """Alerts that still go on."""
+        return [alert for alert in self._recent.values() if alert.active]
+
     def noisy(self) -> list[str]:
         """Cameras over their cap."""
         return sorted(name for name, camera in self._cameras.items() if camera.noisy)

@@ -39,7 +39,7 @@ STEPS: Final = (
            label TEXT NOT NULL, opened_us INTEGER NOT NULL, last_us INTEGER NOT NULL, closed_us INTEGER,
            signals INTEGER NOT NULL, score_sum REAL NOT NULL, weight REAL NOT NULL, rarity REAL NOT NULL,
            severity INTEGER NOT NULL, points TEXT NOT NULL, reported_by TEXT NOT NULL, note TEXT NOT NULL,
-           hold TEXT NOT NULL DEFAULT '', picture BLOB)""",
+           hold TEXT NOT NULL DEFAULT '', hold_fault TEXT NOT NULL DEFAULT '', picture BLOB)""",
         "CREATE INDEX alert_opened ON alert (opened_us)",
         "CREATE INDEX alert_camera ON alert (camera, opened_us)",
         """CREATE TABLE sighting (alert INTEGER NOT NULL REFERENCES alert ON DELETE CASCADE, utc_us INTEGER NOT NULL,
@@ -51,6 +51,9 @@ STEPS: Final = (
         "CREATE INDEX verdict_alert ON verdict (alert, utc_us)",
         """CREATE TABLE activity (camera TEXT NOT NULL, zone TEXT NOT NULL, hour INTEGER NOT NULL,
            week INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (camera, zone, hour, week)) WITHOUT ROWID""",
+        """CREATE TABLE arming (number INTEGER PRIMARY KEY AUTOINCREMENT, camera TEXT NOT NULL, armed INTEGER NOT NULL,
+           by TEXT NOT NULL, why TEXT NOT NULL, from_us INTEGER NOT NULL, until_us INTEGER NOT NULL)""",
+        "CREATE INDEX arming_camera ON arming (camera, number)",
         """CREATE TABLE suppressed (camera TEXT NOT NULL, hour_us INTEGER NOT NULL, count INTEGER NOT NULL,
            PRIMARY KEY (camera, hour_us)) WITHOUT ROWID""",
     ),
@@ -80,7 +83,9 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An alert of the list. `points`: its score's parts; `hold`: name of the protected copy, "" when there is none."""
+    """An alert of the list. `points`: its score's parts; `hold`: name of the protected copy, "" while there is none,
+    `hold_fault` then says why (a code of the closed set of errors).
+    """
 
     number: int
     camera: str
@@ -99,8 +104,20 @@ class Entry:
     reported_by: str
     note: str
     hold: str
+    hold_fault: str
     has_picture: bool
     answer: Answer | None
+
+
+class ArmingWord(NamedTuple):
+    """A person's word on one camera: armed or disarmed, by whom, why, from when until when (UTC us)."""
+
+    camera: str
+    armed: bool
+    by: str
+    why: str
+    from_us: int
+    until_us: int
 
 
 class WeekRate(NamedTuple):
@@ -198,7 +215,11 @@ class AlertStore:
 
     async def held(self, number: int, hold: str) -> None:
         """The alert's protected copy."""
-        await self._of(number, "UPDATE alert SET hold = ? WHERE number = ?", hold, number)
+        await self._of(number, "UPDATE alert SET hold = ?, hold_fault = '' WHERE number = ?", hold, number)
+
+    async def not_held(self, number: int, fault: str) -> None:
+        """Why the alert has no protected copy yet."""
+        await self._of(number, "UPDATE alert SET hold_fault = ? WHERE number = ? AND hold = ''", fault, number)
 
     async def pictured(self, number: int, jpeg: bytes) -> None:
         """The list's picture; a larger one than MAX_PICTURE is left out."""
@@ -288,12 +309,25 @@ class AlertStore:
                  GROUP BY camera, week ORDER BY camera, week"""
         return [WeekRate(*row) for row in await self.database.rows(sql, WEEK_US, from_us)]
 
+    async def arm(self, word: ArmingWord) -> None:
+        """A person arms or disarms. Earlier words stay: who did what is never lost before its time."""
+        sql = "INSERT INTO arming (camera, armed, by, why, from_us, until_us) VALUES (?,?,?,?,?,?)"
+        await self.database.do(lambda execute: execute(sql, tuple(word)))
+
+    async def arming(self) -> dict[str, ArmingWord]:
+        """The newest word on each camera."""
+        sql = """SELECT camera, armed, by, why, from_us, until_us FROM arming
+                 WHERE number IN (SELECT max(number) FROM arming GROUP BY camera)"""
+        rows = await self.database.rows(sql)
+        return {row[0]: ArmingWord(row[0], bool(row[1]), *row[2:]) for row in rows}
+
     async def expire(self, before_us: int) -> int:
         """Forget alerts whose last picture is older than `before_us`, and counts too old to matter; how many alerts."""
         _, week = _hour(before_us)
 
         def work(execute: Execute) -> int:
             execute("DELETE FROM activity WHERE week < ?", (week - WEEKS - 1,))
+            execute("DELETE FROM arming WHERE until_us < ?", (before_us,))
             execute("DELETE FROM suppressed WHERE hour_us < ?", (before_us,))
             return execute("DELETE FROM alert WHERE last_us < ? AND closed_us IS NOT NULL", (before_us,)).rowcount
 
@@ -308,18 +342,19 @@ def report(utc_us: int, camera: str, kind: Kind, by: str, note: str) -> Signal:
 
 
 _ENTRY: Final = """number, camera, cameras, source, kind, rule, rules, zone, label, opened_us, last_us, closed_us,
- severity, points, reported_by, note, hold, picture IS NOT NULL,
+ severity, points, reported_by, note, hold, hold_fault, picture IS NOT NULL,
  (SELECT json_array(utc_us, verdict, by, note) FROM verdict WHERE alert = number
  ORDER BY utc_us DESC, rowid DESC LIMIT 1)"""
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     number, camera, cameras, source, kind, rule, rules, zone, label, opened, last, closed = row[:12]
-    grade, points, by, note, hold, pictured, answer = row[12:]
+    grade, points, by, note, hold, hold_fault, pictured, answer = row[12:]
     said = None if answer is None else json.loads(answer)
     return Entry(
         number, camera, tuple(json.loads(cameras)), Source(source), Kind(kind), rule, tuple(json.loads(rules)), zone,
-        label, opened, last, closed, Severity(grade), ScoreParts(*json.loads(points)), by, note, hold, bool(pictured),
+        label, opened, last, closed, Severity(grade), ScoreParts(*json.loads(points)), by, note, hold, hold_fault,
+        bool(pictured),
         None if said is None else Answer(said[0], Verdict(said[1]), said[2], said[3]),
     )  # fmt: skip
 
