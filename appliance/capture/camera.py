@@ -95,6 +95,8 @@ class CameraRunner:
         self._sleep = sleep
         self._runs = RunKeeper(sink, clock, clock_state, first_cause)
         self._wake = asyncio.Event()
+        self._paused = GapCause.NONE
+        self._turn = asyncio.Event()  # pause or resume was called
         self._state = CaptureState.IDLE
         self._since_us = clock.utc_us()
         self._error: CaptureError | None = None
@@ -121,9 +123,34 @@ class CameraRunner:
         """Record until cancelled. Failures are states, never exceptions."""
         try:
             while True:
-                await self._rest(self._failed(await self._session()))
+                if self._paused:
+                    await self._stay_away()
+                reason = await self._attempt()
+                if reason is not None:
+                    await self._rest(self._failed(reason))
         finally:
             self._enter(CaptureState.STOPPED)
+
+    def pause(self, cause: GapCause) -> None:
+        """Record nothing from now on: the run ends at once, the connection in a moment, until `resume`.
+
+        May be called before `run`: then the camera is not even met.
+        """
+        already, self._paused = self._paused, cause
+        if already:
+            return
+        self._runs.pause(cause)
+        self._connection = None  # pictures on their way mean nothing any more
+        self._turn.set()
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Meet the camera again at once, whatever was wrong before the pause."""
+        if self._paused:
+            self._paused = GapCause.NONE
+            self._failures = 0
+            self._error = self._told = None
+            self._turn.set()
 
     def retry_now(self) -> None:
         """Do not wait out the backoff: something was changed."""
@@ -138,12 +165,12 @@ class CameraRunner:
         """State for the socket and the probes."""
         streaming = self._state in {CaptureState.WAITING_KEYFRAME, CaptureState.PLAYING}
         parameters = self._runs.parameters
-        error = None if self._state is CaptureState.PLAYING else self._error
+        error = None if self._state is CaptureState.PLAYING or self._paused else self._error
         lost = self._lost_before + (self._depacketiser.packets_lost if self._depacketiser else 0)
         return CameraState(
             state=self._state,
             since_utc_us=self._since_us,
-            cause=error.cause if error else self._runs.cause,
+            cause=self._paused or (error.cause if error else self._runs.cause),
             sentence_fr=error.sentence("fr") if error else "",
             sentence_en=error.sentence("en") if error else "",
             fps=round(self._fps, 2) if streaming else 0.0,
@@ -158,6 +185,29 @@ class CameraRunner:
             pictures=self._pictures,
             runs=self._runs.runs,
         )
+
+    async def _stay_away(self) -> None:
+        self._enter(CaptureState.PAUSED)
+        while self._paused:
+            self._turn.clear()
+            await self._turn.wait()
+
+    async def _attempt(self) -> CaptureError | None:
+        """A session; None when a pause ended it. Its courtesy to the camera (TEARDOWN) is waited for."""
+        self._turn.clear()
+        session = asyncio.create_task(self._session(), name=f"session {self.key}")
+        turn = asyncio.create_task(self._turn.wait(), name=f"turn {self.key}")
+        try:
+            await asyncio.wait({session, turn}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            turn.cancel()
+            if not session.done():
+                session.cancel()
+                await asyncio.wait({session})
+        if session.cancelled():
+            return None
+        reason = session.result()
+        return None if self._paused else reason
 
     async def _session(self) -> CaptureError:
         """One try, from connecting to whatever ended it; the connection is closed when it returns."""
@@ -183,7 +233,8 @@ class CameraRunner:
             connection.drain()
             self._connection = None
             self._close_depacketiser()
-            self._runs.failed(cause)
+            if not self._turn.is_set():  # a pause has ended the run already
+                self._runs.failed(cause)
             await session.close(reason)
         return reason
 

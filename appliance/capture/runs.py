@@ -89,6 +89,11 @@ class RunKeeper:
         elif not self._nothing_before:
             self._cause = cause
 
+    def pause(self, cause: GapCause) -> None:
+        """The run ends because it must. A gap that was open already keeps its own cause: it began without the pause."""
+        if self.open:
+            self._end(cause)
+
     def gap(self) -> None:
         """Packets were lost, or a picture was broken: nothing is whole until the next keyframe."""
         if self.open:

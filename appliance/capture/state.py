@@ -17,6 +17,7 @@ class CaptureState(StrEnum):
     WAITING_KEYFRAME = "waiting_keyframe"  # pictures come, none a run may begin with yet
     PLAYING = "playing"  # a run is open
     WAITING = "waiting"  # after a failure, before the next try
+    PAUSED = "paused"  # not connected on purpose, until `resume`
     STOPPED = "stopped"
 
 

@@ -17,6 +17,8 @@ class GapCause(IntEnum):
     CLOCK = 6  # the appliance's clock was stepped
     OVERLOAD = 7  # queues were full: whole GOPs dropped, counted
     ERASED = 8  # never stored as a cause: it was recorded, and the ring has reused its place
+    CLOCK_DOUBTFUL = 9  # not recorded because the date is in doubt: the recording calendar cannot be applied
+    NETWORK = 10  # the camera could not be reached because the recorder's own network was down
     CAMERA_REFUSED = 20  # the camera refused the TCP connection
     CAMERA_UNREACHABLE = 21  # no route, or no answer to the connection
     CAMERA_AUTH = 22  # wrong user or password
@@ -39,11 +41,13 @@ _LABELS: dict[GapCause, tuple[str, str]] = {
     GapCause.APPLIANCE_OFF: ("enregistreur arrêté", "recorder stopped"),
     GapCause.POWER: ("coupure de courant", "power cut"),
     GapCause.UPDATE: ("mise à jour", "update"),
-    GapCause.PLANNED: ("pause prévue", "planned pause"),
+    GapCause.PLANNED: ("pause prévue (site ouvert)", "planned pause (site open)"),
     GapCause.DISK: ("panne de disque", "disk failure"),
     GapCause.CLOCK: ("heure de l'enregistreur corrigée", "recorder's clock corrected"),
     GapCause.OVERLOAD: ("enregistreur surchargé", "recorder overloaded"),
     GapCause.ERASED: ("déjà effacé", "erased already"),
+    GapCause.CLOCK_DOUBTFUL: ("pause par précaution, heure incertaine", "paused as a precaution, time in doubt"),
+    GapCause.NETWORK: ("réseau des caméras coupé", "camera network down"),
     GapCause.CAMERA_REFUSED: ("la caméra refuse la connexion", "the camera refuses the connection"),
     GapCause.CAMERA_UNREACHABLE: ("caméra injoignable", "camera unreachable"),
     GapCause.CAMERA_AUTH: ("mot de passe de la caméra refusé", "camera password refused"),

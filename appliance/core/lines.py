@@ -13,7 +13,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
@@ -72,6 +72,14 @@ R = TypeVar("R", bound=_Verbal)
 M = TypeVar("M", bound=BaseModel)
 
 
+Refused = Callable[[str, int, ApplianceError], None]
+"""Somebody was refused: the verb ("" when there was none), the user's number, why."""
+
+
+def unheard(_verb: str, _uid: int, _error: ApplianceError) -> None:
+    """A Refused for whoever does not care."""
+
+
 class LineServer(Generic[R]):
     """Listens, reads requests, sends answers; a service says what its requests are and what answers them."""
 
@@ -81,6 +89,7 @@ class LineServer(Generic[R]):
     def __init__(self, allowed: Mapping[str, frozenset[int]] | None = None) -> None:
         """`allowed`: uids a verb is open to besides root and ours."""
         self._allowed = allowed or {}
+        self.refused: Refused = unheard  # called for every refusal: what it does is cheap, however many there are
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._path: Path | None = None
@@ -149,6 +158,7 @@ class LineServer(Generic[R]):
             try:
                 request = self.parse(line)
             except BadRequest as error:
+                self.refused("", uid, error)
                 await send(writer, error_answer(request_id(line), error))
                 return
             try:
@@ -157,6 +167,7 @@ class LineServer(Generic[R]):
                     return
                 answer = await self.answer(request)
             except ApplianceError as error:
+                self.refused(request.verb, uid, error)
                 answer = error_answer(request.id, error)
             await send(writer, answer)
 

@@ -199,14 +199,18 @@ class Ring:
                 first[key] = min(first.get(key, held[0]), *held)
         self._first_us = first
 
+    def disk_states(self) -> list[dict[str, object]]:
+        """The disks as plain values, those left aside last."""
+        here = [disk_state(member, self._tick_us) for member in self._members.all]
+        return here + [absent_disk_state(path, error) for path, error in self._members.unusable.items()]
+
     def state(self) -> dict[str, object]:
         """Disks and streams as plain values for the socket's `state`."""
         return {
             "now_utc_us": self._shared.clock.utc_us(),
             "tick_ms": self._tick_us // 1000,
             "pending": self._budget.used,
-            "disks": [disk_state(member, self._tick_us) for member in self._members.all]
-            + [absent_disk_state(path, error) for path, error in self._members.unusable.items()],
+            "disks": self.disk_states(),
             "streams": {
                 str(key): {**stream_state(lane), "first_utc_us": self._first_us.get(key)}
                 for key, lane in self._shared.lanes.items()

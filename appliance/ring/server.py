@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from appliance.core.cause import GapCause
 from appliance.core.line_errors import BadRequest
-from appliance.core.lines import LineServer, encode, send
+from appliance.core.lines import LineServer, Refused, encode, send, unheard
 from appliance.media.stream import StreamKey
 from appliance.ring.clock_gate import ClockDesk
 from appliance.ring.feed import Subscriber
@@ -39,6 +39,15 @@ SEND_BUFFER: Final = 256 << 10
 """Bytes of feed waiting in the process for a slow subscriber before it is waited for: one tick of a main stream."""
 
 
+Pauses = Callable[[str, int, int], list[tuple[int, int, str]]]
+"""When a camera was kept from recording in [from, to): (from, to, name of the cause), in order."""
+
+
+def no_pauses(_camera: str, _from_us: int, _to_us: int) -> list[tuple[int, int, str]]:
+    """A Pauses for a recorder without calendar."""
+    return []
+
+
 class RecorderServer(LineServer[Request]):
     """Serves one ring on one socket."""
 
@@ -48,15 +57,17 @@ class RecorderServer(LineServer[Request]):
         extra_state: Callable[[], dict[str, Any]],
         allowed: Mapping[str, frozenset[int]] | None = None,
         clock: ClockDesk | None = None,
+        pauses: Pauses = no_pauses,
     ) -> None:
         """`extra_state`: added to the answer of `state`; `allowed`: uids a verb is open to besides root and ours.
 
-        `clock`: asked before pictures are shown; None: nobody doubts it.
+        `clock`: asked before pictures are shown; None: nobody doubts it. `pauses`: told beside the spans of a stream.
         """
         super().__init__(allowed)
         self._ring = ring
         self._extra_state = extra_state
         self._clock = clock
+        self._pauses = pauses
 
     setting = "recorder.socket"
 
@@ -111,6 +122,7 @@ class RecorderServer(LineServer[Request]):
         name = (self._why_now(request.key) if state == "gap" else "") or cause.name
         return {
             "spans": spans,
+            "pauses": self._pauses(request.key.camera, request.from_us, request.to_us),
             "durable_us": self._ring.durable_us(request.key),
             "live": {"state": state, "cause": name},
         }
@@ -160,9 +172,13 @@ async def serve(
     extra_state: Callable[[], dict[str, Any]],
     allowed: Mapping[str, frozenset[int]] | None = None,
     clock: ClockDesk | None = None,
+    *,
+    pauses: Pauses = no_pauses,
+    refused: Refused = unheard,
 ) -> RecorderServer:
-    """A server that listens; the caller closes it before the ring."""
-    server = RecorderServer(ring, extra_state, allowed, clock)
+    """A server that listens; the caller closes it before the ring. `refused`: told of every refusal."""
+    server = RecorderServer(ring, extra_state, allowed, clock, pauses)
+    server.refused = refused
     await server.start(path)
     return server
 

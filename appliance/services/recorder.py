@@ -3,24 +3,28 @@
 import asyncio
 import gc
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from appliance import __version__
 from appliance.capture.camera import CameraRunner
+from appliance.capture.gate import Gate
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
 from appliance.core.timesource import host_source
-from appliance.media.stream import StreamKey, StreamSink
+from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.claim import holder
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.clock import JUDGE_S, ClockKeeper
 from appliance.services.errors import DisksUnusable
-from appliance.services.journal import RECORDER, begin, end, journal_state, make_journal, telling
+from appliance.services.journal import RECORDER, begin, end, journal_folder, journal_state, make_journal, telling
+from appliance.services.journal_lines import LINES_S, DiskLines, RefusalLines, RunLines
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
+from appliance.services.recording_calendar import CALENDAR_S, RecordingCalendar
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
 
@@ -60,6 +64,10 @@ class Recorder:
             supervisor=self.supervisor,
             clock_state=self.keeper.state,
         )
+        self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
+        self.runs = RunLines(clock, self.tell)
+        self.refusals = RefusalLines(clock, self.tell)
+        self._disk_lines = DiskLines(self.tell)
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
 
@@ -80,6 +88,8 @@ class Recorder:
         try:
             await self._record(stop, sinks)
         finally:
+            self.runs.close()
+            self.refusals.close()
             self.tell("service-stopped", {"version": __version__})
             await end(self.journal)
 
@@ -89,28 +99,50 @@ class Recorder:
         except NoDisk as error:
             raise DisksUnusable(why_fr=self._why("error_fr"), why_en=self._why("error")) from error
         try:
-            for camera in self.site.camera:
-                for key, _ in self._streams(camera):
-                    self.runners[key] = CameraRunner(
-                        key,
-                        camera.main if key.stream == "main" else camera.sub or "",
-                        self._credentials.get(camera.id),
-                        sinks[key],
-                        self.clock,
-                        clock_state=self.keeper.state,
-                        first_cause=GapCause.APPLIANCE_OFF,
-                    )
-            for key, runner in self.runners.items():
-                self.ring.before_tick.append(runner.drain)
-                _ = self.supervisor.keep(f"camera {key}", runner.run)
+            self._meet_cameras(sinks)
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
-            server = await serve(self.ring, self.site.recorder.socket, self.state, clock=self.keeper)
+            await self.calendar.learn(journal_folder(self.site), RECORDER)
+            server = await serve(
+                self.ring,
+                self.site.recorder.socket,
+                self.state,
+                clock=self.keeper,
+                pauses=self.calendar.pauses,
+                refused=self.refusals.refused,
+            )
             say_ready("recorder")
             await stop.wait()
             await server.close()
         finally:
             await self.supervisor.close()
             await self.ring.close()
+
+    def _meet_cameras(self, sinks: Mapping[StreamKey, StreamSink]) -> None:
+        """A runner for each stream, behind its gate; those that may not record now meet no camera."""
+        for camera in self.site.camera:
+            for key, _ in self._streams(camera):
+                gate = Gate(key, sinks[key], self.runs.of(key))
+                self.runners[key] = CameraRunner(
+                    key,
+                    camera.main if key.stream == "main" else camera.sub or "",
+                    self._credentials.get(camera.id),
+                    gate,
+                    self.clock,
+                    clock_state=self.keeper.state,
+                    first_cause=GapCause.APPLIANCE_OFF,
+                )
+                self.calendar.add(camera, gate, self.runners[key])
+        self.calendar.enforce()
+        for key, runner in self.runners.items():
+            self.ring.before_tick.append(runner.drain)
+            _ = self.supervisor.keep(f"camera {key}", runner.run)
+        _ = self.supervisor.supervise("recording calendar", CALENDAR_S, self.calendar.run)
+        _ = self.supervisor.supervise("journal lines", LINES_S, self._enter_lines)
+
+    async def _enter_lines(self) -> None:
+        self.runs.due()
+        self.refusals.due()
+        self._disk_lines.look(self.ring.disk_states())
 
     def clock_word(self) -> str:
         """The judgement on UTC in a word, for the journal; called from its thread too."""
@@ -130,9 +162,7 @@ class Recorder:
             await asyncio.sleep(0.1)
 
     def _why(self, field: str) -> str:
-        disks = self.ring.state()["disks"]
-        assert isinstance(disks, list)
-        return " ".join(str(disk[field]) for disk in disks)
+        return " ".join(str(disk[field]) for disk in self.ring.disk_states())
 
     def state(self) -> dict[str, object]:
         """The cameras and jobs for the socket's `state`; the ring adds streams and disks."""
@@ -143,6 +173,7 @@ class Recorder:
                     "id": camera.id,
                     "name": camera.name,
                     "place": camera.place,
+                    **self.calendar.state(camera.id),
                     "streams": {key.stream: self._stream_state(key) for key, _ in self._streams(camera)},
                 }
                 for camera in self.site.camera

@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
 
+from appliance.core.cause import GapCause
 from appliance.core.errors import Language
 from appliance.ring.reader import RecorderClient
 from appliance.services.clock_words import sentence
@@ -27,17 +28,24 @@ async def _ask(site: Site) -> dict[str, Any]:
 def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> tuple[list[str], bool]:
     """A line for the clock, one per camera, stream and disk, and whether all is well. Pure."""
     colon = " :" if language == "fr" else ":"
-    found = [
-        (f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language))
-        for camera in state["cameras"]
-        for name, stream in camera["streams"].items()
-    ]
+    found: list[tuple[str, bool, str]] = []
+    for camera in state["cameras"]:
+        if camera.get("pause"):
+            found.append((f"{camera['name']}{colon}", *_pause(camera["pause"], language)))
+            continue
+        for name, stream in camera["streams"].items():
+            found.append((f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language)))
     found += [(f"{disk['path']}{colon}", *_disk(disk, language)) for disk in state["disks"]]
     if "clock" in state:
         words, shown = sentence(state["clock"], zone, language)
         found.insert(0, (f"{'Horloge' if language == 'fr' else 'Clock'}{colon}", shown, words))
     lines = [f"{'✔' if well else '✖'} {what} {words}" for what, well, words in found]
     return lines, all(well for _, well, _ in found)
+
+
+def _pause(pause: dict[str, Any], language: Language) -> tuple[bool, str]:
+    """A planned pause is as it should be; one because the time is in doubt is not."""
+    return pause["cause"] == GapCause.PLANNED.name, str(pause[language])
 
 
 def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bool, str]:

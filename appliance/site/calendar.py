@@ -300,7 +300,7 @@ def _week_words(calendar: Calendar, language: Language) -> str:
     lead = "de" if language == "fr" else "from"
     parts = []
     for hours, weekdays in groups.items():
-        spans = [f"{lead} {_clock(a, language)} {to} {_clock(b, language)}" for a, b in hours]
+        spans = [f"{lead} {hour_words(a, language)} {to} {hour_words(b, language)}" for a, b in hours]
         parts.append(f"{_days(weekdays, language)} {conjunction.join(spans)}")
     return ", ".join(parts)
 
@@ -313,7 +313,8 @@ def _days(weekdays: list[int], language: Language) -> str:
     return f"{'le' if language == 'fr' else 'on'} {', '.join(names[:-1])}{last}"
 
 
-def _clock(minute: int, language: Language) -> str:
+def hour_words(minute: int, language: Language) -> str:
+    """`8 h 30`, `08:30`; `minute` counts from midnight, and before 0 or over 1440 the day is said."""
     day, of_day = divmod(minute, DAY_MINUTES)
     if minute == DAY_MINUTES:
         day, of_day = 0, DAY_MINUTES

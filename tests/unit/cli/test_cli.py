@@ -153,6 +153,16 @@ def test_status_says_in_words_what_records_and_what_does_not() -> None:
     assert "NOT RECORDING: Password refused." in lines[1]
 
 
+def test_status_tells_a_planned_pause_from_one_that_is_wrong() -> None:
+    pause = {"cause": "PLANNED", "from_us": 1, "until_us": 2, "fr": "pause prévue (site ouvert)", "en": "planned pause"}
+    camera = {**STATE["cameras"][0], "pause": pause}  # type: ignore[index]
+    lines, well = sentences({**STATE, "cameras": [camera], "disks": []}, "fr")
+    assert (lines, well) == (["✔ Portail : pause prévue (site ouvert)"], True)
+    camera["pause"] = {**pause, "cause": "CLOCK_DOUBTFUL", "en": "time in doubt"}
+    lines, well = sentences({**STATE, "cameras": [camera], "disks": []}, "en")
+    assert (lines, well) == (["✖ Portail: time in doubt"], False)
+
+
 def test_status_says_when_a_disk_has_no_protected_reserve() -> None:
     state = {**STATE, "disks": [{**STATE["disks"][0], "protected": 0, "pool_free": 0}]}  # type: ignore[index]
     assert "pas de réserve protégée" in sentences(state, "fr")[0][2]
