@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from appliance import __version__
+from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
 from appliance.ring.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
@@ -29,9 +30,10 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
         raise PageNotBuilt(path=str(static))
     stop = stop_event()
     client = RecorderClient(site.recorder.socket)
+    detector = DetectorClient(site.detector.socket)
     journal = make_journal(site, WEB, clock)
     tell = telling(journal)
-    app = make_app(client, static, SiteInfo(site.site.name, site.site.place, site.site.timezone), tell)
+    app = make_app(client, detector, static, SiteInfo(site.site.name, site.site.place, site.site.timezone), tell)
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:
@@ -45,6 +47,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await stop.wait()
     await runner.cleanup()
     await client.close()
+    await detector.close()
     tell("service-stopped", {"version": __version__})
     await end(journal)
 

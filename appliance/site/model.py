@@ -257,6 +257,13 @@ class RecorderSettings(Table):
     clock: Literal["judged", "host"] = "judged"
 
 
+class DetectorSettings(Table):
+    """`[detector]`: its socket, and what it keeps of alerts."""
+
+    socket: Path = Path("/run/appliance/detector.sock")
+    events: Path = Path("/var/lib/appliance/events.db")
+
+
 class WebSettings(Table):
     """`[web]`: the port on loopback."""
 
@@ -271,6 +278,7 @@ class Site(Table):
     camera: tuple[CameraSettings, ...] = Field(min_length=1, max_length=MAX_CAMERAS)
     disk: tuple[DiskSettings, ...] = Field(min_length=1, max_length=8)
     recorder: RecorderSettings = RecorderSettings()
+    detector: DetectorSettings = DetectorSettings()
     web: WebSettings = WebSettings()
     calendar: CalendarSettings | None = None
     _fingerprint: str = PrivateAttr(default="")
@@ -355,6 +363,9 @@ class Site(Table):
                 "disk": tuple(disk.model_copy(update={"path": folder / disk.path}) for disk in self.disk),
                 "recorder": self.recorder.model_copy(
                     update={"socket": folder / self.recorder.socket, "index": folder / self.recorder.index}
+                ),
+                "detector": self.detector.model_copy(
+                    update={"socket": folder / self.detector.socket, "events": folder / self.detector.events}
                 ),
             }
         )

@@ -1,6 +1,6 @@
 """The local UI's application: API under /api/v1 (contract: webui/openapi.yaml) and the built page.
 
-Loopback only, and reading only, until accounts exist.
+Loopback only until accounts exist. What is recorded can only be read; people answer alerts and say what is watched.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from appliance.core.chain import Tell, untold
-from appliance.web import clips, media, query, static
+from appliance.web import alerts, clips, media, query, static
 from appliance.web.errors import NoSuchPage
 from appliance.web.problem import problems
 from appliance.web.recorder import Recorder, SiteInfo
@@ -23,17 +23,20 @@ FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
 
-PAGES: Final = ("/", "/lecture")
+PAGES: Final = ("/", "/lecture", "/alertes")
 """Addresses of the page's screens: one document, every state in its URL."""
 
 LARGEST_REQUEST: Final = 16 << 10
 """Bytes of a request body: nothing is uploaded here."""
 
 
-def make_app(recorder: Recorder, static_dir: Path, site: SiteInfo, tell: Tell = untold) -> web.Application:
+def make_app(
+    recorder: Recorder, detector: alerts.Detector, static_dir: Path, site: SiteInfo, tell: Tell = untold
+) -> web.Application:
     """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `tell`: its journal."""
     app = web.Application(middlewares=[guard, problems], client_max_size=LARGEST_REQUEST)
     app[media.RECORDER] = recorder
+    app[alerts.DETECTOR] = detector
     app[clips.SITE] = site
     app[clips.TELL] = tell
 
@@ -52,6 +55,13 @@ def make_app(recorder: Recorder, static_dir: Path, site: SiteInfo, tell: Tell = 
     app.router.add_get(f"{camera}/parts", media.parts)
     app.router.add_get(f"{camera}/clips", clips.clips)
     app.router.add_get(f"{camera}/clip.mp4", clips.clip)
+    app.router.add_get(f"{API}/alerts", alerts.alerts)
+    app.router.add_post(f"{API}/alerts", alerts.report)
+    app.router.add_get(f"{API}/alerts/{{number}}", alerts.alert)
+    app.router.add_get(f"{API}/alerts/{{number}}/picture.jpg", alerts.picture)
+    app.router.add_post(f"{API}/alerts/{{number}}/verdict", alerts.verdict)
+    app.router.add_get(f"{API}/arming", alerts.arming)
+    app.router.add_post(f"{API}/arming", alerts.arm)
     for address in PAGES:
         app.router.add_get(address, page)
     app.router.add_get("/assets/{name}", asset)

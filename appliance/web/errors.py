@@ -104,6 +104,42 @@ class NoSuchFile(WebError):
     status = 404
 
 
+class BadBody(WebError):
+    """What a change was asked with is not what the contract says."""
+
+    code = "bad-body"
+    fr = "La demande n'est pas valable\u202f: {what}. Rechargez la page et recommencez."
+    en = "The request is not valid: {what}. Reload the page and try again."
+    status = 400
+
+
+class NoSuchAlert(WebError):
+    """No alert of that number, or it was deleted with its pictures."""
+
+    code = "no-such-alert"
+    fr = "L'alerte {number} n'existe pas ou a été effacée avec ses images. Revenez à la liste."
+    en = "Alert {number} does not exist, or was deleted with its pictures. Go back to the list."
+    status = 404
+
+
+class NoPictureYet(WebError):
+    """The alert has no picture for the list."""
+
+    code = "no-picture-yet"
+    fr = "Pas encore d'image pour cette alerte\u202f: ouvrez-la pour relire l'enregistrement."
+    en = "No picture of this alert yet: open it to play the recording."
+    status = 404
+
+
+class AlertRefused(WebError):
+    """The detector refused what a person asked; its own sentences are passed on."""
+
+    code = "alert-refused"
+    fr = "{sentence_fr}"
+    en = "{sentence_en}"
+    status = 400
+
+
 class RecorderDown(WebError):
     """The recorder's socket does not answer; the page tries again by itself."""
 

@@ -47,15 +47,17 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 InitId = Annotated[str, Field(pattern=r"^[0-9]{1,16}-[0-9a-f]{1,32}-[0-9]{1,10}-[0-9]{1,20}$")]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Unknown names are mistakes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class NoQuery(_Strict):
+class NoQuery(Strict):
     """A route without parameters."""
 
 
-class CameraPath(_Strict):
+class CameraPath(Strict):
     """`/cameras/{id}/...`."""
 
     id: Identifier
@@ -67,7 +69,7 @@ class InitPath(CameraPath):
     init_id: InitId
 
 
-class StreamQuery(_Strict):
+class StreamQuery(Strict):
     """Which stream: the sub-stream unless asked otherwise."""
 
     q: StreamName = "sub"
@@ -80,12 +82,14 @@ class GopQuery(StreamQuery):
     init: bool = False
 
 
-class _Interval(_Strict):
+class Interval(Strict):
+    """From an instant to behind another."""
+
     from_: Instant = Field(alias="from")
     to: Instant
 
     @model_validator(mode="after")
-    def _ordered(self) -> "_Interval":
+    def _ordered(self) -> "Interval":
         if self.to <= self.from_:
             raise ValueError("`to` must be later than `from`")
         if self.to - self.from_ > self.longest():
@@ -98,7 +102,7 @@ class _Interval(_Strict):
         return PARTS_SPAN_US
 
 
-class TimelineQuery(_Interval):
+class TimelineQuery(Interval):
     """An interval of one stream's history."""
 
     stream: StreamName = "sub"
@@ -108,13 +112,13 @@ class TimelineQuery(_Interval):
         return TIMELINE_SPAN_US
 
 
-class PartsQuery(_Interval, StreamQuery):
+class PartsQuery(Interval, StreamQuery):
     """Parts by time."""
 
     init: bool = False
 
 
-class ClipsQuery(_Interval):
+class ClipsQuery(Interval):
     """A clip of the main stream unless asked otherwise: it is the picture of record."""
 
     q: StreamName = "main"

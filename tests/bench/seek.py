@@ -30,6 +30,7 @@ async def measure(seed: int) -> list[float]:
     from appliance.web.recorder import SiteInfo
     from tests.browser.chromium import chromium
     from tests.browser.screen import SCREEN, read_screen
+    from tests.peers.fake_detector import FakeDetector
     from tests.peers.need import ROOT
     from tests.peers.recorded import KEY, recorded
 
@@ -37,7 +38,8 @@ async def measure(seed: int) -> list[float]:
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="seek-") as folder:
         async with recorded(Path(folder), RECORDED_S) as tape, chromium() as page:
-            app = make_app(tape.client, page_files, SiteInfo("Banc", "Banc", "Europe/Paris"))
+            detector = FakeDetector(Path(folder), ())
+            app = make_app(tape.client, detector, page_files, SiteInfo("Banc", "Banc", "Europe/Paris"))
             runner = await serve(app, "127.0.0.1", 0)
             try:
                 base = f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.clock import SimulatedClock
 from appliance.demo.counter import Burnt
 from appliance.web.app import make_app, serve
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import Page, chromium
 from tests.browser.screen import SCREEN, read_screen
+from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.need import need
 
@@ -26,6 +28,7 @@ class Desk:
     page: Page
     base: str
     recorder: FakeRecorder
+    detector: FakeDetector
 
     async def home(self) -> None:
         await self.page.open(f"{self.base}/")
@@ -56,15 +59,18 @@ def built_page() -> Path:
 
 
 @pytest.fixture
-async def desk(built_page: Path) -> AsyncIterator[Desk]:
+async def desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     """A page that must not have caused any trouble when the test is over."""
     recorder = FakeRecorder()
-    app = make_app(recorder, built_page, SiteInfo("Collège Émile-Zola", "Villeurbanne", "Europe/Paris"))
+    detector = FakeDetector(tmp_path, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
+    await detector.desk.open()
+    app = make_app(recorder, detector, built_page, SiteInfo("Collège Émile-Zola", "Villeurbanne", "Europe/Paris"))
     runner = await serve(app, "127.0.0.1", 0)
     try:
         async with chromium() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
-            yield Desk(page, f"http://127.0.0.1:{runner.addresses[0][1]}", recorder)
+            yield Desk(page, f"http://127.0.0.1:{runner.addresses[0][1]}", recorder, detector)
             assert page.troubles == []
     finally:
         await runner.cleanup()
+        await detector.desk.close()

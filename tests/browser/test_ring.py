@@ -7,6 +7,7 @@ from appliance.web.app import make_app, serve
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import chromium
 from tests.browser.screen import SCREEN, read_screen
+from tests.peers.fake_detector import FakeDetector
 from tests.peers.recorded import KEY, recorded
 
 SECONDS = 44
@@ -15,7 +16,8 @@ SECONDS = 44
 async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_path: Path) -> None:
     rng = random.Random(11)
     async with recorded(tmp_path, SECONDS, gop=15) as tape, chromium() as page:
-        runner = await serve(make_app(tape.client, built_page, SiteInfo("S", "P", "Europe/Paris")), "127.0.0.1", 0)
+        app = make_app(tape.client, FakeDetector(tmp_path, ()), built_page, SiteInfo("S", "P", "Europe/Paris"))
+        runner = await serve(app, "127.0.0.1", 0)
         try:
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
             await page.open(f"{base}/")

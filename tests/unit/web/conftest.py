@@ -11,6 +11,7 @@ import pytest
 
 from appliance.web.app import make_app, serve
 from appliance.web.recorder import SiteInfo
+from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.unit.web.contract import CONTRACT, check, resolve
 
@@ -30,6 +31,7 @@ class Api:
     session: aiohttp.ClientSession
     base: str
     recorder: FakeRecorder
+    detector: FakeDetector
     folder: Path
     site: SiteInfo
 
@@ -43,8 +45,18 @@ class Api:
     async def json(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Any:
         return json.loads((await self.get(operation, path, status=status, **params)).body)
 
+    async def post(self, operation: str, path: str, body: Mapping[str, Any], *, status: int = 200) -> Any:
+        """A change as the page asks for it."""
+        check(body, request_schema(operation)) if status == 200 else None
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        async with self.session.post(f"{self.base}{path}", json=body, headers=headers) as response:
+            raw = await response.read()
+            assert response.status == status, raw
+            self._check(operation, status, response.headers, raw)
+            return json.loads(raw)
+
     def _check(self, operation: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        described = next(p["get"] for p in CONTRACT["paths"].values() if p["get"]["operationId"] == operation)
+        described = operation_of(operation)
         wanted = resolve(described["responses"][str(status)])
         kind = headers["Content-Type"].split(";")[0]
         assert kind in wanted["content"]
@@ -54,6 +66,19 @@ class Api:
             check(json.loads(body), wanted["content"][kind]["schema"])
 
 
+def operation_of(name: str) -> dict[str, Any]:
+    """An operation of the contract."""
+    operations = (operation for methods in CONTRACT["paths"].values() for operation in methods.values())
+    found: dict[str, Any] = next(operation for operation in operations if operation["operationId"] == name)
+    return found
+
+
+def request_schema(name: str) -> dict[str, Any]:
+    """What the body of a change is to be."""
+    found: dict[str, Any] = operation_of(name)["requestBody"]["content"]["application/json"]["schema"]
+    return found
+
+
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Api]:
     (tmp_path / "assets").mkdir()
@@ -61,9 +86,12 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     (tmp_path / "assets" / "a-1234.js").write_text("void 0;\n" * 100, encoding="utf-8")
     recorder = FakeRecorder()
     site = SiteInfo("Collège Émile-Zola", "Lyon", "Europe/Paris")
-    app = make_app(recorder, tmp_path, site)
+    detector = FakeDetector(tmp_path, ("hall", "yard"))
+    await detector.desk.open()
+    app = make_app(recorder, detector, tmp_path, site)
     runner = await serve(app, "127.0.0.1", 0)
     port = runner.addresses[0][1]
     async with aiohttp.ClientSession() as session:
-        yield Api(session, f"http://127.0.0.1:{port}", recorder, tmp_path, site)
+        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site)
     await runner.cleanup()
+    await detector.desk.close()

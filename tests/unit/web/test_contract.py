@@ -7,29 +7,33 @@ from aiohttp import web
 
 from appliance.web.app import make_app
 from appliance.web.recorder import SiteInfo
+from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.unit.web.contract import CONTRACT, check, resolve
 
+NO_DETECTOR = FakeDetector(Path("/nonexistent"), ())
+
 
 def test_routes_are_the_contract() -> None:
-    app = make_app(FakeRecorder(), Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
+    app = make_app(FakeRecorder(), NO_DETECTOR, Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
     routes = {
         (route.method, resource.canonical)
         for resource in app.router.resources()
         for route in resource
         if resource.canonical.startswith("/api/")
     }
-    assert {method for method, _ in routes} == {"GET", "HEAD"}
+    assert {method for method, _ in routes} == {"GET", "HEAD", "POST"}
     written = {(method.upper(), path) for path, methods in CONTRACT["paths"].items() for method in methods}
-    assert {(method, path) for method, path in routes if method == "GET"} == written
+    assert {(method, path) for method, path in routes if method != "HEAD"} == written
 
 
 def test_every_operation_names_its_failures() -> None:
     for path, methods in CONTRACT["paths"].items():
-        for operation in methods.values():
+        for method, operation in methods.items():
             answers = operation["responses"]
             assert {"200", "400", "503"} <= set(answers), path
-            assert ("404" in answers) == ("{id}" in path), path
+            assert ("404" in answers) == ("{" in path), path
+            assert ("403" in answers) == ("requestBody" in operation) == (method == "post"), path
             named = {resolve(parameter)["name"] for parameter in operation.get("parameters", ())}
             assert {part[1:-1] for part in path.split("/") if part.startswith("{")} <= named
 
@@ -44,6 +48,6 @@ def test_the_checker_refuses_what_the_contract_does_not_say() -> None:
 
 
 def test_the_application_is_aiohttps() -> None:
-    app = make_app(FakeRecorder(), Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
+    app = make_app(FakeRecorder(), NO_DETECTOR, Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
     assert isinstance(app, web.Application)
     assert "/" in {resource.canonical for resource in app.router.resources()}

@@ -1,0 +1,97 @@
+"""Alerts over the API: lists, boxes, pictures, verdicts, facts by hand, arming; every refusal in words."""
+
+from typing import Any
+
+import pytest
+
+from tests.peers.fake_detector import PICTURE
+from tests.unit.web.conftest import Api
+
+OWN = {"Sec-Fetch-Site": "same-origin"}
+CAMERA = "hall"
+
+
+async def listed(api: Api) -> list[dict[str, Any]]:
+    now = api.detector.clock.utc_us()
+    found: list[dict[str, Any]] = (await api.json("alerts", "/api/v1/alerts", **{"from": now - 10**12, "to": now}))[
+        "alerts"
+    ]
+    return found
+
+
+async def test_a_visit_is_listed_opened_and_pictured(api: Api) -> None:
+    number = await api.detector.visit(CAMERA)
+    (alert,) = await listed(api)
+    assert (alert["number"], alert["camera"], alert["rules"], alert["protected"]) == (
+        number,
+        CAMERA,
+        ["intrusion"],
+        True,
+    )
+    whole = await api.json("alert", f"/api/v1/alerts/{number}")
+    assert whole["alert"] == alert
+    assert [seen["box"][0] for seen in whole["sightings"]] == [0.1, 0.15, 0.2, 0.25]
+    assert (await api.get("picture", f"/api/v1/alerts/{number}/picture.jpg")).body == PICTURE
+
+
+async def test_a_verdict_is_given_by_name_and_kept(api: Api) -> None:
+    number = await api.detector.visit(CAMERA)
+    said = {"verdict": "false", "by": "Mme Roux", "note": "un chat"}
+    answered = await api.post("verdict", f"/api/v1/alerts/{number}/verdict", said)
+    assert answered["alert"]["answer"]["by"] == "Mme Roux"
+    assert (await listed(api))[0]["answer"] == answered["alert"]["answer"]
+    for body in ({"verdict": "false"}, {**said, "verdict": "maybe"}, {**said, "more": 1}, {**said, "by": " "}):
+        problem = await api.post("verdict", f"/api/v1/alerts/{number}/verdict", body, status=400)
+        assert problem["code"] in {"bad-body", "alert-refused"}
+    assert (await api.post("verdict", "/api/v1/alerts/99/verdict", said, status=404))["code"] == "no-such-alert"
+
+
+async def test_a_fact_by_hand_is_an_alert(api: Api) -> None:
+    fact = {"camera": CAMERA, "kind": "active", "by": "M. Petit", "note": "vitre cassée"}
+    number = (await api.post("report", "/api/v1/alerts", fact))["number"]
+    whole = await api.json("alert", f"/api/v1/alerts/{number}")
+    assert (whole["alert"]["source"], whole["alert"]["note"], whole["alert"]["severity"]) == (
+        "person",
+        "vitre cassée",
+        3,
+    )
+    problem = await api.post("report", "/api/v1/alerts", {**fact, "camera": "moon"}, status=400)
+    assert "moon" in problem["fr"]
+
+
+async def test_arming_is_shown_and_said_by_name(api: Api) -> None:
+    before = (await api.json("arming", "/api/v1/arming"))["cameras"]
+    assert {each["watch"] for each in before} == {"persons"}
+    word = {"cameras": [CAMERA], "armed": False, "by": "M. Petit", "why": "ménage", "until_us": 10**15}
+    after = (await api.post("arm", "/api/v1/arming", word))["cameras"]
+    assert [each["watch"] for each in after if each["camera"] == CAMERA] == ["camera_truth"]
+    assert after[0]["word"]["by"] == "M. Petit"
+    assert (await api.post("arm", "/api/v1/arming", {**word, "why": "non"}, status=400))["code"] == "alert-refused"
+
+
+async def test_a_change_comes_from_the_page_alone_and_in_json(api: Api) -> None:
+    number = await api.detector.visit(CAMERA)
+    url = f"{api.base}/api/v1/alerts/{number}/verdict"
+    said = {"verdict": "false", "by": "x", "note": ""}
+    async with api.session.post(url, json=said) as answer:  # no Sec-Fetch-Site: not our page
+        assert answer.status == 403
+    async with api.session.post(url, json=said, headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+        assert answer.status == 403
+    async with api.session.post(url, data=said, headers=OWN) as answer:
+        assert answer.status == 400
+        assert (await answer.json(content_type=None))["code"] == "bad-body"
+    async with api.session.post(url, data=b"[" * 9000, headers={**OWN, "Content-Type": "application/json"}) as answer:
+        assert answer.status == 400
+    assert (await listed(api))[0]["answer"] is None
+
+
+async def test_without_a_detector_the_routes_say_so_and_the_page_works(api: Api) -> None:
+    api.detector.down = True
+    problem = await api.json("alerts", "/api/v1/alerts", status=503, **{"from": 0, "to": 5})
+    assert problem["code"] == "detector-unreachable"
+    await api.json("state", "/api/v1/state")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/alerts/0", "/api/v1/alerts/x", "/api/v1/alerts/-1", "/api/v1/alerts/1.5"])
+async def test_a_number_is_a_number(api: Api, path: str) -> None:
+    assert (await api.json("alert", path, status=400))["code"] == "bad-query"
