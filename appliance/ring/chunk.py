@@ -58,9 +58,10 @@ and the terminator's size becomes C-T-E, so that players come to the table and `
 without holes, so a row needs no offset: it is the sum of the lengths before.
 
 Write order when closing: first the table (all of T), flushed; then the block at E, flushed or not. Before the
-second write the terminator still hides the table, and `walk` believes the table by its CRC; a table torn by a power
-cut has a wrong CRC and the chunk is walked as an OPEN one. In the other order a cut could leave `free` pointing at
-half a table: players still show every picture, but mp4box complains and GStreamer searches byte by byte (seconds).
+second write the terminator still hides the table, and nobody believes it (`sealed`): it went to the disk in one flush
+with the last parts, and a cut may have kept it without them. The chunk is walked as an OPEN one. In the other order a
+cut could leave `free` pointing at half a table: players still show every picture, but mp4box complains and GStreamer
+searches byte by byte (seconds).
 """
 
 import base64
@@ -316,6 +317,14 @@ def closing(
     table = b"".join((head, crc, rows, zeros, index))
     border = free_header(table_offset(geometry) - end_offset) + bytes(BLOCK - BOX_HEADER)
     return [(table_offset(geometry), table), (end_offset, border)]
+
+
+def sealed(head: bytes, end_offset: int, geometry: Geometry) -> bool:
+    """Do the first bytes behind the parts say that the chunk is closed?
+
+    They are written only when parts and table are durable. A table without them may list parts that a cut took.
+    """
+    return head[:BOX_HEADER] == free_header(table_offset(geometry) - end_offset)
 
 
 def _row(e: PartEntry) -> bytes:

@@ -11,8 +11,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.core.units import BLOCK, ticks_to_us
+from appliance.media.boxes import BOX_HEADER
 from appliance.media.part import PartEntry
-from appliance.ring.chunk import MAX_HEADER, ChunkHeader, HeaderInfo, parse_table, read_header, table_offset, terminator
+from appliance.ring.chunk import (
+    MAX_HEADER,
+    ChunkHeader,
+    HeaderInfo,
+    parse_table,
+    read_header,
+    sealed,
+    table_offset,
+    terminator,
+)
 from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.errors import ChunkUnreadable, TableUnreadable
 from appliance.ring.index import ChunkRow, SpanRow
@@ -112,11 +122,15 @@ def _own(disk: Disk, number: int, info: HeaderInfo) -> bool:
 
 
 def _table(disk: Disk, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
+    """The parts of a chunk that was closed, None when it is open or its closing was cut short."""
     try:
         table = parse_table(os.pread(fd, disk.geometry.table_reserve, table_offset(disk.geometry)))
     except TableUnreadable:
         return None
-    return table.entries if (table.generation, table.header_crc) == (info.header.generation, info.crc) else None
+    if (table.generation, table.header_crc) != (info.header.generation, info.crc):
+        return None
+    head = os.pread(fd, BOX_HEADER, table.end_offset)
+    return table.entries if sealed(head, table.end_offset, disk.geometry) else None
 
 
 def read_entries(disk: Disk, number: int, generation: int) -> list[PartEntry] | None:

@@ -26,6 +26,7 @@ from appliance.ring.chunk import (
     parse_table,
     parts_limit,
     read_header,
+    sealed,
     table_offset,
 )
 from appliance.ring.errors import ChunkUnreadable, TableUnreadable
@@ -67,8 +68,9 @@ class WalkResult:
 def walk(read: Read | int, geometry: Geometry, *, deep: bool = False) -> WalkResult:
     """Read a chunk. `read`: a function or a file descriptor.
 
-    A table at the end that belongs to this header is believed without reading the parts (CLOSED); with `deep` the
-    parts are read all the same, every CRC is checked, and a table that says something else makes it DAMAGED.
+    A table at the end that belongs to this header, of a chunk that was sealed, is believed without reading the parts
+    (CLOSED); with `deep` the parts are read all the same, every CRC is checked, and a table that says something else
+    makes it DAMAGED. A table without the seal is of a closing that was cut short: the chunk is OPEN.
     """
     source = _pread(read) if isinstance(read, int) else read
     prefix = source(0, MAX_HEADER)
@@ -81,7 +83,7 @@ def walk(read: Read | int, geometry: Geometry, *, deep: bool = False) -> WalkRes
     if info.geometry != geometry:
         return WalkResult(None, ChunkState.DAMAGED, reason="sizes of another disk")
     table = _own_table(source(table_offset(geometry), geometry.table_reserve), info)
-    if table is None:
+    if table is None or not sealed(source(table.end_offset, BOX_HEADER), table.end_offset, geometry):
         return _result(info, ChunkState.OPEN, _Parts(source, info))
     if deep:
         parts = _Parts(source, info)

@@ -154,7 +154,7 @@ class Breaker:
             if self._is_last(f"write {self._kind(path, offset, len(data))}"):
                 whole = self._random.randrange(blocks + 1)
                 if whole:
-                    self._pwrite(fd, data[: whole * BLOCK], offset)
+                    self._pwrite(fd, memoryview(data)[: whole * BLOCK], offset)  # a copy would not be aligned
                 self._end()
             return self._pwrite(fd, data, offset)
 
@@ -221,15 +221,25 @@ class Breaker:
         return len(self.seen) - 1 == self.at
 
     def _end(self) -> NoReturn:
-        if self.model == "lost":
-            for path, offset, old in self._zeroed:
-                if self._random.randrange(2):
-                    self._put(path, offset, old)
-            for (path, offset), versions in self._old.items():
-                left = self._random.randrange(len(versions) + 1)
-                if left < len(versions):
-                    self._put(path, offset, versions[left])
-        os._exit(CRASHED)
+        status = FAILED
+        try:
+            if self.model == "lost":
+                self._lose()
+            status = CRASHED
+        except OSError:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _lose(self) -> None:
+        """What a volatile cache takes."""
+        for path, offset, old in self._zeroed:
+            if self._random.randrange(2):
+                self._put(path, offset, old)
+        for (path, offset), versions in self._old.items():
+            left = self._random.randrange(len(versions) + 1)
+            if left < len(versions):
+                self._put(path, offset, versions[left])
 
     def _remember(self, path: str, offset: int, length: int) -> None:
         if self.model == "lost":
