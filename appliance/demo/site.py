@@ -57,6 +57,7 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
         'place = "12 rue de la Gare"',
         'kind = "school"',
         'timezone = "Europe/Paris"',
+        "minimum_days = 0",
         "",
     ]
     for camera in CAMERAS:

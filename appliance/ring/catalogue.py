@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Final
 
@@ -16,7 +16,11 @@ from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.faults import TooManyLeases, UnknownLease
 from appliance.ring.index import ChunkRow, Index, SpanRow
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
+from appliance.ring.redate import Redating
 from appliance.ring.writer import OpenChunk
+
+NOTHING_EXPIRED: Final = -(1 << 62)
+"""Before any time: sums with it stay within SQLite's 64 bits."""
 
 TABLES_KEPT: Final = 256
 """Part tables of closed chunks kept in memory: about 2 h of four streams, 100 kB each at most."""
@@ -94,10 +98,17 @@ class Leases:
 
 
 class Catalogue:
-    """Answers `ranges`, `spans` and `lease`. `disks` by uuid; `open_chunks` is the ring's own, by stream."""
+    """Answers `ranges`, `spans` and `lease`. `disks` by uuid; `open_chunks` is the ring's own, by stream.
 
-    def __init__(self, index: Index, open_chunks: Mapping[StreamKey, list[OpenChunk]], clock: Clock) -> None:
+    `expired_until`: UTC microseconds by camera; nothing taken up to then is told of, however long it takes to destroy.
+    """
+
+    def __init__(
+        self, index: Index, open_chunks: Mapping[StreamKey, list[OpenChunk]], clock: Clock, redating: Redating
+    ) -> None:
         self._index = index
+        self._redating = redating
+        self.expired_until: Callable[[str], int] = lambda _camera: NOTHING_EXPIRED
         self._open = open_chunks
         self.disks: dict[str, Disk] = {}
         self.leases = Leases(clock)
@@ -108,9 +119,10 @@ class Catalogue:
 
         Disks free their own oldest chunk, so at the far end of the ring stretches may be missing between others.
         """
+        from_us = self._lawful(key, from_us)
         found = {(s.from_us, s.run): s for s in await self._index.spans(key, from_us, to_us)}
         for chunk in self._open.get(key, ()):
-            for s in span_rows(chunk.spans):
+            for s in self._redating.spans(key, span_rows(chunk.spans)):
                 if s.from_us < to_us and s.to_us > from_us:
                     found[s.from_us, s.run] = s
         return await asyncio.to_thread(_merged, found, from_us, to_us)  # a month of a camera that flaps is long
@@ -122,14 +134,24 @@ class Catalogue:
 
         With `from_keyframe` the list begins with the keyframe part that the first picture needs.
         """
-        rows = await self._rows(key, from_us, to_us)
-        found = await self._parts(rows, from_us, to_us)
+        lawful_us = self._lawful(key, NOTHING_EXPIRED)
+        rows = await self._rows(key, max(from_us, lawful_us), to_us)
+        found = await self._parts(rows, from_us, to_us, lawful_us)
         if from_keyframe and found:
-            found = await self._with_keyframe(key, found, from_us)
+            found = await self._with_keyframe(key, found, lawful_us)
         return found
+
+    def _lawful(self, key: StreamKey, from_us: int) -> int:
+        """`from_us`, or the first instant of which pictures may still be shown."""
+        return max(from_us, self.expired_until(key.camera) + 1)
+
+    def _dated_row(self, chunk: OpenChunk) -> ChunkRow:
+        """What the index will say of an open chunk, as far as it is durable."""
+        return self._redating.held((open_row(chunk), span_rows(chunk.spans)))[0]
 
     async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[str, int]:
         """Keep the chunks of a time from being freed: (lease, UTC of its end)."""
+        from_us = self._lawful(key, from_us)
         rows = await self._rows(key, from_us, to_us)
         first = await self._index.before(key, rows[0].first_us) if rows else None
         chunks = [(row.disk, row.number) for row in rows] + ([(first.disk, first.number)] if first else [])
@@ -138,22 +160,26 @@ class Catalogue:
     async def _rows(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
         rows = {(row.disk, row.number): row for row in await self._index.chunks(key, from_us, to_us)}
         for chunk in self._open.get(key, ()):
-            row = open_row(chunk)
-            if any(span.from_us < to_us and span.to_us > from_us for span in chunk.spans):
+            row = self._dated_row(chunk)
+            spans = self._redating.spans(key, span_rows(chunk.spans))
+            if any(span.from_us < to_us and span.to_us > from_us for span in spans):
                 rows[row.disk, row.number] = row
         return sorted(rows.values(), key=lambda row: (row.first_us, row.generation))
 
-    async def _parts(self, rows: Iterable[ChunkRow], from_us: int, to_us: int) -> list[ChunkRanges]:
+    async def _parts(self, rows: Iterable[ChunkRow], from_us: int, to_us: int, lawful_us: int) -> list[ChunkRanges]:
         found: list[ChunkRanges] = []
         for row in rows:
             entries = await self._entries(row)
-            chosen = [e for e in entries if e.utc_us < to_us and end_us(e) > from_us]
+            chosen = [e for e in entries if lawful_us <= e.utc_us < to_us and end_us(e) > from_us]
             if chosen:
                 found.append(self._ranges(row, chosen))
         return sorted(found, key=lambda ranges: ranges.parts[0].utc_us)  # a chunk may begin under a wrong clock
 
-    async def _with_keyframe(self, key: StreamKey, found: list[ChunkRanges], from_us: int) -> list[ChunkRanges]:
-        """Begin earlier, within the run of the first part, at the keyframe that it needs."""
+    async def _with_keyframe(self, key: StreamKey, found: list[ChunkRanges], lawful_us: int) -> list[ChunkRanges]:
+        """Begin earlier, within the run of the first part, at the keyframe that it needs.
+
+        One that has expired is not shown: then the answer begins at the next.
+        """
         first = found[0]
         row: ChunkRow | None = await self._row_of(key, first)
         wanted = first.parts[0]
@@ -164,6 +190,8 @@ class Catalogue:
             earlier = [e for e in entries if e.run == wanted.run and e.sequence < wanted.sequence]
             keyframe = next((i for i in range(len(earlier) - 1, -1, -1) if earlier[i].starts_keyframe), None)
             added = earlier if keyframe is None else earlier[keyframe:]
+            if any(e.utc_us < lawful_us for e in added):
+                return _from_next_keyframe(found)
             if added:
                 same = found[0].number == row.number and found[0].disk == row.disk
                 parts = [*added, *found[0].parts] if same else added
@@ -178,7 +206,7 @@ class Catalogue:
         return next((row for row in rows if (row.disk, row.number) == (first.disk, first.number)), None)
 
     async def _previous(self, key: StreamKey, row: ChunkRow) -> ChunkRow | None:
-        candidates = [r for r in map(open_row, self._open.get(key, ())) if r.first_us < row.first_us]
+        candidates = [r for r in map(self._dated_row, self._open.get(key, ())) if r.first_us < row.first_us]
         closed = await self._index.before(key, row.first_us)
         if closed is not None:
             candidates.append(closed)
@@ -187,7 +215,7 @@ class Catalogue:
     async def _entries(self, row: ChunkRow) -> list[PartEntry]:
         for chunk in self._open.get(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), ()):
             if (chunk.header.disk_uuid, chunk.number) == (row.disk, row.number):
-                return chunk.entries[: chunk.durable]
+                return self._redating.entries(chunk.header.key, chunk.entries[: chunk.durable])
         name = (row.disk, row.number, row.generation)
         entries = self._tables.get(name)
         if entries is None:
@@ -200,7 +228,7 @@ class Catalogue:
                 self._tables.popitem(last=False)
         else:
             self._tables.move_to_end(name)
-        return entries
+        return self._redating.entries(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), entries)
 
     def _ranges(self, row: ChunkRow, parts: list[PartEntry]) -> ChunkRanges:
         return ChunkRanges(
@@ -215,6 +243,16 @@ class Catalogue:
             base_utc_us=parts[0].utc_us - ticks_to_us(parts[0].tfdt),
             parts=parts,
         )
+
+
+def _from_next_keyframe(found: list[ChunkRanges]) -> list[ChunkRanges]:
+    for at, chunk in enumerate(found):
+        first = next((i for i, part in enumerate(chunk.parts) if part.starts_keyframe), None)
+        if first is not None:
+            parts = chunk.parts[first:]
+            base_us = parts[0].utc_us - ticks_to_us(parts[0].tfdt)
+            return [replace(chunk, parts=parts, base_utc_us=base_us), *found[at + 1 :]]
+    return []
 
 
 def open_row(chunk: OpenChunk) -> ChunkRow:

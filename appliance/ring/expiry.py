@@ -145,3 +145,26 @@ def _days_of(year: int, month: int) -> int:
 
 def _utc_us(instant: datetime) -> int:
     return (instant.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def expired_until(now_us: int, days: int, zone: tzinfo) -> int:
+    """The latest instant whose pictures must be gone at `now_us`: nothing taken up to then may be shown.
+
+    At a month's end limits are not in order (29 January 13:00 goes after 31 January 12:00): what lies between is not
+    shown some hours before it must be destroyed, never after.
+    """
+    by_days = now_us - days * DAY_US
+    if days < SHORTEST_MONTH_DAYS or not 0 <= by_days < _LAST_DATED_US:
+        return by_days
+    step = HOUR_US // 4  # time changes are whole quarters of an hour, and limits rise between them
+    latest = now_us - SHORTEST_MONTH_DAYS * DAY_US + ZONE_CHANGE_US
+    found = by_days
+    for at in range(latest - latest % step, by_days, -step):
+        if limit_utc(at, days, zone) <= now_us:
+            found = at
+            break
+    low, high = found, found + step
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if limit_utc(middle, days, zone) <= now_us else (low, middle)
+    return low

@@ -113,6 +113,7 @@ class Index:
         self._unsaved: dict[tuple[str, int], Held | None] = {}  # since the last commit; None: forgotten
         self._refused = False  # SQLite does not take them for now
         self.rebuilt = False
+        self.dated: Callable[[Held], Held] = lambda held: held  # puts true times on what is told as it was written
 
     async def open(self) -> None:
         """Open the file; a damaged one or one of another version is renamed aside and made again, empty.
@@ -128,7 +129,7 @@ class Index:
 
     async def known(self, disk: str) -> dict[int, int]:
         """Generation of each closed chunk of a disk, by number."""
-        rows = await self._query("SELECT number, generation FROM chunk WHERE disk = ?", disk)
+        rows = await self.query("SELECT number, generation FROM chunk WHERE disk = ?", disk)
         return {int(number): int(generation) for number, generation in rows}
 
     async def rows_of(self, disk: str) -> list[tuple[int, str, str, int, int, int, int]]:
@@ -138,11 +139,11 @@ class Index:
         """
         sql = """SELECT number, camera, stream, opened_us, size, last_run, last_sequence FROM chunk WHERE disk = ?
                  ORDER BY generation, number"""
-        return cast("list[tuple[int, str, str, int, int, int, int]]", await self._query(sql, disk))
+        return cast("list[tuple[int, str, str, int, int, int, int]]", await self.query(sql, disk))
 
     async def put(self, rows: Iterable[tuple[ChunkRow, list[SpanRow]]]) -> None:
         """Add closed chunks, replacing what the index knew of these files."""
-        batch = {(held[0].disk, held[0].number): held for held in rows}
+        batch = {(held[0].disk, held[0].number): self.dated(held) for held in rows}
         await self._do(lambda: self._change(dict(batch)))
 
     async def forget(self, disk: str, numbers: Iterable[int]) -> None:
@@ -165,10 +166,10 @@ class Index:
                  AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ?) USING (disk, number)
                  ORDER BY first_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
-        rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
+        rows = await self.query(sql, key.camera, key.stream, oldest, to_us, from_us)
         if not self._refused:
-            return [_row(row) for row in rows]
-        found = [row for row in map(_row, rows) if (row.disk, row.number) not in self._unsaved]
+            return [row_of(row) for row in rows]
+        found = [row for row in map(row_of, rows) if (row.disk, row.number) not in self._unsaved]
         found += [
             row
             for row, spans in self._unsaved_of(key)
@@ -179,7 +180,7 @@ class Index:
     async def before(self, key: StreamKey, first_us: int) -> ChunkRow | None:
         """The closed chunk of a stream that begins last before `first_us`."""
         sql = "SELECT * FROM chunk WHERE camera = ? AND stream = ? AND first_us < ? ORDER BY first_us DESC LIMIT 1"
-        rows = [_row(row) for row in await self._query(sql, key.camera, key.stream, first_us)]
+        rows = [row_of(row) for row in await self.query(sql, key.camera, key.stream, first_us)]
         if self._refused:
             rows = [row for row in rows if (row.disk, row.number) not in self._unsaved]
             rows += [row for row, _ in self._unsaved_of(key) if row.first_us < first_us]
@@ -190,7 +191,7 @@ class Index:
         sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence, clock, disk, number FROM span
                  WHERE camera = ? AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ? ORDER BY from_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
-        rows = await self._query(sql, key.camera, key.stream, oldest, to_us, from_us)
+        rows = await self.query(sql, key.camera, key.stream, oldest, to_us, from_us)
         if not self._refused:
             return [SpanRow(*row[:7]) for row in rows]
         found = [SpanRow(*row[:7]) for row in rows if row[7:] not in self._unsaved]
@@ -209,6 +210,10 @@ class Index:
         if self._refused or (since is not None and self._clock.monotonic_us() - since >= COMMIT_US):
             await self._do(self._commit)
 
+    def unsaved(self) -> list[Held]:
+        """Chunks that SQLite would not take yet: they are missing in `query`, or there in an older state."""
+        return [held for held in list(self._unsaved.values()) if held is not None] if self._refused else []
+
     def _unsaved_of(self, key: StreamKey) -> list[Held]:
         unsaved = list(self._unsaved.values())
         return [held for held in unsaved if held is not None and (held[0].camera, held[0].stream) == tuple(key)]
@@ -222,7 +227,8 @@ class Index:
         except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error) as error:
             raise IndexUnavailable(path=str(self._path), why=str(error)) from error
 
-    async def _query(self, sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+    async def query(self, sql: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        """Rows of a SELECT, as far as they are saved; see `unsaved`. Raises IndexUnavailable."""
         return await self._do(lambda: self._rows(sql, parameters))
 
     def _rows(self, sql: str, parameters: tuple[str | int, ...]) -> list[tuple[Any, ...]]:
@@ -352,5 +358,6 @@ class Index:
         self._database.close()
 
 
-def _row(values: tuple[Any, ...]) -> ChunkRow:
+def row_of(values: tuple[Any, ...]) -> ChunkRow:
+    """A chunk from `SELECT chunk.*`."""
     return ChunkRow(*values)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,9 @@ class Member:
         now = self.clock.monotonic_us()
         for chunk in chunks:
             chunk.until_us = now + chunk.quarantine_us
+            if chunk.spare and chunk.fd is not None:
+                self.thread.submit(os.close, chunk.fd)  # its own thread: no call to a disk in the event loop
+                chunk.fd = None
         self.pool.release(now)
 
     def account(self, result: TickResult) -> None:

@@ -30,7 +30,8 @@ class ChunkState(IntEnum):
 class Wiped:
     """A chunk on its way to be ready. `fd` is None until a helper thread has opened the file.
 
-    `until_us`: monotonic end of its quarantine, None until the zeros are durable.
+    `until_us`: monotonic end of its quarantine, None until the zeros are durable. `spare`: the stock does not need
+    it, its file is closed once it is zeroed.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Wiped:
     fd: int | None = None
     until_us: int | None = None
     sent: bool = False  # a tick is zeroing it
+    spare: bool = False
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Pool:
 
     def coming(self) -> int:
         """Chunks that are ready or will be without freeing more."""
-        return len(self.ready) + sum(chunk.number < self.of_ring for chunk in self.wiped)
+        return len(self.ready) + sum(chunk.number < self.of_ring and not chunk.spare for chunk in self.wiped)
 
     def take_unused(self, wanted: int) -> list[Wiped]:
         """Up to `wanted` FREE chunks in number order, to be zeroed and opened; no quarantine, nobody read them."""
@@ -115,12 +117,14 @@ class Pool:
             self.opened_us.popleft()
         return len(self.opened_us)
 
-    def free(self, number: int, quarantine_us: int) -> Wiped:
-        """Give up a CLOSED chunk, or one of the protected pool."""
+    def free(self, number: int, quarantine_us: int, reason: str = "early", *, spare: bool = False) -> Wiped:
+        """Give up a CLOSED chunk, or one of the protected pool. `reason`: a word for the catalogue; `spare`: it is
+        not for the stock.
+        """
         if number < self.of_ring:
             self.closed.remove(number)
         self.set(number, ChunkState.FREED)
-        wiped = Wiped(number, quarantine_us)
+        wiped = Wiped(number, quarantine_us, spare=spare)
         self.wiped.append(wiped)
         return wiped
 
@@ -130,6 +134,8 @@ class Pool:
         for chunk in self.wiped:
             if chunk.until_us is None or now_us < chunk.until_us:
                 waiting.append(chunk)
+            elif chunk.spare:
+                self.set(chunk.number, ChunkState.FREE if chunk.number < self.of_ring else ChunkState.POOL_FREE)
             elif chunk.number < self.of_ring:
                 self.set(chunk.number, ChunkState.FREE)
                 self.ready.append(chunk)

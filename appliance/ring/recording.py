@@ -4,24 +4,34 @@ The ticks are in `ticker`, the disks in `members`; here is what the rest of the 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
+from appliance.core.judgement import Stamp
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.catalogue import ChunkRanges, StreamSpan
+from appliance.ring.destruction import Destruction
+from appliance.ring.expirer import Expirer
 from appliance.ring.faults import NoDisk, UnknownStream
 from appliance.ring.feed import Feed, Subscriber
 from appliance.ring.index import Index
 from appliance.ring.lane import Budget, Lane
+from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.planner import Planner
+from appliance.ring.recovery import span_rows
+from appliance.ring.redater import Redater
 from appliance.ring.report import absent_disk_state, disk_state, live, stream_state
 from appliance.ring.shared import Shared
 from appliance.ring.ticker import Ticker
+
+log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.4
 """Seconds between ticks: what a power cut may take, at 2.5 flushes a second and disk."""
@@ -65,7 +75,11 @@ class Ring:
         self._budget = Budget(queue_limit)
         self._shared = Shared(clock, Index(index_path, clock), Planner(clock, site_name), Feed(clock), clock_state)
         self._members = Members([disk.path for disk in disks], self._shared, round(quarantine_s * 1_000_000))
-        self._ticker = Ticker(self._shared, self._members, self._tick_us)
+        quarantine_us = round(quarantine_s * 1_000_000)
+        self.destruction = Destruction(self._shared.index, clock, lambda: self._members.all)
+        self.expirer = Expirer(self._shared, lambda: self._members.all, self.destruction, quarantine_us)
+        self._redater = Redater(self._shared, lambda: self._members.all)
+        self._ticker = Ticker(self._shared, self._members, self.destruction, self._tick_us)
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
         self._opened = False
@@ -84,7 +98,11 @@ class Ring:
         except NoDisk:
             await self._shared.index.close()
             raise
+        for member in self._members.all:
+            await self._redater.load(member)
         opened = await self._members.load()
+        for member in self._members.all:
+            await self.destruction.load(member)
         self._opened = True
         for lane in self._shared.lanes.values():
             self._shared.start.attach(lane)
@@ -100,9 +118,15 @@ class Ring:
                 self._supervisor.supervise("ring index", 1.0, self.keep_index),
             ]
 
+    @property
+    def opened(self) -> bool:
+        """Disks and index are there."""
+        return self._opened
+
     async def close(self) -> None:
         """A last tick; everything appended is durable, open chunks stay open for the next start."""
         self._shared.stopping = True
+        self._opened = False
         for job in self._jobs:
             job.cancel()
         if self._jobs:
@@ -117,9 +141,45 @@ class Ring:
         await self.settle()
         for chunk in (chunk for chunks in self._shared.open_chunks.values() for chunk in chunks):
             members[chunk.disk].writer.close_later(chunk.fd)
+        await self._tell_destroyed()
         for member in members:
             member.close()
         await self._shared.index.close()
+
+    async def _tell_destroyed(self) -> None:
+        """The register's lines of the last hour, or the next start tells them."""
+        try:
+            await self.destruction.report(all_of_it=True)
+        except ApplianceError as error:
+            log.error("destroyed footage is told at the next start: %s", error)  # noqa: TRY400
+
+    async def make_lawful(self, anchor: Stamp | None, former: Stamp | None = None) -> None:
+        """Before anything is served: true times first, then a pass over what is due.
+
+        `anchor`: a trusted instant of this boot, None while the clock is doubtful; `former`: one of an earlier boot.
+        Raises IndexUnavailable.
+        """
+        if anchor is not None:
+            await self._redater.run(anchor, former)
+            await self.expirer.once()
+
+    async def keep_lawful(self, anchor: Stamp | None, former: Stamp | None = None) -> None:
+        """Periodic work, each minute: the same until nothing is due, then the register is told. Raises IndexUnavailable
+        and what the register raises.
+        """
+        await self.make_lawful(anchor, former)
+        await self.expirer.run(self._progress)
+        await self.destruction.report()
+
+    async def before_serving(self, member: Member) -> None:
+        """A disk that came back: what its file says of true times, what it did not tell, and what expired meanwhile."""
+        await self._redater.load(member)
+        await self.destruction.load(member)
+        await self.expirer.once()  # while the clock is doubtful nothing goes, and nothing is served
+
+    async def _progress(self) -> None:
+        """Wait for a tick, or make one where nothing ticks by itself."""
+        await (asyncio.sleep(self._tick_us / 1e6) if self._automatic else self.tick())
 
     def stream(self, key: StreamKey, title: str, priority: int = 0) -> StreamSink:
         """The sink of a stream; a higher `priority` loses pictures later when the queue is full."""
@@ -194,10 +254,11 @@ class Ring:
         await self._shared.index.commit_if_due()
         first = await self._shared.index.oldest(self._shared.lanes)
         for key, chunks in self._shared.open_chunks.items():
-            held = [span.from_us for chunk in chunks for span in chunk.spans]
+            rows = (self._shared.redating.spans(key, span_rows(chunk.spans)) for chunk in chunks)
+            held = [span.from_us for spans in rows for span in spans]
             if held:
                 first[key] = min(first.get(key, held[0]), *held)
-        self._first_us = first
+        self._first_us = {key: max(us, self.expirer.expired_until(key.camera) + 1) for key, us in first.items()}
 
     def disk_states(self) -> list[dict[str, object]]:
         """The disks as plain values, those left aside last."""
@@ -211,6 +272,7 @@ class Ring:
             "tick_ms": self._tick_us // 1000,
             "pending": self._budget.used,
             "disks": self.disk_states(),
+            "retention": self.expirer.state(),
             "streams": {
                 str(key): {**stream_state(lane), "first_utc_us": self._first_us.get(key)}
                 for key, lane in self._shared.lanes.items()

@@ -11,6 +11,7 @@ from appliance.ring.feed import Feed
 from appliance.ring.index import Index
 from appliance.ring.lane import Lane
 from appliance.ring.planner import Planner
+from appliance.ring.redate import Redating
 from appliance.ring.start import Start
 from appliance.ring.writer import OpenChunk
 
@@ -33,11 +34,13 @@ class Shared:
     start: Start = field(init=False)
     catalogue: Catalogue = field(init=False)
     stopping: bool = False
+    redating: Redating = field(default_factory=Redating)
     _helpers: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.start = Start(self.index, self.planner, self.lanes, self.open_chunks, self.clock)
-        self.catalogue = Catalogue(self.index, self.open_chunks, self.clock)
+        self.index.dated = self.redating.held
+        self.catalogue = Catalogue(self.index, self.open_chunks, self.clock, self.redating)
 
     def help(self, work: Coroutine[None, None, None]) -> None:
         """Do this beside the ticks; `settle` waits for it."""

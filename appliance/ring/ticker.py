@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from appliance.media.stream import ClockState
+from appliance.ring.destruction import Destruction
 from appliance.ring.feed import FeedPart
 from appliance.ring.member import Member
 from appliance.ring.members import Members
@@ -22,13 +24,18 @@ IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
 
 
+EARLY: Final = "early"
+"""Why a chunk was given up: the stock needed it, and nothing was due by its age."""
+
+
 class Ticker:
     """Schedules and runs the ticks. `before_tick`: called in the loop at the start of each one."""
 
-    def __init__(self, shared: Shared, members: Members, tick_us: int) -> None:
+    def __init__(self, shared: Shared, members: Members, destruction: Destruction, tick_us: int) -> None:
         self._shared = shared
         self._members = members
         self._tick_us = tick_us
+        self.destruction = destruction
         self.before_tick: list[Callable[[], None]] = []
 
     async def tick(self) -> None:
@@ -106,6 +113,7 @@ class Ticker:
             if result.error is None:
                 member.account(result)
                 member.wiped(wiping)
+                self.destruction.destroyed(member, [chunk.number for chunk in wiping])
                 await self._publish(member, plan, result)
                 self.restock(member)
                 done = True
@@ -154,7 +162,8 @@ class Ticker:
             lane.counters.parts += len(new)
             lane.counters.size += sum(entry.length for entry in new)
             lane.durable_utc_us = end_us(new[-1])
-            member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
+            if new[-1].clock_state != ClockState.DOUBTFUL:  # a year ahead, the mark would never move again
+                member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
         copies = result.copies.get(chunk.number)
         if copies:
             self._shared.feed.publish(
@@ -170,4 +179,8 @@ class Ticker:
         share = -(-len(self._shared.lanes) // len(self._members.all))
         prepared, freed = member.restock(share, self._shared.catalogue.leases.leased)
         if prepared:
-            self._shared.help(member.prepare(prepared, freed, self._shared.index))
+            self._shared.help(self._prepare(member, prepared, freed))
+
+    async def _prepare(self, member: Member, prepared: list[Wiped], freed: list[int]) -> None:
+        await self.destruction.condemn(member, freed, EARLY)
+        await member.prepare(prepared, freed, self._shared.index)

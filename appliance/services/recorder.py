@@ -25,6 +25,8 @@ from appliance.services.journal import RECORDER, begin, end, journal_folder, jou
 from appliance.services.journal_lines import LINES_S, DiskLines, RefusalLines, RunLines
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.services.recording_calendar import CALENDAR_S, RecordingCalendar
+from appliance.services.register import JournalRegister
+from appliance.services.retention import RETENTION_S, RetentionKeeper
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
 
@@ -68,6 +70,8 @@ class Recorder:
         self.runs = RunLines(clock, self.tell)
         self.refusals = RefusalLines(clock, self.tell)
         self._disk_lines = DiskLines(self.tell)
+        register = JournalRegister(self.journal, self.tell, journal_folder(site), RECORDER)
+        self.retention = RetentionKeeper(site, self.ring, self.keeper, register)
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
 
@@ -100,7 +104,9 @@ class Recorder:
             raise DisksUnusable(why_fr=self._why("error_fr"), why_en=self._why("error")) from error
         try:
             self._meet_cameras(sinks)
+            await self.retention.start()
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
+            _ = self.supervisor.supervise("retention", RETENTION_S, self.retention.run)
             await self.calendar.learn(journal_folder(self.site), RECORDER)
             server = await serve(
                 self.ring,

@@ -85,6 +85,10 @@ _OWN: Final = MISTAKES | {
         "recording_days dépasse authorised_days : la durée de l'autorisation est le maximum légal",
         "recording_days is over authorised_days: the authorisation's days are the legal maximum",
     ),
+    "minimum-over-days": (
+        "minimum_days dépasse la durée de conservation (recording_days) : elle ne pourrait jamais être tenue",
+        "minimum_days is over the days that pictures are kept (recording_days): it could never be met",
+    ),
     "living-space": (
         (
             "lieu de vie d'un établissement scolaire : pas d'enregistrement aux heures d'ouverture. Écrivez "

@@ -113,6 +113,7 @@ class SiteSettings(Table):
     timezone: str = "Europe/Paris"
     authorised_days: int = Field(default=CALENDAR_MONTH_DAYS, ge=1, le=CALENDAR_MONTH_DAYS)
     recording_days: int | None = Field(default=None, ge=1, le=CALENDAR_MONTH_DAYS)
+    minimum_days: int | None = Field(default=None, ge=0, le=CALENDAR_MONTH_DAYS)
 
     @field_validator("timezone")
     @classmethod
@@ -125,6 +126,8 @@ class SiteSettings(Table):
     def _within_authorisation(self) -> Self:
         if self.recording_days is not None and self.recording_days > self.authorised_days:
             raise ValueError("days-over-authorised")
+        if self.minimum_days is not None and self.minimum_days > self.days:
+            raise ValueError("minimum-over-days")
         return self
 
     @property
@@ -154,6 +157,8 @@ class CameraSettings(Table):
     purpose: Words
     view: Literal["narrow", "wide"]
     recording: RecordingMode | None = None
+    recording_days: int | None = Field(default=None, ge=1, le=CALENDAR_MONTH_DAYS)
+    minimum_days: int | None = Field(default=None, ge=0, le=CALENDAR_MONTH_DAYS)
     override_reason: Reason | None = None
     override_until: Day | None = None
     spectrum: Literal["visible", "thermal"] = "visible"
@@ -335,6 +340,33 @@ class Site(Table):
         if self.rule(camera).recording is RecordingMode.OUTSIDE_ACTIVITY and self.calendar is None:
             return "recording", "no-calendar"
         return None
+
+    @model_validator(mode="after")
+    def _lawful_days(self) -> Self:
+        found = [
+            InitErrorDetails(type=PydanticCustomError("own", name), loc=("camera", index, field), input=None)
+            for index, camera in enumerate(self.camera)
+            for field, name, wrong in (
+                ("recording_days", "days-over-authorised", (camera.recording_days or 0) > self.site.authorised_days),
+                ("minimum_days", "minimum-over-days", (camera.minimum_days or 0) > self.days_of(camera)[0]),
+            )
+            if wrong
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Site", found)
+        return self
+
+    def days_of(self, camera: CameraSettings | None) -> tuple[int, int]:
+        """Days that a camera's pictures are kept at the most and at the least; None: a camera that is no more.
+
+        Without a minimum of its own a site must hold what it says it keeps: smaller disks are a fault. 0: none.
+        """
+        own = camera.recording_days if camera is not None else None
+        days = self.site.days if own is None else min(own, self.site.authorised_days)
+        least = camera.minimum_days if camera is not None else None
+        if least is None:
+            least = self.site.minimum_days
+        return days, days if least is None else min(least, days)
 
     def _living_space(self, camera: CameraSettings) -> bool:
         return self.site.kind == "school" and camera.area_type in LIVING_SPACES

@@ -17,10 +17,13 @@ FRAME_TICKS = 3600  # 25 pictures a second
 
 
 def run_start(
-    clock: SimulatedClock, cause: GapCause = GapCause.NONE, parameters: CodecParameters = PARAMETERS
+    clock: SimulatedClock,
+    cause: GapCause = GapCause.NONE,
+    parameters: CodecParameters = PARAMETERS,
+    clock_state: int = ClockState.VERIFIED,
 ) -> RunStart:
     offset = clock.utc_us() - clock.monotonic_us()
-    return RunStart(parameters, offset, clock.boot_id, ClockState.VERIFIED, cause)
+    return RunStart(parameters, offset, clock.boot_id, clock_state, cause)
 
 
 class Camera:
@@ -36,8 +39,13 @@ class Camera:
         self.sent: list[bytes] = []
         self.next_dts = 0
 
-    def start(self, cause: GapCause = GapCause.NONE, parameters: CodecParameters = PARAMETERS) -> None:
-        self.sink.start_run(run_start(self.clock, cause, parameters))
+    def start(
+        self,
+        cause: GapCause = GapCause.NONE,
+        parameters: CodecParameters = PARAMETERS,
+        clock_state: int = ClockState.VERIFIED,
+    ) -> None:
+        self.sink.start_run(run_start(self.clock, cause, parameters, clock_state))
         self.next_dts = us_to_ticks(self.clock.monotonic_us())
         self.count = 0
 

@@ -1,14 +1,14 @@
 """A ring on small disks for tests: made, opened, fed and stopped in a few words."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.part import parse_part, verify_payload
-from appliance.media.stream import StreamKey
+from appliance.media.stream import ClockState, StreamKey
 from appliance.ring.catalogue import ChunkRanges
 from appliance.ring.chunk import Geometry
 from appliance.ring.disk import format_disk
@@ -44,7 +44,14 @@ class Rig:
             self.disks.append(Folder(path))
         return self
 
-    def new(self, *, automatic: bool = False, quarantine_s: float = 1, queue_limit: int = 256 << 20) -> Ring:
+    def new(
+        self,
+        *,
+        automatic: bool = False,
+        quarantine_s: float = 1,
+        queue_limit: int = 256 << 20,
+        clock_state: Callable[[], int] = lambda: ClockState.VERIFIED,
+    ) -> Ring:
         self.ring = Ring(
             self.disks,
             self.clock,
@@ -53,6 +60,7 @@ class Rig:
             quarantine_s=quarantine_s,
             queue_limit=queue_limit,
             automatic=automatic,
+            clock_state=clock_state,
         )
         return self.ring
 

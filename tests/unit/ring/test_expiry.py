@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.ring.expiry import DAY_US, HOUR_US, LATE_US, Held, due, limit_utc, pass_limit, retention
+from appliance.ring.expiry import DAY_US, HOUR_US, LATE_US, Held, due, expired_until, limit_utc, pass_limit, retention
 
 PARIS, REUNION = ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion")
 ZONES = st.sampled_from([PARIS, REUNION, ZoneInfo("America/Cayenne"), ZoneInfo("Pacific/Noumea"), ZoneInfo("UTC")])
@@ -172,3 +172,27 @@ def test_a_month_of_four_weeks_less_an_hour_is_not_overlooked() -> None:
     limit = limit_utc(taken, 31, PARIS)
     assert limit - taken == 28 * DAY_US - HOUR_US
     assert due([Held("a", taken, taken)], limit, PARIS, 31) == ["a"]
+
+
+@settings(max_examples=150)
+@given(instants(), DAYS, ZONES, st.integers(-2 * DAY_US, 34 * DAY_US))
+def test_what_has_expired_is_never_shown_and_what_is_hidden_goes_within_a_day_or_three(
+    now: int, days: int, zone: ZoneInfo, back: int
+) -> None:
+    until = expired_until(now, days, zone)
+    taken = now - back
+    limit = limit_utc(taken, days, zone)
+    if limit <= now:
+        assert taken <= until
+    elif taken <= until:  # hidden before its time: at a month's end, or in the night of a time change
+        assert limit - now < DAY_US + HOUR_US
+    assert limit_utc(until, days, zone) <= now
+    if days < 28:
+        assert until == now - days * DAY_US
+
+
+def test_at_the_end_of_february_a_whole_january_is_hidden_by_its_last_day() -> None:
+    noon = at(PARIS, 2026, 2, 28, 12)
+    assert expired_until(noon, 31, PARIS) == at(PARIS, 2026, 1, 31, 12)
+    assert expired_until(at(PARIS, 2026, 3, 31, 12), 31, PARIS) == at(PARIS, 2026, 3, 1, 0) - 1
+    assert expired_until(at(PARIS, 2026, 3, 15, 12), 31, PARIS) == at(PARIS, 2026, 2, 15, 12)
