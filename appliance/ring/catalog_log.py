@@ -145,8 +145,8 @@ def closed_facts(row: ChunkRow, spans: Sequence[SpanRow]) -> str:
         generation last_run last_sequence camera stream opened_us first_us last_us size codec width height
         init_length stretches
 
-    A stretch is run:from_us:to_us:cause:first_sequence:last_sequence, a comma between two; `*n`: they are n, too
-    many for a line, and the part table has them.
+    A stretch is the numbers of a SpanRow (ring/index.py) with colons between, a comma between two; `*n`: they are n,
+    too many for a line, and the part table has them.
     """
     fields = [str(row.generation), str(row.last_run), str(row.last_sequence), quote(row.camera, safe=""), row.stream]
     fields += [*map(str, row[5:9]), quote(row.codec, safe="."), *map(str, row[10:13])]
@@ -179,12 +179,10 @@ def parse_spans(text: str) -> list[SpanRow] | None:
         return []
     if text.startswith("*"):
         return None
-    return [SpanRow(*_seven(span.split(":"))) for span in text.split(",")]
-
-
-def _seven(fields: Sequence[str]) -> tuple[int, int, int, int, int, int, int]:
-    run, from_us, to_us, cause, first, last, clock = map(int, fields)
-    return run, from_us, to_us, cause, first, last, clock
+    spans = [span.split(":") for span in text.split(",")]
+    if any(len(span) != len(SpanRow._fields) for span in spans):
+        raise ValueError("stretches of CLOSED")
+    return [SpanRow._make(map(int, span)) for span in spans]
 
 
 def open_facts(generation: int, camera: str, stream: str, opened_us: int) -> str:
@@ -217,9 +215,14 @@ class Appender:
     def append(self, lines: Iterable[Line], utc_us: int) -> tuple[int, bytes]:
         """(offset, whole blocks) that hold these lines: the last block again, and new ones behind it."""
         when = stamp(utc_us)
+        texts = (f"{when} {kind} {number} {facts}".rstrip(" ") for kind, number, facts in lines)
+        return self.copy(map(encode_line, texts), utc_us)
+
+    def copy(self, lines: Iterable[bytes], utc_us: int) -> tuple[int, bytes]:
+        """The same for lines that are encoded already, taken from another file."""
+        when = stamp(utc_us)
         first, full = self._block, bytearray()
-        for kind, number, facts in lines:
-            line = encode_line(f"{when} {kind} {number} {facts}" if facts else f"{when} {kind} {number}")
+        for line in lines:
             if len(self._text) + len(line) > ROOM:
                 full += self._next(when)
             self._text += line
@@ -235,7 +238,7 @@ class Appender:
         return whole
 
     def durable(self) -> None:
-        """Everything given out so far is durable."""
+        """Everything given out so far is durable. Called before more is given out."""
         self._durable = (self._block, len(self._text))
 
     def head(self) -> Head:

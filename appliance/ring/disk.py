@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.core.units import BLOCK
+from appliance.ring.catalog_file import begin_catalog
+from appliance.ring.catalog_log import NO_HEAD, Beginning
 from appliance.ring.chunk import Geometry
 from appliance.ring.claim import claim, release
 from appliance.ring.faults import (
@@ -102,6 +104,7 @@ class Heartbeat:
     """The last sign of life of a recorder on this disk. `generation`: the highest given out so far.
 
     `monotonic_us`: of the same instant as `utc_us`; `clock_state`: the judgement of UTC then (0: not told).
+    `catalog`: head of the catalogue's durable lines (catalog_log.Head), "" when there is no catalogue.
     """
 
     durable_utc_us: int
@@ -110,6 +113,7 @@ class Heartbeat:
     generation: int
     monotonic_us: int = 0
     clock_state: int = 0
+    catalog: str = ""
 
 
 def chunk_name(number: int) -> str:
@@ -141,6 +145,7 @@ def format_disk(
         for number in range(chunks):
             _allocate(path / chunk_name(number), geometry.chunk_size)
         _allocate(path / HEARTBEAT, BLOCK)
+        begin_catalog(path, Beginning(1, identity.uuid, chunks, NO_HEAD, "format"))
         text = {
             "version": FORMAT_VERSION,
             "uuid": identity.uuid,
@@ -236,6 +241,18 @@ class Disk:
             raise DiskUnreadable(path=str(path), why="size")
         return fd
 
+    def open_unused(self, number: int) -> int:
+        """The same for a chunk that is believed to be empty; raises DiskUnreadable too when it is not: it is kept."""
+        path = self.path / chunk_name(number)
+        try:
+            with path.open("rb") as file:
+                empty = not any(file.read(BLOCK))
+        except OSError as error:
+            raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
+        if not empty:
+            raise DiskUnreadable(path=str(path), why="not empty")
+        return self.open_chunk(number)
+
     def open_file(self, path: Path, *, create: bool = False) -> int:
         """A descriptor for `SliceQueue.put` of a file of this disk that is no chunk. Blocks. Raises OSError."""
         return os.open(path, self._flags | (os.O_CREAT if create else 0), 0o640)
@@ -307,6 +324,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
             "generation": beat.generation,
             "monotonic_us": beat.monotonic_us,
             "clock_state": beat.clock_state,
+            "catalog": beat.catalog,
         },
     ).encode()
     return (text + b"\n%08x\n" % zlib.crc32(text)).ljust(BLOCK, b" ")
@@ -326,6 +344,7 @@ def decode_heartbeat(block: bytes) -> Heartbeat | None:
             generation=int(beat["generation"]),
             monotonic_us=int(beat.get("monotonic_us", 0)),
             clock_state=int(beat.get("clock_state", 0)),
+            catalog=str(beat.get("catalog", "")),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -59,6 +59,14 @@ class IndexUnavailable(ApplianceError):
     en = "The index {path} cannot be used ({why}): recording goes on; free or check the system disk."
 
 
+class CatalogFailed(ApplianceError):
+    """catalog.log of a disk cannot be written; recording goes on without it."""
+
+    code = "catalog-failed"
+    fr = "Le journal du disque {path} ne s'écrit plus ({why}) : l'enregistrement continue ; vérifiez le disque."
+    en = "The catalogue of disk {path} cannot be written ({why}): recording goes on; check the disk."
+
+
 class DiskTooSmall(ApplianceError):
     """Fewer chunks than the streams need to be recorded at all."""
 

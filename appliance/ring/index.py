@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -25,7 +25,7 @@ from appliance.ring.faults import IndexUnavailable
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """PRAGMA user_version; a cache of another version is made again, not migrated."""
 
 COMMIT_US: Final = 5_000_000
@@ -78,6 +78,9 @@ class SpanRow(NamedTuple):
     clock: int
 
 
+SPAN_COLUMNS: Final = SpanRow._fields
+"""Names of a stretch's columns."""
+
 # The key's columns come first: SQLite 3.40 reports NULLs that are not there (quick_check) in any other order.
 _SCHEMA: Final = (
     """CREATE TABLE chunk (disk TEXT NOT NULL, number INTEGER NOT NULL, generation INTEGER NOT NULL,
@@ -92,6 +95,7 @@ _SCHEMA: Final = (
        PRIMARY KEY (camera, stream, from_us, run, disk, number)) WITHOUT ROWID""",
     "CREATE INDEX span_chunk ON span (disk, number)",
     "CREATE INDEX span_doubtful ON span (disk, number, run) WHERE clock = 3",
+    "CREATE TABLE catalog (disk TEXT PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID",
 )
 
 Held = tuple[ChunkRow, list[SpanRow]]
@@ -111,6 +115,7 @@ class Index:
         self._execute = cast("Callable[..., sqlite3.Cursor]", self._database.execute_sql)
         self._dirty_since_us: int | None = None
         self._unsaved: dict[tuple[str, int], Held | None] = {}  # since the last commit; None: forgotten
+        self._noted: dict[str, str] = {}
         self._refused = False  # SQLite does not take them for now
         self.rebuilt = False
         self.dated: Callable[[Held], Held] = lambda held: held  # puts true times on what is told as it was written
@@ -131,6 +136,21 @@ class Index:
         """Generation of each closed chunk of a disk, by number."""
         rows = await self.query("SELECT number, generation FROM chunk WHERE disk = ?", disk)
         return {int(number): int(generation) for number, generation in rows}
+
+    async def head(self, disk: str) -> str:
+        """Head of the disk's catalogue up to which every line is in the index for sure, "" when it is not known."""
+        rows = await self._query("SELECT head FROM catalog WHERE disk = ?", disk)
+        return str(rows[0][0]) if rows else ""
+
+    async def note(self, heads: Mapping[str, str]) -> None:
+        """Of these disks everything up to these heads was put or forgotten; saved with the next commit."""
+        batch = dict(heads)
+        await self._do(lambda: self._noted.update(batch))
+
+    async def held(self, disk: str, numbers: Iterable[int]) -> dict[int, Held]:
+        """Rows and stretches of these closed chunks; those the index does not know are left out."""
+        batch = list(numbers)
+        return await self._do(lambda: self._held(disk, batch))
 
     async def rows_of(self, disk: str) -> list[tuple[int, str, str, int, int, int, int]]:
         """(number, camera, stream, opened_us, size, last_run, last_sequence) of a disk, the one opened first is first.
@@ -245,7 +265,7 @@ class Index:
                 self._make()
             self._execute("BEGIN IMMEDIATE")  # a file that takes no writes is of no use
             self._execute("COMMIT")
-        except (OSError, peewee.DatabaseError) as error:
+        except (OSError, peewee.DatabaseError, sqlite3.Error) as error:
             self._in_memory(str(error))
 
     def _in_memory(self, why: str) -> None:
@@ -269,7 +289,7 @@ class Index:
             self._connect(str(self._path))
             version = self._rows("PRAGMA user_version", ())[0][0]
             healthy = version == SCHEMA_VERSION and self._rows("PRAGMA quick_check", ()) == [("ok",)]
-        except peewee.DatabaseError:
+        except (peewee.DatabaseError, sqlite3.Error):  # rows are fetched outside peewee's own translation
             healthy = False
         self._database.close()
         return healthy
@@ -292,6 +312,8 @@ class Index:
             self._save(self._unsaved)
         if self._dirty_since_us is not None:
             try:
+                for disk, head in self._noted.items():
+                    self._execute("REPLACE INTO catalog VALUES (?,?)", (disk, head))
                 self._execute("COMMIT")
             except peewee.DatabaseError:
                 self._refuse()
@@ -339,10 +361,25 @@ class Index:
             rest = (span.to_us, span.cause, span.first_sequence, span.last_sequence, span.clock)
             self._execute("REPLACE INTO span VALUES (?,?,?,?,?,?,?,?,?,?,?)", place + rest)
 
+    def _held(self, disk: str, numbers: list[int]) -> dict[int, Held]:
+        marks = ",".join("?" * len(numbers))
+        where = f"WHERE disk = ? AND number IN ({marks})"
+        rows = self._rows(f"SELECT * FROM chunk {where}", (disk, *numbers))  # noqa: S608 - only "?"
+        found: dict[int, Held] = {row[1]: (_row(row), []) for row in rows}
+        columns = ", ".join(("number", *SPAN_COLUMNS))
+        for number, *span in self._rows(f"SELECT {columns} FROM span {where} ORDER BY from_us", (disk, *numbers)):  # noqa: S608
+            if number in found:
+                found[number][1].append(SpanRow._make(span))
+        if self._refused:
+            unsaved = {n: self._unsaved[disk, n] for n in numbers if (disk, n) in self._unsaved}
+            found |= {n: held for n, held in unsaved.items() if held is not None}
+            found = {n: held for n, held in found.items() if unsaved.get(n, held) is not None}
+        return found
+
     def _forget_others(self, disks: list[str]) -> None:
         self._begin()
         marks = ",".join("?" * len(disks))
-        for table in ("span", "chunk"):
+        for table in ("span", "chunk", "catalog"):
             self._execute(f"DELETE FROM {table} WHERE disk NOT IN ({marks})", tuple(disks))  # noqa: S608
 
     def _oldest(self, keys: list[StreamKey]) -> dict[StreamKey, int]:

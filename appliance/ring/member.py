@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.core.clock import Clock
+from appliance.ring.catalog_keeper import CatalogKeeper
+from appliance.ring.catalog_log import words
 from appliance.ring.disk import Disk, Heartbeat, encode_heartbeat
 from appliance.ring.faults import DiskUnreadable
 from appliance.ring.index import Index
@@ -41,6 +43,7 @@ class Member:
     pool: Pool = field(init=False)
     writer: DiskWriter = field(init=False)
     slices: SliceQueue = field(init=False)
+    catalog: CatalogKeeper = field(init=False)
     thread: ThreadPoolExecutor = field(init=False)
     task: asyncio.Task[None] | None = None
     due_us: int = 0
@@ -51,11 +54,13 @@ class Member:
     ticks: int = 0
     flushes: int = 0
     written: int = 0
+    rewipe: list[Wiped] = field(default_factory=list)  # given up before the start, their zeros not known to be durable
 
     def __post_init__(self) -> None:
         self.pool = Pool(self.disk.identity.chunks, self.disk.identity.protected)
         self.writer = DiskWriter(self.disk, self.clock)
         self.slices = SliceQueue(self.writer.close_later)
+        self.catalog = CatalogKeeper(self.disk, self.pool, self.slices, self.clock)
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ring-disk-{self.index}")
 
     @property
@@ -73,12 +78,16 @@ class Member:
         if not idle and now - self.heartbeat_us < HEARTBEAT_US:
             return None
         self.heartbeat_us = now
-        beat = Heartbeat(self.mark_utc_us, self.clock.utc_us(), self.clock.boot_id.hex(), generation, now, clock_state)
+        head = str(self.catalog.head or "")
+        beat = Heartbeat(
+            self.mark_utc_us, self.clock.utc_us(), self.clock.boot_id.hex(), generation, now, clock_state, head
+        )
         return encode_heartbeat(beat)
 
     def to_wipe(self) -> list[Wiped]:
         """Chunks whose file is open and whose old bytes are to go in this tick."""
-        chosen = [chunk for chunk in self.pool.wiped if chunk.fd is not None and not chunk.sent]
+        settled = self.pool.settled
+        chosen = [c for c in self.pool.wiped if c.fd is not None and not c.sent and settled(c.number)]
         for chunk in chosen:
             chunk.sent = True
         return chosen
@@ -96,6 +105,7 @@ class Member:
     def account(self, result: TickResult) -> None:
         """Figures of a finished tick, and what of the slices it wrote."""
         self.slices.settle(result.slices, result.took_us)
+        self.catalog.settle(result.catalog_error)
         self.ticks += 1
         self.took_us.append(result.took_us)
         self.flushes += result.flushes
@@ -138,15 +148,18 @@ class Member:
         await index.forget(self.uuid, freed)
         for chunk in chunks:
             try:
-                chunk.fd = await asyncio.to_thread(self.disk.open_chunk, chunk.number)
+                opener = self.disk.open_unused if chunk.unused else self.disk.open_chunk
+                chunk.fd = await asyncio.to_thread(opener, chunk.number)
             except DiskUnreadable as error:
                 log.error("chunk set aside: %s", error)  # noqa: TRY400 - the sentence says all
                 self.pool.wiped.remove(chunk)
-                self.pool.set(chunk.number, ChunkState.SUSPECT)
+                self.pool.set(chunk.number, ChunkState.SUSPECT, words(str(error.facts["why"])))
 
     def close(self) -> None:
         """Close every file and end the thread."""
         self.slices.close()
+        for fd in self.catalog.fds():
+            self.writer.close_later(fd)
         for chunk in (*self.pool.ready, *self.pool.protected_ready, *self.pool.wiped):
             if chunk.fd is not None:
                 self.writer.close_later(chunk.fd)

@@ -42,7 +42,8 @@ class Members:
 
     async def load(self) -> list[tuple[Member, list[HeaderInfo]]]:
         """Learn every chunk's state; returns the open chunks, which are still to be read (`recover`)."""
-        return [(member, await self._load(member)) for member in self.all]
+        opened = await asyncio.gather(*(self._load(member) for member in self.all))
+        return list(zip(self.all, opened, strict=True))
 
     def recover(self, opened: Sequence[tuple[Member, list[HeaderInfo]]]) -> None:
         """Read open chunks beside the ticks."""

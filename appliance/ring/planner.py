@@ -16,6 +16,7 @@ from appliance.core.errors import ApplianceError
 from appliance.core.units import ticks_to_us, us_to_ticks
 from appliance.media.part import part_size
 from appliance.media.stream import AccessUnit, RunStart
+from appliance.ring.catalog_log import open_facts
 from appliance.ring.chunk import ChunkHeader, encode_header, parts_limit, read_header, table_full
 from appliance.ring.disk import Disk
 from appliance.ring.faults import PictureTooLarge
@@ -266,7 +267,8 @@ class Planner:
             before = leaving.published.setdefault(lane.chunk.number, asyncio.Event())
             close(lane, leaving)
         plan.pool.ready.popleft()
-        plan.pool.set(stock.number, ChunkState.OPEN)
+        facts = open_facts(header.generation, lane.key.camera, lane.key.stream, utc_us)
+        plan.pool.set(stock.number, ChunkState.OPEN, facts)
         lane.fault = None
         chunk = OpenChunk(
             disk=index,

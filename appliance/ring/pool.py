@@ -5,12 +5,23 @@ the disk, go POOL_FREE -> POOL_OPEN -> POOL_CLOSED -> FREED -> POOL_FREE and are
 A chunk is *ready* when it is FREE, was zeroed in this life of the process, and its descriptor is open: only ready
 chunks are handed out, so a tick never opens a file and never reads one, and whatever a torn write left in a chunk that
 looks free is gone before it is used.
+
+Each change of state is a line of the disk's catalogue (ring/catalog_log.py); the pool keeps them for the next tick.
+While there is a catalogue (`gated`) two steps wait until a line is durable: zeros until FREED is, so that no chunk that
+the catalogue calls CLOSED is empty; handing a chunk out until READY is, so that none that it calls free gets footage.
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
+from typing import Final
+
+from appliance.ring.catalog_log import Line
+
+READY_AHEAD_US: Final = 2_000_000
+"""Microseconds before the end of its quarantine at which a chunk's READY line is asked for: a few ticks."""
 
 
 class ChunkState(IntEnum):
@@ -39,7 +50,9 @@ class Wiped:
     fd: int | None = None
     until_us: int | None = None
     sent: bool = False  # a tick is zeroing it
-    spare: bool = False
+    spare: bool = False  # not for the stock: FREE is all it becomes
+    unused: bool = False  # believed to be empty: looked at before it is zeroed
+    ready_asked: bool = False  # its READY line is durable, or on its way
 
 
 @dataclass(slots=True)
@@ -60,6 +73,9 @@ class Pool:
     freed_early: int = 0
     leases_broken: int = 0
     opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
+    lines: list[Line] = field(default_factory=list)  # for the catalogue, in order
+    gated: bool = False  # there is a catalogue, steps wait for its lines
+    unsaid: dict[int, int] = field(default_factory=dict)  # lines not durable yet, by chunk
     _opened: int = 0  # since `opened_within` was asked last
     open_count: int = 0
     _next: int = 0
@@ -72,11 +88,37 @@ class Pool:
         """Chunks that recording goes round in; the protected pool's begin with this number."""
         return self.count - self.protected
 
-    def set(self, number: int, state: ChunkState) -> None:
-        """Change the state of a chunk."""
+    def set(self, number: int, state: ChunkState, facts: str = "", *, told: bool = False) -> None:
+        """Change the state of a chunk. `facts`: of its line; `told`: the catalogue says it already, write none."""
+        if not told:
+            self.say(Line(state.name, number, facts))
         self._opened += state == ChunkState.OPEN
         self.open_count += (state == ChunkState.OPEN) - (self.states[number] == ChunkState.OPEN)
         self.states[number] = state
+
+    def learn(self, states: bytes | bytearray, closed: Iterable[int]) -> None:
+        """What the catalogue says of the ring's chunks, from number 0; `closed`: in their order."""
+        self.states[: len(states)] = states
+        self.closed.extend(closed)
+        self.open_count = self.states.count(ChunkState.OPEN)
+
+    def say(self, line: Line) -> None:
+        """A line for the catalogue, with the next tick."""
+        self.lines.append(line)
+        self.unsaid[line.number] = self.unsaid.get(line.number, 0) + 1
+
+    def said(self, lines: Iterable[Line]) -> None:
+        """These lines are durable, or will never be."""
+        for line in lines:
+            left = self.unsaid.get(line.number, 0) - 1
+            if left > 0:
+                self.unsaid[line.number] = left
+            else:
+                self.unsaid.pop(line.number, None)
+
+    def settled(self, number: int) -> bool:
+        """Does the catalogue say all about this chunk, if there is one?"""
+        return not self.gated or number not in self.unsaid
 
     def start_after(self, number: int) -> None:
         """Hand out chunks that were never used in ring order, behind the one opened last."""
@@ -94,7 +136,7 @@ class Pool:
             number = first
             while len(taken) < wanted and (number := self.states.find(ChunkState.FREE, number, end)) >= 0:
                 if number not in held:
-                    taken.append(Wiped(number, 0))
+                    taken.append(Wiped(number, 0, unused=True))
                 number += 1
         if taken:
             self._next = (taken[-1].number + 1) % self.of_ring
@@ -123,7 +165,7 @@ class Pool:
         """
         if number < self.of_ring:
             self.closed.remove(number)
-        self.set(number, ChunkState.FREED)
+        self.set(number, ChunkState.FREED, reason)
         wiped = Wiped(number, quarantine_us, spare=spare)
         self.wiped.append(wiped)
         return wiped
@@ -132,15 +174,19 @@ class Pool:
         """Chunks whose quarantine has ended become ready."""
         waiting: list[Wiped] = []
         for chunk in self.wiped:
-            if chunk.until_us is None or now_us < chunk.until_us:
+            soon = chunk.until_us is not None and now_us >= chunk.until_us - READY_AHEAD_US
+            if soon and not chunk.ready_asked and not chunk.spare:
+                chunk.ready_asked = True
+                self.say(Line("READY", chunk.number))
+            if chunk.until_us is None or now_us < chunk.until_us or not self.settled(chunk.number):
                 waiting.append(chunk)
             elif chunk.spare:
                 self.set(chunk.number, ChunkState.FREE if chunk.number < self.of_ring else ChunkState.POOL_FREE)
             elif chunk.number < self.of_ring:
-                self.set(chunk.number, ChunkState.FREE)
+                self.set(chunk.number, ChunkState.FREE, told=True)  # READY says it
                 self.ready.append(chunk)
             else:
-                self.set(chunk.number, ChunkState.POOL_FREE)
+                self.set(chunk.number, ChunkState.POOL_FREE, told=True)
                 self.protected_ready.append(chunk)
         self.wiped = waiting
 

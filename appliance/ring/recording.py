@@ -108,10 +108,12 @@ class Ring:
             self._shared.start.attach(lane)
         self._members.check_size()
         for member in self._members.all:
+            self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
             self._ticker.restock(member)
         await self.settle()
         self._members.recover(opened)
         await self.tick()
+        await self.tick()  # the catalogue says that the stock is ready
         if self._automatic:
             self._jobs = [
                 self._supervisor.keep("ring ticks", self._ticker.run),
@@ -136,12 +138,14 @@ class Ring:
         if busy:
             await asyncio.wait(busy)
         await self.settle()
+        await asyncio.gather(*(member.catalog.stop() for member in members))
         await self.tick()
         await self.tick()  # the blocks that complete the tables written by the last one
         await self.settle()
         for chunk in (chunk for chunks in self._shared.open_chunks.values() for chunk in chunks):
             members[chunk.disk].writer.close_later(chunk.fd)
         await self._tell_destroyed()
+        await self._shared.index.note(self._heads())
         for member in members:
             member.close()
         await self._shared.index.close()
@@ -251,7 +255,10 @@ class Ring:
 
     async def keep_index(self) -> None:
         """Periodic work: commit the index, refresh how far the past reaches."""
+        await self._shared.index.note(self._heads())
         await self._shared.index.commit_if_due()
+        for member in self._members.all:
+            member.catalog.compact_if_due()
         first = await self._shared.index.oldest(self._shared.lanes)
         for key, chunks in self._shared.open_chunks.items():
             rows = (self._shared.redating.spans(key, span_rows(chunk.spans)) for chunk in chunks)
@@ -264,6 +271,10 @@ class Ring:
         """The disks as plain values, those left aside last."""
         here = [disk_state(member, self._tick_us) for member in self._members.all]
         return here + [absent_disk_state(path, error) for path, error in self._members.unusable.items()]
+
+    def _heads(self) -> dict[str, str]:
+        """Catalogue heads: what every line up to there says, the index has been told."""
+        return {member.uuid: str(head) for member in self._members.all if (head := member.catalog.head)}
 
     def state(self) -> dict[str, object]:
         """Disks and streams as plain values for the socket's `state`."""

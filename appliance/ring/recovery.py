@@ -7,6 +7,7 @@ import errno
 import logging
 import mmap
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,15 +53,15 @@ class Scan:
     generation: int = 0
 
 
-def scan(disk: Disk, known: dict[int, int]) -> Scan:
+def scan(disk: Disk, known: dict[int, int], numbers: Iterable[int] | None = None) -> Scan:
     """Read the header of every chunk of the ring; of closed chunks the index does not know, the table too.
 
-    A file that is missing, short or unreadable is suspect and costs itself. Raises OSError when MAX_UNREADABLE
-    files cannot be read: then it is the disk.
+    `numbers`: of these chunks only. A file that is missing, short or unreadable is suspect and costs itself. Raises
+    OSError when MAX_UNREADABLE files cannot be read: then it is the disk.
     """
     result = Scan()
     unreadable = 0
-    for number in range(disk.identity.of_ring):
+    for number in range(disk.identity.of_ring) if numbers is None else numbers:
         try:
             fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
             try:

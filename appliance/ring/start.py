@@ -3,23 +3,37 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
+from appliance.ring.catalog_log import Head, Line, closed_facts, open_facts
+from appliance.ring.catalog_start import Settled, closed_of, settle
 from appliance.ring.chunk import HeaderInfo
-from appliance.ring.index import Index
+from appliance.ring.errors import CatalogUnreadable
+from appliance.ring.index import ChunkRow, Held, Index
 from appliance.ring.lane import Lane
 from appliance.ring.member import Member
 from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.planner import Planner
-from appliance.ring.pool import ChunkState
+from appliance.ring.pool import ChunkState, Pool, Wiped
 from appliance.ring.recovery import recover, scan
 from appliance.ring.writer import OpenChunk
 
 log = logging.getLogger(__name__)
 
 Fail = Callable[[Member, str], None]
+
+
+FILLED: Final = 2000
+"""Chunks given to the index at a time."""
+
+
+def facts_of(info: HeaderInfo) -> str:
+    """Facts of an OPEN line of this chunk."""
+    header = info.header
+    return open_facts(header.generation, header.key.camera, header.key.stream, header.opened_utc_us)
 
 
 class Start:
@@ -48,28 +62,104 @@ class Start:
         self.stale: list[OpenChunk] = []
 
     async def load(self, member: Member) -> list[HeaderInfo]:
-        """States of a disk's chunks, the index made to agree with them; returns the open chunks. Raises OSError."""
+        """States of a disk's chunks, the index made to agree with them; returns the open chunks. Raises OSError.
+
+        By the catalogue; where it is missing or not to be believed, by the header of every chunk, and a new
+        catalogue is begun that says so.
+        """
+        loop = asyncio.get_running_loop()
+        beat = await asyncio.to_thread(member.disk.read_heartbeat)
+        witness, generation = (beat.catalog, beat.generation) if beat else ("", 0)
+        self._planner.generation = max(self._planner.generation, generation)
+        mark = await self._index.head(member.uuid)
+        now_us = self._clock.utc_us()
+        try:
+            settled = await loop.run_in_executor(member.thread, settle, member.disk, witness, mark, now_us)
+        except CatalogUnreadable as error:
+            log.warning("%s: %s", member.disk.path, error)
+            return await self._scan(member, str(error.facts["why"]), witness)
+        return await self._settled(member, settled)
+
+    async def _settled(self, member: Member, settled: Settled) -> list[HeaderInfo]:
+        """The catalogue is believed."""
+        pool = member.pool
+        pool.learn(settled.states, settled.closed)
+        if settled.closed:
+            pool.start_after(settled.closed[-1])
+        for (camera, stream), numbers in settled.found.past.items():
+            self._remember(StreamKey(camera, "main" if stream == "main" else "sub"), *numbers)
+        for key, opening in settled.openings:
+            self._openings.setdefault(key, []).append(opening)
+        member.catalog.go_on(settled.found, settled.fd)
+        looked = settled.looked
+        self._planner.generation = max(self._planner.generation, settled.found.generation, looked.generation)
+        for number in looked.suspect:
+            pool.set(number, ChunkState.SUSPECT, "header")
+        for row, spans in looked.closed:
+            self._closed(pool, row)
+            pool.set(row.number, ChunkState.CLOSED, closed_facts(row, spans))
+        if not settled.current:
+            await self._fill(member, settled)
+        await self._index.forget(member.uuid, settled.forget)
+        await self._index.put([*settled.put, *looked.closed])
+        pool.wiped += [Wiped(number, 0) for number in settled.freed]
+        member.rewipe = list(pool.wiped)
+        return self._open(pool, looked.opened, told=False)
+
+    async def _fill(self, member: Member, settled: Settled) -> None:
+        """The index knows another past of this disk, or none: give it this one."""
+        known = await self._index.known(member.uuid)
+        await self._index.forget(member.uuid, set(known) - set(settled.closed))
+        loop = asyncio.get_running_loop()
+        for at in range(0, len(settled.closed), FILLED):
+            numbers = settled.closed[at : at + FILLED]
+            await self._index.put(
+                await loop.run_in_executor(member.thread, closed_of, member.disk, numbers, settled.found.at)
+            )
+
+    async def _scan(self, member: Member, why: str, witness: str) -> list[HeaderInfo]:
+        """No catalogue: every header is read."""
         pool = member.pool
         known = await self._index.known(member.uuid)
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(member.thread, scan, member.disk, known)
         await self._index.forget(member.uuid, set(known) - set(found.known))
         await self._index.put(found.closed)
-        beat = await asyncio.to_thread(member.disk.read_heartbeat)
-        self._planner.generation = max(self._planner.generation, found.generation, beat.generation if beat else 0)
+        self._planner.generation = max(self._planner.generation, found.generation)
         for number in found.suspect:
-            pool.set(number, ChunkState.SUSPECT)
+            pool.set(number, ChunkState.SUSPECT, "header")
         for number, camera, stream, opened_us, size, run, sequence in await self._index.rows_of(member.uuid):
-            pool.set(number, ChunkState.CLOSED)
+            pool.set(number, ChunkState.CLOSED, told=True)
             pool.closed.append(number)
             pool.start_after(number)
             self._remember(StreamKey(camera, "main" if stream == "main" else "sub"), run, sequence)
             self._opened(StreamKey(camera, "main" if stream == "main" else "sub"), opened_us, size)
-        for info in found.opened:
-            pool.set(info.header.number, ChunkState.OPEN)
-            self._unread[info.header.key] = self._unread.get(info.header.key, 0) + 1
-            self._opened(info.header.key, info.header.opened_utc_us, 0)  # a crash loop may never read them
-        return found.opened
+        opened = self._open(pool, found.opened, told=True)
+        seen = Head.of(witness)
+        others = [Line("SUSPECT", number, "header") for number in found.suspect]
+        others += [Line("OPEN", info.header.number, facts_of(info)) for info in opened]
+
+        async def rows(numbers: list[int]) -> dict[int, Held]:
+            return await self._index.held(member.uuid, numbers)
+
+        pool.lines.clear()
+        pool.unsaid.clear()
+        member.catalog.begin(pool.closed, others, rows, why, seen.epoch + 1 if seen else 1)
+        return opened
+
+    def _closed(self, pool: Pool, row: ChunkRow) -> None:
+        key = StreamKey(row.camera, "main" if row.stream == "main" else "sub")
+        pool.closed.append(row.number)
+        self._remember(key, row.last_run, row.last_sequence)
+        self._opened(key, row.opened_us, row.size)
+
+    def _open(self, pool: Pool, infos: list[HeaderInfo], *, told: bool) -> list[HeaderInfo]:
+        for info in infos:
+            key = info.header.key
+            pool.set(info.header.number, ChunkState.OPEN, facts_of(info), told=told)
+            self._unread[key] = self._unread.get(key, 0) + 1
+            self._opened(key, info.header.opened_utc_us, 0)  # a crash loop may never read them
+        return infos
 
     def attach(self, lane: Lane) -> None:
         """A stream goes on where its past ends."""

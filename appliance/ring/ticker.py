@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from appliance.media.stream import ClockState
+from appliance.ring.catalog_log import closed_facts
 from appliance.ring.destruction import Destruction
 from appliance.ring.feed import FeedPart
 from appliance.ring.member import Member
@@ -97,6 +98,7 @@ class Ticker:
         wiping = member.to_wipe()
         job = plan.job
         job.slices = member.slices.take()
+        job.catalog = member.catalog.take()
         job.zero = [chunk.fd for chunk in wiping if chunk.fd is not None]
         idle = not job.chunks and not job.zero
         job.heartbeat = member.heartbeat(self._shared.planner.generation, self._shared.clock_state(), idle=idle)
@@ -141,12 +143,11 @@ class Ticker:
             await asyncio.gather(*(in_turn(job) for job in plan.job.chunks if job.chunk.number in plan.after))
         closed = [job.chunk for job in plan.job.chunks if job.close]
         if closed:
-            await self._shared.index.put(
-                [(chunk_row(c.header, c.init_length, c.entries), span_rows(c.spans)) for c in closed]
-            )
-            for chunk in closed:
+            held = [(chunk_row(c.header, c.init_length, c.entries), span_rows(c.spans)) for c in closed]
+            await self._shared.index.put(held)
+            for chunk, (row, spans) in zip(closed, held, strict=True):
                 self._shared.open_chunks[chunk.header.key].remove(chunk)
-                member.pool.set(chunk.number, ChunkState.CLOSED)
+                member.pool.set(chunk.number, ChunkState.CLOSED, closed_facts(row, spans))
                 member.pool.closed.append(chunk.number)
 
     def _publish_chunk(self, member: Member, plan: DiskPlan, job: ChunkJob, result: TickResult) -> None:

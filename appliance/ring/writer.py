@@ -14,6 +14,7 @@ from appliance.core.clock import Clock
 from appliance.core.units import BLOCK
 from appliance.media.part import PartEntry, build_part
 from appliance.media.stream import AccessUnit, RunStart
+from appliance.ring.catalog_log import Appender, Line
 from appliance.ring.chunk import ChunkHeader, Geometry, closing, terminator
 from appliance.ring.disk import Disk
 
@@ -115,6 +116,15 @@ class Slice:
 
 
 @dataclass(slots=True)
+class CatalogJob:
+    """Lines for the end of one catalogue file; `appender` is this thread's while the tick runs."""
+
+    fd: int
+    appender: Appender
+    lines: list[Line]
+
+
+@dataclass(slots=True)
 class TickJob:
     """All work of a tick. `zero`: descriptors of chunks to wipe; `heartbeat`: a whole block."""
 
@@ -122,13 +132,15 @@ class TickJob:
     zero: list[int] = field(default_factory=list)
     heartbeat: bytes | None = None
     slices: list[Slice] = field(default_factory=list)
+    catalog: list[CatalogJob] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class TickResult:
     """`error` set: nothing of the tick counts. `copies`: per chunk the (entry, bytes) of its new parts.
 
-    `slices`: how many of the job's, from the first, there was time for.
+    `slices`: how many of the job's, from the first, there was time for. `catalog_error`: the catalogue could not be
+    written, the rest was.
     """
 
     error: OSError | None = None
@@ -137,6 +149,7 @@ class TickResult:
     flushes: int = 0
     copies: dict[int, list[tuple[PartEntry, bytes]]] = field(default_factory=dict)
     slices: int = 0
+    catalog_error: OSError | None = None
 
 
 class DiskWriter:
@@ -159,7 +172,7 @@ class DiskWriter:
         self._written, self._bytes = [], 0
         done, self._borders = self._borders, []
         try:
-            self._first(job, done)
+            self._first(job, done, result)
             for chunk_job in job.chunks:
                 self._chunk(chunk_job, result)
             self._slices(job.slices, result)
@@ -176,15 +189,27 @@ class DiskWriter:
         result.written = self._bytes
         return result
 
-    def _first(self, job: TickJob, borders: list[tuple[int, int, bytes]]) -> None:
-        """Everything that changes no extents, then the wiping, so that the last write is one that does."""
+    def _first(self, job: TickJob, borders: list[tuple[int, int, bytes]], result: TickResult) -> None:
+        """What changes no extents, then what may (the catalogue), then the wiping: the last write is one that does."""
         if job.heartbeat is not None:
             self._write(self.disk.heartbeat_fd, 0, job.heartbeat)
         for fd, offset, block in borders:
             self._write(fd, offset, block)
+        result.catalog_error = self._catalog(job.catalog)
         for fd in job.zero:
             self.disk.zero(fd)
             self._written.append(fd)
+
+    def _catalog(self, jobs: list[CatalogJob]) -> OSError | None:
+        """The lines of the tick; a catalogue that cannot be written stops nothing. What begins a block goes last."""
+        utc_us = self._clock.utc_us()
+        pieces = [(job.fd, *job.appender.append(job.lines, utc_us)) for job in jobs]
+        try:
+            for fd, offset, blocks in sorted(pieces, key=lambda piece: len(piece[2])):
+                self._write(fd, offset, blocks)
+        except OSError as error:
+            return error
+        return None
 
     def _slices(self, slices: list[Slice], result: TickResult) -> None:
         """As many as there is time for, the first in any case. What changes no extents must not be written last."""
