@@ -129,7 +129,7 @@ class CatalogKeeper:
 
     def take(self) -> list[CatalogJob]:
         """The lines of the next tick; `settle` follows before it is asked again."""
-        lines, self._pool.lines = self._pool.lines, []
+        lines = self._pool.take_lines()
         self._sent, self._jobs = lines, []
         for line in lines:
             if line.kind.isupper():

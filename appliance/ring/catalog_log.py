@@ -22,7 +22,7 @@ Kinds of the ring, the last line of a chunk counts:
     FREE     zeros, durable. Nothing writes there before a READY line is durable. A chunk without a line is FREE.
     READY    zeros, in stock: may get a header and parts at any moment, so it is looked at on start
     OPEN     generation camera stream opened_us: has its header, gets parts: looked at on start
-    CLOSED   everything the index holds (`closed_facts`); the part table was durable before this line was written
+    CLOSED   everything the index holds (`closed_facts`); table and seal were durable before this line was written
     FREED    reason generation: given up, zeroed only after this line was durable; zeroed again on start
     SUSPECT  reason...: set aside
 

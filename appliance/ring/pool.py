@@ -74,6 +74,7 @@ class Pool:
     leases_broken: int = 0
     opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
     lines: list[Line] = field(default_factory=list)  # for the catalogue, in order
+    late: list[Line] = field(default_factory=list)  # for the tick after the next
     gated: bool = False  # there is a catalogue, steps wait for its lines
     unsaid: dict[int, int] = field(default_factory=dict)  # lines not durable yet, by chunk
     _opened: int = 0  # since `opened_within` was asked last
@@ -88,10 +89,14 @@ class Pool:
         """Chunks that recording goes round in; the protected pool's begin with this number."""
         return self.count - self.protected
 
-    def set(self, number: int, state: ChunkState, facts: str = "", *, told: bool = False) -> None:
-        """Change the state of a chunk. `facts`: of its line; `told`: the catalogue says it already, write none."""
+    def set(self, number: int, state: ChunkState, facts: str = "", *, told: bool = False, late: bool = False) -> None:
+        """Change the state of a chunk.
+
+        `facts`: of its line; `told`: the catalogue says it already, write none; `late`: the line is for the tick
+        after the next, because what it tells becomes durable with the next one.
+        """
         if not told:
-            self.say(Line(state.name, number, facts))
+            self.say(Line(state.name, number, facts), late=late)
         self._opened += state == ChunkState.OPEN
         self.open_count += (state == ChunkState.OPEN) - (self.states[number] == ChunkState.OPEN)
         self.states[number] = state
@@ -102,10 +107,22 @@ class Pool:
         self.closed.extend(closed)
         self.open_count = self.states.count(ChunkState.OPEN)
 
-    def say(self, line: Line) -> None:
-        """A line for the catalogue, with the next tick."""
-        self.lines.append(line)
+    def say(self, line: Line, *, late: bool = False) -> None:
+        """A line for the catalogue, with the next tick or the one after; those of one chunk keep their order."""
+        if not late:
+            self.lines += [before for before in self.late if before.number == line.number]
+            self.late = [other for other in self.late if other.number != line.number]
+        (self.late if late else self.lines).append(line)
         self.unsaid[line.number] = self.unsaid.get(line.number, 0) + 1
+
+    def take_lines(self) -> list[Line]:
+        """The lines of the next tick."""
+        lines, self.lines, self.late = self.lines, self.late, []
+        return lines
+
+    def forget_lines(self) -> None:
+        """What would be said is in a new catalogue from its beginning."""
+        self.lines, self.late, self.unsaid = [], [], {}
 
     def said(self, lines: Iterable[Line]) -> None:
         """These lines are durable, or will never be."""

@@ -142,8 +142,7 @@ class Start:
         async def rows(numbers: list[int]) -> dict[int, Held]:
             return await self._index.held(member.uuid, numbers)
 
-        pool.lines.clear()
-        pool.unsaid.clear()
+        pool.forget_lines()
         member.catalog.begin(pool.closed, others, rows, why, seen.epoch + 1 if seen else 1)
         return opened
 

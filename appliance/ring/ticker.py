@@ -147,7 +147,7 @@ class Ticker:
             await self._shared.index.put(held)
             for chunk, (row, spans) in zip(closed, held, strict=True):
                 self._shared.open_chunks[chunk.header.key].remove(chunk)
-                member.pool.set(chunk.number, ChunkState.CLOSED, closed_facts(row, spans))
+                member.pool.set(chunk.number, ChunkState.CLOSED, closed_facts(row, spans), late=True)  # after the seal
                 member.pool.closed.append(chunk.number)
 
     def _publish_chunk(self, member: Member, plan: DiskPlan, job: ChunkJob, result: TickResult) -> None:

@@ -179,7 +179,7 @@ async def test_the_catalogue_tells_the_states_of_a_ring_that_laps(tmp_path: Path
             await rig.record(10, camera)
             for member in ring._members.all:
                 told = await asyncio.to_thread(states_told, member.disk.path)
-                pending = {line.number for line in member.pool.lines}
+                pending = {line.number for line in (*member.pool.lines, *member.pool.late)}
                 for number, state in enumerate(member.pool.states):
                     if number in pending or number not in told:
                         continue

@@ -64,3 +64,30 @@ def test_chunks_of_the_protected_pool_are_a_circle_of_their_own() -> None:
     pool.release(5000)
     assert pool.states[7] == ChunkState.POOL_FREE
     assert [chunk.number for chunk in pool.protected_ready] == [8, 7]
+
+
+def test_a_ready_chunk_waits_for_its_line_while_there_is_a_catalogue() -> None:
+    pool = Pool(3)
+    pool.gated = True
+    (wiped,) = pool.take_unused(1)
+    wiped.until_us = 5
+    pool.release(5)
+    lines = pool.take_lines()
+    assert [(line.kind, line.number) for line in lines] == [("READY", 0)]
+    pool.release(6)
+    assert not pool.ready
+    pool.said(lines)
+    pool.release(7)
+    assert [chunk.number for chunk in pool.ready] == [0]
+    assert not pool.take_lines(), "READY is all that is said"
+
+
+def test_a_late_line_goes_with_the_tick_after_the_next_and_never_behind_a_later_one_of_its_chunk() -> None:
+    pool = Pool(3)
+    pool.set(0, ChunkState.CLOSED, "a", late=True)
+    pool.set(1, ChunkState.CLOSED, "b", late=True)
+    pool.closed.append(1)
+    pool.free(1, 0)
+    assert [(line.kind, line.number) for line in pool.take_lines()] == [("CLOSED", 1), ("FREED", 1)]
+    assert [(line.kind, line.number) for line in pool.take_lines()] == [("CLOSED", 0)]
+    assert not pool.take_lines()
