@@ -139,7 +139,7 @@ class Index:
 
     async def head(self, disk: str) -> str:
         """Head of the disk's catalogue up to which every line is in the index for sure, "" when it is not known."""
-        rows = await self._query("SELECT head FROM catalog WHERE disk = ?", disk)
+        rows = await self.query("SELECT head FROM catalog WHERE disk = ?", disk)
         return str(rows[0][0]) if rows else ""
 
     async def note(self, heads: Mapping[str, str]) -> None:
@@ -365,7 +365,7 @@ class Index:
         marks = ",".join("?" * len(numbers))
         where = f"WHERE disk = ? AND number IN ({marks})"
         rows = self._rows(f"SELECT * FROM chunk {where}", (disk, *numbers))  # noqa: S608 - only "?"
-        found: dict[int, Held] = {row[1]: (_row(row), []) for row in rows}
+        found: dict[int, Held] = {row[1]: (ChunkRow._make(row), []) for row in rows}
         columns = ", ".join(("number", *SPAN_COLUMNS))
         for number, *span in self._rows(f"SELECT {columns} FROM span {where} ORDER BY from_us", (disk, *numbers)):  # noqa: S608
             if number in found:
