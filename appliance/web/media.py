@@ -15,6 +15,7 @@ from appliance.core.units import US_PER_SECOND
 from appliance.ring.faults import ChunkReused
 from appliance.web import query
 from appliance.web.errors import NoLongerKept, NoSuchInit, NotRecorded, UnknownCamera
+from appliance.web.pauses import cut_by_pauses, read_pauses
 from appliance.web.problem import Problem
 from appliance.web.recorder import Answer, Recorder
 from appliance.web.slices import MediaSlice, all_parts, gop_complete, gop_slice, neighbours, parts_slice
@@ -141,6 +142,7 @@ async def _history(
     gaps = find_gaps(
         spans, from_us, to_us, now_us=now, first_us=stream.get("first_utc_us"), after=after, live=live_cause
     )
+    gaps = cut_by_pauses(gaps, read_pauses(answer))
     fr, en = words(live_cause)
     return {
         "camera": camera,

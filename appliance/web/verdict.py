@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from appliance.core.cause import GapCause
+from appliance.web.pauses import pause_issues
 from appliance.web.timeline import UNKNOWN, cause_name, words
 
 LATE_US: Final = 10_000_000
@@ -18,7 +19,7 @@ LATE_US: Final = 10_000_000
 STARTING_US: Final = 20_000_000
 """us. A camera answers and sends a keyframe within this after a start, else something is wrong."""
 
-Status = Literal["recording", "starting", "stopped"]
+Status = Literal["recording", "starting", "stopped", "paused"]
 
 
 class _Known(BaseModel):
@@ -43,13 +44,30 @@ class StreamState(_Known):
     lost_packets: int | None = None
 
 
+class PauseState(_Known):
+    """Why a camera must not be recorded now. `until_us`: when it goes on, None when nobody knows."""
+
+    cause: str
+    from_us: int
+    until_us: int | None = None
+    fr: str = ""
+    en: str = ""
+
+
 class CameraState(_Known):
-    """One camera and its streams."""
+    """One camera and its streams. `recording`: its rule; `next_pause_us`: when the calendar will pause it."""
 
     id: str
     name: str
     place: str = ""
+    recording: str = "permanent"
+    pause: PauseState | None = None
+    next_pause_us: int | None = None
     streams: dict[str, StreamState]
+
+    def status(self, stream: StreamState, now_us: int) -> Status:
+        """What one of its streams really does now."""
+        return status_of(stream, now_us) if self.pause is None else "paused"
 
 
 class DiskState(_Known):
@@ -111,7 +129,10 @@ ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Un disque est en panne ou trop lent\u202f: faites-le remplacer.",
         "A disk has failed or is too slow: have it replaced.",
     ),
-    GapCause.PLANNED.name: ("Rien à faire : la pause est prévue.", "Nothing to do: the pause is planned."),
+    GapCause.NETWORK.name: (
+        "Le réseau des caméras est coupé\u202f: vérifiez le commutateur et le câble de l'enregistreur.",
+        "The camera network is down: check the switch and the recorder's cable.",
+    ),
 }
 
 
@@ -129,10 +150,11 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     state = RecorderState.model_validate(answer)
     now = state.now_utc_us
     issues = [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
+    issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
     issues += [_disk_issue(disk) for disk in state.disks if disk.error]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
     starting = any(
-        status_of(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
+        camera.status(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
     )
     return {
         "now_utc_us": now,
@@ -148,12 +170,16 @@ def _camera_body(camera: CameraState, now_us: int) -> dict[str, Any]:
         "id": camera.id,
         "name": camera.name,
         "place": camera.place,
-        "streams": {name: _stream_body(stream, now_us) for name, stream in camera.streams.items()},
+        "recording": camera.recording,
+        "pause": None if camera.pause is None else camera.pause.model_dump(),
+        "next_pause_us": camera.next_pause_us,
+        "streams": {
+            name: _stream_body(stream, camera.status(stream, now_us)) for name, stream in camera.streams.items()
+        },
     }
 
 
-def _stream_body(stream: StreamState, now_us: int) -> dict[str, Any]:
-    status = status_of(stream, now_us)
+def _stream_body(stream: StreamState, status: Status) -> dict[str, Any]:
     cause = _stop_cause(stream) if status == "stopped" else None
     fr, en = ("", "") if cause is None else words(cause)
     durable = stream.durable_utc_us or None
@@ -173,7 +199,7 @@ def _stop_cause(stream: StreamState) -> str:
 
 def _camera_issues(camera: CameraState, now_us: int) -> list[dict[str, Any]]:
     """One issue per cause: both streams of a dead camera are one thing to mend."""
-    stopped = {name: stream for name, stream in camera.streams.items() if status_of(stream, now_us) == "stopped"}
+    stopped = {name: stream for name, stream in camera.streams.items() if camera.status(stream, now_us) == "stopped"}
     issues: list[dict[str, Any]] = []
     for cause in dict.fromkeys(_stop_cause(stream) for stream in stopped.values()):
         names = [name for name, stream in stopped.items() if _stop_cause(stream) == cause]

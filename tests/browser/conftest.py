@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +59,10 @@ def built_page() -> Path:
     return WEBUI / "dist"
 
 
-@pytest.fixture
-async def desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
-    """A page that must not have caused any trouble when the test is over."""
-    recorder = FakeRecorder()
-    detector = FakeDetector(tmp_path, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
+@asynccontextmanager
+async def served(recorder: FakeRecorder, built_page: Path, folder: Path) -> AsyncIterator[Desk]:
+    """A page over this recorder that must not have caused any trouble when the block is over."""
+    detector = FakeDetector(folder, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
     await detector.desk.open()
     app = make_app(recorder, detector, built_page, SiteInfo("Collège Émile-Zola", "Villeurbanne", "Europe/Paris"))
     runner = await serve(app, "127.0.0.1", 0)
@@ -74,3 +74,10 @@ async def desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     finally:
         await runner.cleanup()
         await detector.desk.close()
+
+
+@pytest.fixture
+async def desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The page over the recorder that answers from memory."""
+    async with served(FakeRecorder(), built_page, tmp_path) as found:
+        yield found

@@ -223,6 +223,9 @@ class FakeRecorder:
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
         self.stopped: dict[str, GapCause] = {}  # camera: why
+        self.pauses: dict[str, dict[str, Any]] = {}  # camera: its pause under way, as in the state
+        self.past_pauses: dict[str, list[tuple[int, int, str]]] = {}  # camera: earlier ones
+        self.next_pause_us: int | None = None
 
     def tape(self, camera: str, stream: str) -> Tape:
         if self.down:
@@ -245,6 +248,9 @@ class FakeRecorder:
                     "id": camera,
                     "name": name,
                     "place": f"Bâtiment {camera[0].upper()}",
+                    "recording": "outside_activity" if camera in self.pauses else "permanent",
+                    "pause": self.pauses.get(camera),
+                    "next_pause_us": self.next_pause_us,
                     "streams": {stream: self._stream_state(camera, stream) for stream in FORMS},
                 }
                 for camera, name in self.cameras.items()
@@ -314,9 +320,15 @@ class FakeRecorder:
             "spans": [
                 span for span in spans if span["from_us"] < min(to_us, span["to_us"]) and span["to_us"] > from_us
             ],
+            "pauses": self._pauses(camera),
             "durable_us": self.durable_us(),
             "live": self.live,
         }
+
+    def _pauses(self, camera: str) -> list[tuple[int, int, str]]:
+        now = self.pauses.get(camera)
+        here = [] if now is None else [(now["from_us"], now["until_us"] or self.now_us, now["cause"])]
+        return [*self.past_pauses.get(camera, ()), *here]
 
     async def ranges(
         self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False

@@ -1,6 +1,15 @@
 // The contract of webui/openapi.yaml, as far as the page uses it.
 export type Quality = "main" | "sub";
-export type Status = "recording" | "starting" | "stopped";
+export type Status = "recording" | "starting" | "stopped" | "paused";
+
+/** A camera that is not recorded on purpose. */
+export interface Pause {
+  cause: string;
+  from_us: number;
+  until_us: number | null;
+  fr: string;
+  en: string;
+}
 
 export interface Stream {
   status: Status;
@@ -20,6 +29,8 @@ export interface Camera {
   id: string;
   name: string;
   place: string;
+  pause: Pause | null;
+  next_pause_us: number | null;
   streams: Partial<Record<Quality, Stream>>;
 }
 

@@ -1,6 +1,6 @@
 // Home: is all well, what is wrong and what to do, and the way to an instant. No picture.
 import { LitElement, html, nothing } from "lit";
-import type { Camera, Disk, Issue, State, Stream } from "./api";
+import type { Camera, Disk, Issue, Pause, State, Stream } from "./api";
 import { locale, plural, said, t } from "./i18n";
 import { suggested } from "./jump";
 import { clock, moment } from "./time";
@@ -38,10 +38,12 @@ export class HomeElement extends LitElement {
       : t(state.verdict === "ok" ? "verdict.ok" : "verdict.starting");
     const whole = (camera: Camera): boolean => Object.values(camera.streams).every((each) => each.status === "recording");
     const working = state.disks.filter((disk) => !state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path));
+    const paused = state.cameras.filter((camera) => camera.pause !== null).length;
+    const aside = paused > 0 ? `, ${plural("verdict.paused", paused)}` : "";
     return html`<section class="verdict ${state.verdict}">
       <span class="mark" aria-hidden="true">${ICONS[state.verdict]}</span>
       <div><div role="status"><h1>${words}</h1></div>
-        <p>${plural("verdict.cameras", state.cameras.filter(whole).length, { all: state.cameras.length })}, ${plural("verdict.disks", working.length, { all: state.disks.length })}.</p>
+        <p>${plural("verdict.cameras", state.cameras.filter(whole).length, { all: state.cameras.length })}${aside}, ${plural("verdict.disks", working.length, { all: state.disks.length })}.</p>
         <p class="hint">${t("verdict.checked", { time: clock(state.now_utc_us) })}</p></div></section>`;
   }
 
@@ -61,7 +63,8 @@ export class HomeElement extends LitElement {
     const time = (us: number | null | undefined) => (us == null ? "–" : moment(us, state.now_utc_us));
     const row = (camera: Camera) => html`<tr>
       <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
-      <td class="bare">${this.streams(camera)}</td>
+      <td class="bare">${camera.pause ? this.pause(camera.pause) : this.streams(camera)}${camera.next_pause_us === null ? nothing
+        : html`<span class="hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, state.now_utc_us) })}</span>`}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
       <td class="act"><a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a></td></tr>`;
@@ -69,6 +72,12 @@ export class HomeElement extends LitElement {
       <thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th>
         <th scope="col">${t("cameras.oldest")}</th><th scope="col">${t("cameras.newest")}</th><td></td></tr></thead>
       <tbody>${state.cameras.map(row)}</tbody></table></section>`;
+  }
+
+  private pause(pause: Pause) {
+    const planned = pause.cause === "PLANNED";
+    return html`<span class="state ${planned ? "paused" : "stopped"}"><span class="dot" aria-hidden="true"></span><span>${
+      t("status.why", { status: t("status.paused"), cause: said(pause) })}</span></span>`;
   }
 
   /** Streams in the same state for the same cause are said once. */

@@ -264,7 +264,10 @@ export class PlaybackElement extends LitElement {
     const { problem } = this.notice;
     const go = (at: number | null | undefined, key: "play.next" | "play.previous") =>
       at == null ? nothing : html`<button @click=${() => void this.goTo(at)}>${t(key, { time: moment(at, this.data!.now_utc_us) })}</button>`;
-    return html`<div class="over"><p>${problem.gap && problem.gap.cause !== "ERASED" ? t("play.gap", { cause: said(problem.gap) }) : problem.gap ? t("play.erased") : said(problem)}</p>
+    const pause = this.known?.pause;
+    const words = !problem.gap ? said(problem) : problem.gap.cause === "ERASED" ? t("play.erased")
+      : t("play.gap", { cause: problem.gap.open && pause ? said(pause) : said(problem.gap) });
+    return html`<div class="over"><p>${words}</p>
       ${go(problem.previous_us, "play.previous")} ${go(problem.next_us, "play.next")}</div>`;
   }
 
@@ -274,6 +277,7 @@ export class PlaybackElement extends LitElement {
       const middle = (notice.from + notice.to) / 2;
       const gap = notice.gap ?? this.history?.gaps.find((each) => each.from_us <= middle && middle < each.to_us);
       const long = length(notice.to - notice.from);
+      if (gap?.cause === "PLANNED") return t("play.skippedPause", { length: long });
       return gap ? t("play.skipped", { length: long, cause: said(gap) }) : t("play.skippedPlain", { length: long });
     }
     if (notice.kind === "end") return t("play.end", { time: clock(notice.at) });
@@ -307,13 +311,23 @@ export class PlaybackElement extends LitElement {
         @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
         @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
         @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.zoom(event.detail.factor, event.detail.around)}></t-timeline>
-      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key light"></i>${t("time.legendLight")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p></div>`;
+      <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key pause"></i>${t("time.legendPause")}</span><span><i class="key light"></i>${t("time.legendLight")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p>${this.calendar()}</div>`;
+  }
+
+  /** What the recording calendar does with this camera now or next. */
+  private calendar() {
+    const camera = this.known;
+    if (camera?.pause) return html`<p class="calendar">${t("time.pauseNow", { pause: said(camera.pause) })}</p>`;
+    if (camera == null || camera.next_pause_us === null) return nothing;
+    return html`<p class="calendar hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, this.data!.now_utc_us) })}</p>`;
   }
 
   private events() {
     const light = this.history?.light_only ?? [];
-    const gaps = [...(this.history?.gaps ?? []), ...light]
+    const shown = [...(this.history?.gaps ?? []), ...light]
       .filter((gap) => gap.to_us > this.from && gap.from_us < this.to && gap.cause !== "NOT_KEPT").sort((a, b) => b.from_us - a.from_us);
+    const gaps = shown.filter((gap) => gap.cause !== "PLANNED");
+    const pauses = shown.filter((gap) => gap.cause === "PLANNED" && !light.includes(gap));
     const main = this.known?.streams.sub ? this.known.streams.main?.first_utc_us ?? null : null;
     const first = this.history?.first_us ?? null;
     const start = (gap: Gap): string => gap.from_us <= this.history!.from_us
@@ -329,6 +343,9 @@ export class PlaybackElement extends LitElement {
       : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
           <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
         ${gaps.length > ROWS ? html`<p>${plural("events.more", gaps.length - ROWS)}</p>` : nothing}`}
+      ${pauses.length === 0 ? nothing : html`<h2>${t("events.pauses")}</h2><ul class="pauses">${pauses.slice(0, ROWS).map((gap) => html`<li>${
+        gap.open ? t("events.pauseNow", { from: start(gap) })
+          : t("events.pause", { from: start(gap), to: moment(gap.to_us, now), length: length(gap.to_us - gap.from_us) })}</li>`)}</ul>`}
       ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}${
         main !== null && main - first > MINUTE ? html` ${t("events.firstMain", { time: moment(main, now) })}` : nothing}</p>`}</section>`;
   }

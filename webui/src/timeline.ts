@@ -7,6 +7,7 @@ import { HOUR, MINUTE, SECOND, clock, hourMinute, length, offset, spoken } from 
 const HEIGHT = 76;
 const TRACK_TOP = 8;
 const TRACK = 38;
+const FILLS = { none: "url(#dots)", pause: "url(#pause)", gap: "url(#hatch)" } as const; // a planned pause is no gap
 const LIGHT = 10; // px at the foot of the track
 const LABEL_ROOM = { seconds: 92, minutes: 64 }; // px that one label of the axis needs
 const STEPS = [1, 2, 5, 10, 30].map((n) => n * SECOND)
@@ -106,6 +107,7 @@ export class TimelineElement extends LitElement {
       @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer}
     >${svg`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
         <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern>
+        <pattern id="pause" width="6" height="6" patternUnits="userSpaceOnUse"><rect class="pause-ground" width="6" height="6"></rect><rect class="pause-line" width="1.5" height="6"></rect></pattern>
         <pattern id="dots" width="8" height="8" patternUnits="userSpaceOnUse"><rect class="none-ground" width="8" height="8"></rect><circle class="none-dot" cx="4" cy="4" r="1"></circle></pattern></defs>
       <rect class="future" x="0" y=${TRACK_TOP} width=${this.width} height=${TRACK} rx="4"></rect>
       ${this.data?.spans.map((each) => this.bar(each.from_us, each.to_us, "recorded"))}
@@ -136,14 +138,14 @@ export class TimelineElement extends LitElement {
     const title = t("time.gapTitle", {
       cause, from: clock(gap.from_us), to: gap.open ? t("events.ongoing") : clock(gap.to_us), length: length(gap.to_us - gap.from_us),
     });
-    const none = gap.cause === "NOT_KEPT";
+    const kind = gap.cause === "NOT_KEPT" ? "none" : gap.cause === "PLANNED" ? "pause" : "gap";
     const room = cause.length * 7.2 + 12; // px of the words in 12 px bold
     const fits = wide > room + 8;
     return svg`<g><title>${title}</title>
-      <rect class="gap" x=${left} y=${TRACK_TOP} width=${wide} height=${TRACK} fill=${none ? "url(#dots)" : "url(#hatch)"}></rect>
+      <rect class="gap" x=${left} y=${TRACK_TOP} width=${wide} height=${TRACK} fill=${FILLS[kind]}></rect>
       ${fits
-        ? svg`<rect class=${none ? "none-plate" : "gap-plate"} x=${left + (wide - room) / 2} y=${TRACK_TOP + 10} width=${room} height="18" rx="3"></rect>
-          <text class=${none ? "none-text" : "gap-text"} x=${left + wide / 2} y=${TRACK_TOP + 23} text-anchor="middle">${cause}</text>`
+        ? svg`<rect class="${kind}-plate" x=${left + (wide - room) / 2} y=${TRACK_TOP + 10} width=${room} height="18" rx="3"></rect>
+          <text class="${kind}-text" x=${left + wide / 2} y=${TRACK_TOP + 23} text-anchor="middle">${cause}</text>`
         : nothing}</g>`;
   }
 

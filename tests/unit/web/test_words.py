@@ -39,7 +39,10 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     used = set(re.findall(rf'"((?:{groups})\.\w+(?:\.\w+)?)"', source))
     used |= {f"{base}.{form}" for base in re.findall(r'plural\("([\w.]+)"', source) for form in ("one", "other")}
     used -= set(re.findall(r'plural\("([\w.]+)"', source))
-    computed = {f"status.{each}" for each in ("recording", "starting", "stopped")} | {"stream.main", "stream.sub"}
+    computed = {f"status.{each}" for each in ("recording", "starting", "stopped", "paused")} | {
+        "stream.main",
+        "stream.sub",
+    }
     assert used - set(words("fr")) == set()
     assert set(words("fr")) - used - computed == set()
 
