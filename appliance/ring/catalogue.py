@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Final
+from typing import Final, Protocol
 
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
@@ -14,7 +14,7 @@ from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.faults import TooManyLeases, UnknownLease
-from appliance.ring.index import ChunkRow, Index, SpanRow
+from appliance.ring.index import ChunkRow, SpanRow
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.redate import Redating
 from appliance.ring.writer import OpenChunk
@@ -97,6 +97,16 @@ class Leases:
             self._held = {lease: held for lease, held in self._held.items() if held[0] > now}
 
 
+class Rows(Protocol):
+    """Closed chunks and their stretches: the ring's by the index, a hold's by memory. See `Index` for each."""
+
+    async def chunks(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]: ...
+
+    async def before(self, key: StreamKey, first_us: int) -> ChunkRow | None: ...
+
+    async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[SpanRow]: ...
+
+
 class Catalogue:
     """Answers `ranges`, `spans` and `lease`. `disks` by uuid; `open_chunks` is the ring's own, by stream.
 
@@ -104,7 +114,7 @@ class Catalogue:
     """
 
     def __init__(
-        self, index: Index, open_chunks: Mapping[StreamKey, list[OpenChunk]], clock: Clock, redating: Redating
+        self, index: Rows, open_chunks: Mapping[StreamKey, list[OpenChunk]], clock: Clock, redating: Redating
     ) -> None:
         self._index = index
         self._redating = redating
@@ -156,6 +166,10 @@ class Catalogue:
         first = await self._index.before(key, rows[0].first_us) if rows else None
         chunks = [(row.disk, row.number) for row in rows] + ([(first.disk, first.number)] if first else [])
         return self.leases.grant(chunks, seconds)
+
+    async def rows(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
+        """Chunks with parts of [from, to), open ones included, oldest first."""
+        return await self._rows(key, from_us, to_us)
 
     async def _rows(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
         rows = {(row.disk, row.number): row for row in await self._index.chunks(key, from_us, to_us)}

@@ -24,7 +24,8 @@ Header, bytes 0 to H (a multiple of 4 KiB, 4 KiB as a rule)::
              +104 i64     dts of `tfdt` 0, in ticks of 1/90 000 s of that boot's monotonic clock
              +112 u32     length of the text
              +116 text    UTF-8 JSON: site, camera, stream, title, codec, width, height, rfc6381,
-                          parameter_sets (base64)
+                          parameter_sets (base64); in the protected pool also "protected": the hold that the
+                          chunk is a copy for, as it was at opening (ring/protect.py, Hold.plain)
              then u32     CRC-32 (zlib) of all bytes of the file before it; "the header CRC"
     then     free         8 bytes or more, zeros, up to H
 
@@ -68,7 +69,7 @@ import base64
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -119,7 +120,9 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class ChunkHeader:
-    """What a chunk says about itself. `disk_uuid`: 32 hex digits; `base_ticks`: dts of tfdt 0."""
+    """What a chunk says about itself. `disk_uuid`: 32 hex digits; `base_ticks`: dts of tfdt 0; `protected`: the
+    hold of a protected copy, None in the ring.
+    """
 
     generation: int
     number: int
@@ -132,6 +135,7 @@ class ChunkHeader:
     opened_monotonic_us: int
     boot_id: bytes
     base_ticks: int
+    protected: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,7 @@ def _text(h: ChunkHeader) -> bytes:
         "height": p.height,
         "rfc6381": p.rfc6381,
         "parameter_sets": [base64.b64encode(s).decode("ascii") for s in p.parameter_sets],
+        **({} if h.protected is None else {"protected": dict(h.protected)}),
     }
     return json.dumps(names, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
@@ -211,6 +216,9 @@ def read_header(prefix: bytes | memoryview) -> HeaderInfo:
         geometry = Geometry(chunk_size, reserve)
         names = json.loads(bytes(prefix[at + _HEADER_TEXT : end - 4]).decode("utf-8"))
         key, site, title, parameters = _names(names)
+        protected = names.get("protected")
+        if protected is not None and not isinstance(protected, dict):
+            raise TypeError("protected")
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ChunkUnreadable(why="text") from error
     header = ChunkHeader(
@@ -225,6 +233,7 @@ def read_header(prefix: bytes | memoryview) -> HeaderInfo:
         opened_monotonic_us=times[1],
         boot_id=times[2],
         base_ticks=base,
+        protected=protected,
     )
     return HeaderInfo(header, length, init_length, geometry, crc)
 

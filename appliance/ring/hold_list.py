@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from appliance.core.units import BLOCK, round_up_to_block
+from appliance.core.units import round_up_to_block
 from appliance.ring.protect import Hold, hold_of
 
 HOLDS: Final = "nvr-holds"
@@ -63,8 +63,7 @@ def make_list(path: Path) -> None:
         return
     draft = path.with_name(path.name + ".new")
     with draft.open("wb") as file:
-        for _ in range(2 * SLOT // BLOCK):
-            file.write(b" " * BLOCK)
+        file.write(b" " * (2 * SLOT))
         file.flush()
         os.fsync(file.fileno())
     draft.rename(path)

@@ -6,10 +6,12 @@ The ticks are in `ticker`, the disks in `members`; here is what the rest of the 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.core.cause import GapCause
+from appliance.core.chain import Tell, untold
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.judgement import Stamp
@@ -25,6 +27,7 @@ from appliance.ring.lane import Budget, Lane
 from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.planner import Planner
+from appliance.ring.protected import Protected
 from appliance.ring.recovery import span_rows
 from appliance.ring.redater import Redater
 from appliance.ring.report import absent_disk_state, disk_state, live, stream_state
@@ -63,11 +66,15 @@ class Ring:
         automatic: bool = True,
         supervisor: Supervisor | None = None,
         clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL,
+        expiry_us: Callable[[], int | None] | None = None,
+        zone: tzinfo = UTC,
+        tell: Tell = untold,
     ) -> None:
         """`automatic` False: nothing ticks by itself, `tick()` is called (tests, accelerated runs).
 
         `before_tick` is called at the start of each tick, in the loop: capture drains its sockets there.
-        `clock_state`: the judgement of UTC now, told in each heartbeat.
+        `clock_state`: the judgement of UTC now, told in each heartbeat. `expiry_us`: the time that expires holds, None
+        while nothing may go by it; `zone`: the site's; `tell`: the journal.
         """
         self._tick_us = round(tick_s * 1_000_000)
         self._automatic = automatic
@@ -80,6 +87,10 @@ class Ring:
         self.expirer = Expirer(self._shared, lambda: self._members.all, self.destruction, quarantine_us)
         self._redater = Redater(self._shared, lambda: self._members.all)
         self._ticker = Ticker(self._shared, self._members, self.destruction, self._tick_us)
+        self.protected = Protected(
+            self._shared, self._members, quarantine_us, zone=zone, expiry_us=expiry_us, tell=tell
+        )
+        self._ticker.after_tick.append(self.protected.wake)
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
         self._opened = False
@@ -114,8 +125,9 @@ class Ring:
         self._members.recover(opened)
         await self.tick()
         await self.tick()  # the catalogue says that the stock is ready
+        self._jobs = [self._supervisor.keep("protected copies", self.protected.run)]
         if self._automatic:
-            self._jobs = [
+            self._jobs += [
                 self._supervisor.keep("ring ticks", self._ticker.run),
                 self._supervisor.supervise("ring index", 1.0, self.keep_index),
             ]
@@ -133,6 +145,7 @@ class Ring:
             job.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs)
+        await self.protected.stop()
         members = self._members.all
         busy = [member.task for member in members if member.task is not None]
         if busy:

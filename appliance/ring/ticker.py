@@ -30,7 +30,7 @@ EARLY: Final = "early"
 
 
 class Ticker:
-    """Schedules and runs the ticks. `before_tick`: called in the loop at the start of each one."""
+    """Schedules and runs the ticks. `before_tick`, `after_tick`: called in the loop at each one's start and end."""
 
     def __init__(self, shared: Shared, members: Members, destruction: Destruction, tick_us: int) -> None:
         self._shared = shared
@@ -38,6 +38,7 @@ class Ticker:
         self._tick_us = tick_us
         self.destruction = destruction
         self.before_tick: list[Callable[[], None]] = []
+        self.after_tick: list[Callable[[], None]] = []
 
     async def tick(self) -> None:
         """One tick of every idle disk; returns when it is durable and published."""
@@ -128,6 +129,8 @@ class Ticker:
                 event.set()  # whoever waits for a disk that failed waits no longer
             if not done:  # a bug of ours or a cancelled task: nothing of this disk is believed any more
                 self._members.fail(member, "tick interrupted", plan)
+            for callback in self.after_tick:
+                callback()
 
     async def _publish(self, member: Member, plan: DiskPlan, result: TickResult) -> None:
         """Everything of the tick is durable: say so, each stream's parts in their order."""

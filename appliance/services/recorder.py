@@ -65,6 +65,9 @@ class Recorder:
             quarantine_s=site.recorder.quarantine_s,
             supervisor=self.supervisor,
             clock_state=self.keeper.state,
+            expiry_us=self.keeper.expiry_now_us,
+            zone=site.site.zone,
+            tell=self.tell,
         )
         self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
         self.runs = RunLines(clock, self.tell)

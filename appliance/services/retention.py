@@ -25,7 +25,7 @@ class RetentionKeeper:
         self._cameras = {camera.id: camera for camera in site.camera}
         self._ring = ring
         self._clock = clock
-        ring.expirer.keeping = Keeping(site.site.zone, self._terms, clock)
+        ring.expirer.keeping = Keeping(site.site.zone, self._terms, clock, holds=ring.protected)
         ring.destruction.register = register
         clock.on_change.append(self._changed)
 

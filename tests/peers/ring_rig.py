@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
 from appliance.media.part import parse_part, verify_payload
 from appliance.media.stream import ClockState, StreamKey
@@ -51,6 +52,8 @@ class Rig:
         quarantine_s: float = 1,
         queue_limit: int = 256 << 20,
         clock_state: Callable[[], int] = lambda: ClockState.VERIFIED,
+        expiry_us: Callable[[], int | None] | None = None,
+        tell: Tell = untold,
     ) -> Ring:
         self.ring = Ring(
             self.disks,
@@ -61,6 +64,8 @@ class Rig:
             queue_limit=queue_limit,
             automatic=automatic,
             clock_state=clock_state,
+            expiry_us=expiry_us,
+            tell=tell,
         )
         return self.ring
 

@@ -1,0 +1,486 @@
+"""The protected pool at work: holds are admitted, copied, listed on every disk, found again, and destroyed in time.
+
+Lives in the ring's event loop, after each tick. Recording never waits for it: chunks of the ring that are still to be
+copied are leased, and the ring breaks a lease when it must.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from typing import Final
+
+from appliance.core.chain import Facts, Tell, untold
+from appliance.core.errors import ApplianceError
+from appliance.media.stream import StreamKey
+from appliance.ring.catalogue import MAX_LEASE_S
+from appliance.ring.faults import DiskFailed, UnknownLease
+from appliance.ring.follower import Follower
+from appliance.ring.held import Kept
+from appliance.ring.hold_faults import (
+    HoldInterrupted,
+    HoldNothing,
+    HoldPoolFull,
+    NoProtectedPool,
+    UnknownHold,
+)
+from appliance.ring.hold_lists import HoldLists
+from appliance.ring.member import Member
+from appliance.ring.members import Members
+from appliance.ring.pool import ChunkState, Wiped
+from appliance.ring.protect import (
+    HeldChunks,
+    Hold,
+    PoolLoad,
+    admit,
+    checked,
+    choose_target,
+    due,
+    ended,
+    extended,
+    newest,
+)
+from appliance.ring.protected_start import PoolFound, look
+from appliance.ring.shared import Shared
+
+log = logging.getLogger(__name__)
+
+STOCK: Final = 2
+"""Zeroed chunks of the pool that each disk keeps ready: main and sub-stream of the next alert."""
+
+AT_ONCE: Final = 4
+"""Streams copied at a time: eight batches of 1 MiB each are in memory, and a disk takes 8 MiB a tick at most."""
+
+RENEW_US: Final = 20_000_000
+"""Leases of what is still to be copied last 60 s and are renewed in a third of it."""
+
+COPY_US: Final = 3_600_000_000
+"""Expiry by age waits so long at most for a copy that is under way: a day's sequence takes half an hour."""
+
+REASON: Final = "hold-ended"
+"""Why chunks of the pool are freed, for the catalogue."""
+
+RETRY_PASSES: Final = 12
+"""A copy that waits for room is tried again every so many ticks: 5 s."""
+
+
+class Protected:
+    """All holds of one ring.
+
+    `zone`: the site's, for calendar months; `expiry_us`: the time that holds expire by, None while the clock is in
+    doubt; `tell`: a line of the journal; `new_id`: names for holds.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        members: Members,
+        quarantine_us: int,
+        *,
+        zone: tzinfo = UTC,
+        expiry_us: Callable[[], int | None] | None = None,
+        tell: Tell = untold,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex[:12],
+    ) -> None:
+        self._shared = shared
+        self._members = members
+        self._quarantine_us = quarantine_us
+        self._zone = zone
+        self._expiry_us = expiry_us or shared.clock.utc_us
+        self._tell = tell
+        self._new_id = new_id
+        self.holds: dict[str, Kept] = {}
+        self._gone: dict[str, Hold] = {}  # ended, remembered until their time is over: a disk may come back with copies
+        self._lists = HoldLists()
+        self._looked: set[int] = set()
+        self._lost: set[int] = set()
+        self._followers: dict[tuple[str, StreamKey], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lease = ""
+        self._leased_us = -(1 << 62)
+        self._passes = 0
+        self._wake = asyncio.Event()
+        self._ticked = asyncio.Condition()
+        self._loaded = asyncio.Event()
+
+    # life
+
+    def wake(self) -> None:
+        """A tick is done."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Ends never."""
+        await self._look([member for member in self._members.all if not member.failed])
+        self._loaded.set()
+        while True:
+            self._wake.clear()
+            self._pass()
+            async with self._ticked:
+                self._ticked.notify_all()
+            await self._wake.wait()
+
+    async def stop(self) -> None:
+        """End every copy where it is; it goes on at the next start."""
+        tasks = [*self._followers.values(), *self._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for kept in self.holds.values():
+            for chunk in (chunk for chunks in kept.open.values() for chunk in chunks):
+                self._members.all[chunk.disk].writer.close_later(chunk.fd)
+        for member in self._members.all:
+            self._lists.close(member)
+
+    async def _look(self, members: Iterable[Member]) -> None:
+        """Learn what these disks hold."""
+        new = [member for member in members if member.index not in self._looked]
+        self._looked.update(member.index for member in new)
+        chosen = [member for member in new if member.pool.protected]
+        found: list[tuple[Member, PoolFound]] = []
+        for member in chosen:
+            try:
+                found.append((member, await asyncio.to_thread(look, member.disk, member.index)))
+            except OSError as error:
+                log.error("%s", DiskFailed(path=str(member.disk.path), why=str(error)))  # noqa: TRY400
+        known = [hold for _, pool in found for hold in pool.holds]
+        copied = [closed[0] for _, pool in found for closed in pool.closed]
+        copied += [opened[0] for _, pool in found for opened in pool.opened]
+        known += copied
+        known += [kept.hold for kept in self.holds.values()] + list(self._gone.values())
+        now = self._shared.clock.utc_us()
+        for hold in newest(known).values():
+            if hold.ended:
+                self._gone[hold.id] = hold
+                if (kept := self.holds.pop(hold.id, None)) is not None:
+                    kept.hold = hold
+                    _ = self._end(kept, hold.ended)
+            elif hold.id in self.holds:
+                self.holds[hold.id].hold = hold
+            elif hold.expires_us > now or hold.id in {other.id for other in copied}:
+                self.holds[hold.id] = self._kept(hold)
+        for member, pool in found:
+            self._adopt(member, pool)
+        for kept in self.holds.values():
+            for key in kept.hold.streams:
+                kept.learn(key)
+
+    def _adopt(self, member: Member, pool: PoolFound) -> None:
+        self._lists.add(member, pool.fd, pool.count)
+        self._shared.planner.generation = max(self._shared.planner.generation, pool.generation)
+        for number in pool.suspect:
+            member.pool.set(number, ChunkState.SUSPECT, told=True)
+        stray: list[Wiped] = []
+        for hold, row, spans in pool.closed:
+            member.pool.set(row.number, ChunkState.POOL_CLOSED, told=True)
+            kept = self.holds.get(hold.id)
+            if kept is None:
+                stray.append(member.pool.free(row.number, self._quarantine_us, REASON))
+            else:
+                kept.rows.held.append((row, spans))
+        for hold, chunk in pool.opened:
+            member.pool.set(chunk.number, ChunkState.POOL_OPEN, told=True)
+            kept = self.holds.get(hold.id)
+            if kept is None:
+                _ = member.slices.close_fd(chunk.fd)
+                stray.append(member.pool.free(chunk.number, self._quarantine_us, REASON))
+            else:
+                kept.open.setdefault(chunk.header.key, []).append(chunk)
+                kept.open[chunk.header.key].sort(key=lambda chunk: chunk.header.generation)
+        self._wipe(member, stray)
+
+    def _kept(self, hold: Hold) -> Kept:
+        return Kept(hold, self._shared.clock, self._shared.catalogue.disks, self._shared.redating)
+
+    @property
+    def ready_for_holds(self) -> bool:
+        """Is it known what the disks hold?"""
+        return self._loaded.is_set()
+
+    @property
+    def busy(self) -> bool:
+        """Is anything being copied or destroyed at this moment?"""
+        return bool(self._followers or self._tasks)
+
+    # after each tick
+
+    def _pass(self) -> None:
+        self._passes += 1
+        live = [member for member in self._members.all if not member.failed]
+        new = [member for member in live if member.index not in self._looked]
+        if new:
+            _ = self._do(self._look(new))
+        for member in self._members.all:
+            if member.failed and member.index not in self._lost:
+                self._lost.add(member.index)
+                for kept in self.holds.values():
+                    kept.drop_disk(member.uuid)
+        for member in live:
+            self._restock(member)
+        for hold in due([kept.hold for kept in self.holds.values()], self._expiry_us()):
+            _ = self._end(self.holds[hold.id], "expired")
+        self._renew()
+        for kept in sorted(self.holds.values(), key=lambda kept: (not kept.hold.of_person, -kept.hold.asked_us)):
+            for key in kept.hold.streams:
+                self._follow(kept, key)
+
+    def _restock(self, member: Member) -> None:
+        pool = member.pool
+        coming = len(pool.protected_ready) + sum(chunk.number >= pool.of_ring for chunk in pool.wiped)
+        if member.index in self._looked and member.uuid in self._lists and coming < STOCK and not self._shared.stopping:
+            self._wipe(member, pool.take_protected(STOCK - coming))
+
+    def _wipe(self, member: Member, chunks: list[Wiped]) -> None:
+        if chunks:
+            self._shared.help(member.prepare(chunks, [], self._shared.index))
+
+    def _follow(self, kept: Kept, key: StreamKey) -> None:
+        name = (kept.hold.id, key)
+        if name in self._followers or len(self._followers) >= AT_ONCE or self._shared.stopping:
+            return
+        if kept.progress[key].waiting and self._passes % RETRY_PASSES:
+            return
+        follower = Follower(
+            kept, key, self._shared.catalogue, self._members.all, self, self._shared.clock, self._durable_us
+        )
+        if follower.due:
+            task = asyncio.create_task(self._advance(follower), name=f"protected copy {kept.hold.id} {key}")
+            self._followers[name] = task
+            task.add_done_callback(lambda _task: self._followers.pop(name, None))
+
+    async def _advance(self, follower: Follower) -> None:
+        try:
+            await follower.advance()
+        except (OSError, ApplianceError) as error:
+            log.error("protected copy %s: %s", follower.kept.hold.id, error)  # noqa: TRY400 - the sentence says all
+        self._wake.set()
+
+    def _durable_us(self, key: StreamKey) -> int | None:
+        lane = self._shared.lanes.get(key)
+        return None if lane is None else lane.durable_utc_us
+
+    def _renew(self) -> None:
+        """Ask the ring to keep what is still to be copied a little longer."""
+        now = self._shared.clock.monotonic_us()
+        if now - self._leased_us < RENEW_US:
+            return
+        self._leased_us = now
+        chunks = {source for kept in self.holds.values() for source in kept.sources}
+        leases = self._shared.catalogue.leases
+        try:
+            if self._lease:
+                leases.release(self._lease)
+        except UnknownLease:
+            pass  # it ended by itself
+        self._lease = ""
+        if chunks:
+            try:
+                self._lease, _ = leases.grant(chunks, MAX_LEASE_S)
+            except ApplianceError as error:  # too many readers: the copy goes on and may lose a race
+                log.warning("protected copies without a lease: %s", error)
+
+    def __contains__(self, chunk: object) -> bool:
+        """Is this chunk of the ring, (disk uuid, number), still to be copied? For expiry by age."""
+        oldest_us = self._shared.clock.utc_us() - COPY_US
+        return any(
+            chunk in kept.sources
+            for kept in self.holds.values()
+            if kept.hold.asked_us > oldest_us and kept.state != "waiting"
+        )
+
+    # room
+
+    def free(self) -> int:
+        """Chunks of all pools that are neither used nor promised."""
+        return sum(map(_free, self._with_pool())) - sum(kept.promised for kept in self.holds.values())
+
+    def target(self, kept: Kept, source: str, current: int | None) -> Member | None:
+        """See follower.Room: an alert makes older ones go when nothing is left."""
+        origin = next((member.index for member in self._members.all if member.uuid == source), None)
+        chosen = choose_target(self._loads(), origin, current)
+        if chosen is None or chosen != current:  # a new chunk
+            if not self._admit(kept.hold, 1, own=kept.promised):
+                return None if current is None else self._members.all[current]
+            chosen = choose_target(self._loads(), origin, current)
+        return None if chosen is None else self._members.all[chosen]
+
+    def _loads(self) -> list[PoolLoad]:
+        return [PoolLoad(member.index, _free(member)) for member in self._with_pool()]
+
+    def _with_pool(self) -> list[Member]:
+        return [member for member in self._members.all if not member.failed and member.uuid in self._lists]
+
+    def _admit(self, hold: Hold, needed: int, own: int = 0) -> bool:
+        """Room for so many more chunks, made if it must be and may. `own`: promised to this hold already."""
+        others = [
+            HeldChunks(kept.hold.id, kept.hold.asked_us, kept.chunks + kept.promised, kept.hold.of_person)
+            for kept in self.holds.values()
+            if kept.hold.id != hold.id
+        ]
+        result = admit(needed, self.free() + own, others, of_person=hold.of_person, asked_us=hold.asked_us)
+        if result.missing:
+            return False
+        for name in result.evict:
+            _ = self._end(self.holds[name], "evicted")
+        return True
+
+    async def ready(self, member: Member) -> bool:
+        """See follower.Room."""
+        while not member.pool.protected_ready:
+            pool = member.pool
+            if member.failed or not _free(member):
+                return False
+            if not any(chunk.number >= pool.of_ring for chunk in pool.wiped):
+                self._wipe(member, pool.take_protected(1))
+            async with self._ticked:
+                await self._ticked.wait()
+        return True
+
+    def next_generation(self) -> int:
+        """See follower.Room."""
+        self._shared.planner.generation += 1
+        return self._shared.planner.generation
+
+    # verbs
+
+    async def hold(self, asked: Hold) -> Kept:
+        """Keep a sequence; returns when all that is recorded of it by now is durable in the pool.
+
+        `asked` without id and date; an alert that lasts has its end in the future. Raises what `protect.checked`
+        raises, NoProtectedPool, HoldNothing, HoldPoolFull, TooManyHolds, HoldInterrupted.
+        """
+        await self._loaded.wait()
+        now = self._shared.clock.utc_us()
+        hold = checked(replace(asked, id=self._new_id(), asked_us=now), now, self._zone)
+        if not any(member.pool.protected for member in self._members.all if not member.failed):
+            raise NoProtectedPool
+        kept = self._kept(hold)
+        needed = 0
+        for key in hold.streams:
+            rows = await self._shared.catalogue.rows(key, hold.from_us, min(hold.to_us, now))
+            kept.sources |= {(row.disk, row.number) for row in rows}
+            needed += max(len(rows), hold.to_us > now)
+        if not needed:
+            raise HoldNothing
+        self._lists.check([*(other.hold for other in self.holds.values()), hold])
+        self._take(kept, needed)
+        if not await self._save():
+            _ = self._end(kept, "released")
+            raise HoldInterrupted
+        self._tell("hold-accepted", _facts(hold))
+        await self._until(lambda: kept.covered or bool(kept.hold.ended))
+        if kept.hold.ended:
+            raise HoldInterrupted
+        return kept
+
+    def _take(self, kept: Kept, needed: int) -> None:
+        """Raises HoldPoolFull."""
+        if not self._admit(kept.hold, needed):
+            alerts = (k.chunks + k.promised for k in self.holds.values() if not k.hold.of_person)
+            usable = self.free() + (0 if kept.hold.of_person else sum(alerts))
+            size = max((m.disk.geometry.chunk_size for m in self._members.all), default=0)
+            missing = -(-(needed - usable) * size // 1_000_000)
+            self._tell("hold-refused", {**_facts(kept.hold), "missing_mb": missing})
+            raise HoldPoolFull(missing=missing)
+        kept.promised = needed
+        self.holds[kept.hold.id] = kept
+        self._leased_us = -(1 << 62)
+        self._wake.set()
+
+    async def extend(self, name: str, *, to_us: int | None, expires_us: int | None) -> Kept:
+        """Another end (an alert that lasts longer, or is over) or expiry. Raises as `hold`, and UnknownHold."""
+        await self._loaded.wait()
+        kept = self._known(name)
+        now = self._shared.clock.utc_us()
+        kept.hold = extended(kept.hold, now, self._zone, to_us=to_us, expires_us=expires_us)
+        for progress in kept.progress.values():
+            progress.finished = progress.rescanned = False
+        if not await self._save():
+            raise HoldInterrupted
+        self._tell("hold-extended", _facts(kept.hold))
+        self._wake.set()
+        return kept
+
+    async def release(self, name: str) -> None:
+        """Give a hold back: returns when its copies are destroyed. Raises UnknownHold."""
+        await self._loaded.wait()
+        await self._end(self._known(name), "released")
+
+    def _known(self, name: str) -> Kept:
+        kept = self.holds.get(name)
+        if kept is None:
+            raise UnknownHold(hold=name)
+        return kept
+
+    def report(self) -> list[dict[str, object]]:
+        """Every hold and how it stands, oldest request first."""
+        return [kept.report() for kept in sorted(self.holds.values(), key=lambda kept: kept.hold.asked_us)]
+
+    # end
+
+    def _end(self, kept: Kept, why: str) -> "asyncio.Task[None]":
+        """Its chunks are free from now on; the task is done when they are destroyed and it is told."""
+        kept.hold = kept.hold if kept.hold.ended else ended(kept.hold, why)
+        self.holds.pop(kept.hold.id, None)
+        self._gone[kept.hold.id] = kept.hold
+        facts = {**_facts(kept.hold), "chunks": kept.chunks, "size": kept.size}
+        for key in kept.hold.streams:
+            task = self._followers.get((kept.hold.id, key))
+            if task is not None:
+                task.cancel()
+        wiped: list[tuple[Member, Wiped]] = []
+        for row, _ in kept.rows.held:
+            member = self._member(row.disk)
+            if member is not None:
+                wiped.append((member, member.pool.free(row.number, self._quarantine_us, REASON)))
+        for chunk in (chunk for chunks in kept.open.values() for chunk in chunks):
+            member = self._member(chunk.header.disk_uuid)
+            if member is not None:
+                _ = member.slices.close_fd(chunk.fd)
+                wiped.append((member, member.pool.free(chunk.number, self._quarantine_us, REASON)))
+        kept.rows.held.clear()
+        kept.open.clear()
+        for member, chunk_ in wiped:
+            self._wipe(member, [chunk_])
+        return self._do(self._destroyed(wiped, facts))
+
+    async def _destroyed(self, wiped: list[tuple[Member, Wiped]], facts: Facts) -> None:
+        await self._save()
+        await self._until(lambda: all(chunk.until_us is not None or member.failed for member, chunk in wiped))
+        self._tell("hold-destroyed", facts)
+
+    def _member(self, uuid: str) -> Member | None:
+        return next((m for m in self._members.all if m.uuid == uuid and not m.failed), None)
+
+    async def _save(self) -> bool:
+        """Write the list to every disk; True when one of them has it durable."""
+        now = self._shared.clock.utc_us()
+        self._gone = {name: hold for name, hold in self._gone.items() if hold.expires_us > now}
+        holds = [kept.hold for kept in self.holds.values()]
+        return await self._lists.save(self._with_pool(), holds, list(self._gone.values()))
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            async with self._ticked:
+                await self._ticked.wait()
+
+    def _do(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _free(member: Member) -> int:
+    """Chunks of a disk's pool that hold nothing, or will in a moment."""
+    pool = member.pool
+    states = pool.states[pool.of_ring :]
+    return states.count(ChunkState.POOL_FREE) + states.count(ChunkState.FREED)
+
+
+def _facts(hold: Hold) -> dict[str, str | int]:
+    """What a journal line says of a hold."""
+    plain = hold.plain()
+    return {**plain, "streams": " ".join(plain["streams"])}

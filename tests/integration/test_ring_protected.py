@@ -1,0 +1,306 @@
+"""Holds on real files: bit for bit, growing, beyond the ring, across restarts, lost disks and a full pool."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from appliance.core.chain import Facts
+from appliance.media.stream import StreamKey
+from appliance.ring.chunk import read_header
+from appliance.ring.held import Kept
+from appliance.ring.hold_faults import HoldNothing, HoldPoolFull, NoProtectedPool, UnknownHold
+from appliance.ring.protect import Hold, Reason
+from appliance.ring.walk import ChunkState, walk
+from tests.peers.ring_rig import KEY, SMALL, Rig, pictures
+
+SUB = StreamKey("cam", "sub")
+MINUTE_US = 60_000_000
+DAY_US = 86_400_000_000
+T = TypeVar("T")
+
+
+def asked(rig: Rig, *keys: StreamKey, last_s: float = 20, grow_s: float = 0, reason: Reason = Reason.INCIDENT) -> Hold:
+    """A hold of the last seconds, growing for some more."""
+    now = rig.clock.utc_us()
+    return Hold(
+        id="",
+        streams=keys or (KEY,),
+        from_us=now - round(last_s * 1e6),
+        to_us=now + round(grow_s * 1e6),
+        reason=reason,
+        words="Essai",
+        procedure="",
+        requester="Personne",
+        asked_us=0,
+        expires_us=now + 5 * DAY_US,
+    )
+
+
+async def until(rig: Rig, condition: Callable[[], bool], ticks: int = 400) -> None:
+    """Ticks, without recording, until something is true: copies run in threads between them."""
+    for _ in range(ticks):
+        if condition():
+            return
+        rig.clock.advance(0.01)
+        await rig.ring.tick()
+        await asyncio.sleep(0.002)
+    raise AssertionError("did not happen")
+
+
+async def done(rig: Rig, work: Coroutine[None, None, T]) -> T:
+    """The result of what needs ticks to come to an end."""
+    task = asyncio.create_task(work)
+    await until(rig, task.done)
+    return await task
+
+
+async def hold(rig: Rig, what: Hold) -> Kept:
+    return await done(rig, rig.ring.protected.hold(what))
+
+
+async def held(rig: Rig, kept: Kept, key: StreamKey = KEY) -> list[bytes]:
+    """Every picture of a hold, from the pool's files, CRC-checked."""
+    return await asyncio.to_thread(pictures, await kept.catalogue.ranges(key, 0, rig.clock.utc_us() + DAY_US))
+
+
+async def test_a_hold_is_a_copy_bit_for_bit_that_outlives_the_ring(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=20, protected=6)
+    ring = rig.new()
+    cameras = [rig.camera(KEY, size=2500), rig.camera(SUB, size=600, seed=2)]
+    async with rig.running():
+        for camera in cameras:
+            camera.start()
+        await rig.record(30, *cameras)
+        kept = await hold(rig, asked(rig, KEY, SUB, last_s=10))
+        await until(rig, lambda: kept.state == "complete")
+        first = {key: await held(rig, kept, key) for key in (KEY, SUB)}
+        for key, camera in zip((KEY, SUB), cameras, strict=True):
+            at = camera.sent.index(first[key][0])
+            assert first[key] == camera.sent[at : at + len(first[key])], "in order, bit for bit"
+            assert 250 <= len(first[key]) <= 250 + 25 + 10, "10 s and at most a GOP and a part before"
+        sources = {chunk.disk for chunk in await ring.ranges(KEY, kept.hold.from_us, kept.hold.to_us)}
+        assert len(sources) == 2
+        await rig.record(250, *cameras)
+        assert await ring.ranges(KEY, kept.hold.from_us, kept.hold.to_us - 1) == [], "the ring has lapped"
+        for key in (KEY, SUB):
+            assert await held(rig, kept, key) == first[key]
+
+
+async def test_copies_lie_on_another_disk_than_their_source(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=8)
+    ring = rig.new()
+    camera = rig.camera(size=2500)
+    async with rig.running():
+        camera.start()
+        await rig.record(40, camera)
+        what = asked(rig, last_s=12)
+        sources = await ring.ranges(KEY, what.from_us, what.to_us, from_keyframe=True)
+        kept = await hold(rig, what)
+        source_of = {entry.sequence: chunk.disk for chunk in sources for entry in chunk.parts}
+        copies = await kept.catalogue.ranges(KEY, 0, rig.clock.utc_us())
+        assert len(copies) >= 2
+        for copy in copies:
+            assert {source_of[entry.sequence] for entry in copy.parts}.isdisjoint({copy.disk})
+
+
+async def test_a_chunk_of_the_pool_has_the_rings_format_and_says_whose_it_is(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=20, protected=6)
+    rig.new()
+    camera = rig.camera(size=2500)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        kept = await hold(rig, asked(rig, last_s=8))
+        await until(rig, lambda: kept.state == "complete")
+    found = await asyncio.to_thread(_pool_chunks, tmp_path / "disk0")
+    assert found
+    for state, protected, entries in found:
+        assert state is ChunkState.CLOSED
+        assert protected == kept.hold.plain()
+        assert entries
+
+
+def _pool_chunks(disk: Path) -> list[tuple[ChunkState, object, int]]:
+    found: list[tuple[ChunkState, object, int]] = []
+    for file in sorted(disk.glob("*/*.mp4"))[14:]:
+        data = file.read_bytes()
+        if any(data[:4096]):
+            with file.open("rb") as handle:
+                walked = walk(handle.fileno(), SMALL, deep=True)
+            found.append((walked.state, read_header(data).header.protected, len(walked.entries)))
+    return found
+
+
+async def test_a_hold_grows_with_the_alert_and_stops_with_it(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=8)
+    rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(20, camera)
+        kept = await hold(rig, asked(rig, last_s=4, grow_s=60, reason=Reason.ALERT))
+        assert kept.state == "growing"
+        for _ in range(5):
+            await rig.record(10, camera)
+            await until(rig, lambda: kept.progress[KEY].seen_us == rig.ring.durable_us(KEY))
+        assert (await held(rig, kept))[-1] == camera.sent[-1], "up to the durable mark"
+        await done(rig, rig.ring.protected.extend(kept.hold.id, to_us=rig.clock.utc_us(), expires_us=None))
+        await rig.record(2, camera)
+        await until(rig, lambda: kept.state == "complete")
+        count = len(await held(rig, kept))
+        await rig.record(10, camera)
+        assert len(await held(rig, kept)) == count
+
+
+@pytest.mark.parametrize("growing", [False, True])
+async def test_a_copy_goes_on_after_a_restart(tmp_path: Path, growing: bool) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=8)
+    ring = rig.new()
+    camera = rig.camera(size=2000)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        task = asyncio.create_task(ring.protected.hold(asked(rig, last_s=10, grow_s=20 if growing else 0)))
+        await until(rig, lambda: any(kept.size for kept in ring.protected.holds.values()))
+        task.cancel()
+    await asyncio.to_thread((tmp_path / "index.db").unlink)
+    again = rig.new()
+    camera.sink = again.stream(KEY, "Essai")
+    async with rig.running():
+        camera.start()
+        await rig.record(60, camera)
+        await until(rig, lambda: bool(again.protected.holds))
+        kept = next(iter(again.protected.holds.values()))
+        await until(rig, lambda: kept.state == "complete")
+        found = await held(rig, kept)
+        at = camera.sent.index(found[0])
+        assert found == camera.sent[at : at + len(found)]
+        assert len(found) >= (750 if growing else 250)
+        assert kept.hold.requester == "Personne"
+
+
+async def test_lists_lost_on_every_disk_are_made_again_from_the_chunks(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=8)
+    rig.new()
+    camera = rig.camera(size=2000)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        kept = await hold(rig, asked(rig, last_s=10))
+        await until(rig, lambda: kept.state == "complete")
+        before = await held(rig, kept)
+    for disk in ("disk0", "disk1"):
+        await asyncio.to_thread((tmp_path / disk / "nvr-holds").unlink)
+    again = rig.new()
+    again.stream(KEY, "Essai")
+    async with rig.running():
+        await until(rig, lambda: bool(again.protected.holds))
+        rig.clock.advance(40)  # nobody records: whether more comes of the time kept is known when it is well past
+        found = again.protected.holds[kept.hold.id]
+        assert replace(found.hold, revision=0) == replace(kept.hold, revision=0)
+        await until(rig, lambda: found.state == "complete")
+        assert await held(rig, found) == before
+
+
+async def test_a_hold_that_is_given_back_is_destroyed_before_it_is_told(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=8)
+    ring = rig.new()
+    camera = rig.camera(size=2000)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        free = ring.protected.free()
+        kept = await hold(rig, asked(rig, last_s=10))
+        await until(rig, lambda: kept.state == "complete")
+        paths = [Path(chunk.path) for chunk in await kept.catalogue.ranges(KEY, 0, rig.clock.utc_us())]
+        assert ring.protected.free() < free
+        await done(rig, ring.protected.release(kept.hold.id))
+        for path in paths:
+            assert not any(await asyncio.to_thread(path.read_bytes)), "nothing is left of it"
+        assert ring.protected.free() == free
+        with pytest.raises(UnknownHold):
+            await ring.protected.release(kept.hold.id)
+        assert ring.protected.report() == []
+    rig.new().stream(KEY, "Essai")
+    async with rig.running():
+        await until(rig, lambda: rig.ring.protected.ready_for_holds)
+        assert rig.ring.protected.report() == [], "and it does not come back"
+
+
+async def test_a_hold_goes_when_its_time_is_over_and_not_by_a_doubtful_clock(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=24, protected=8)
+    doubtful = True
+    told: list[str] = []
+
+    def tell(kind: str, _facts: Facts) -> bool:
+        told.append(kind)
+        return True
+
+    ring = rig.new(expiry_us=lambda: None if doubtful else rig.clock.utc_us(), tell=tell)
+    camera = rig.camera(size=2000)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        kept = await hold(rig, asked(rig, last_s=10))
+        await until(rig, lambda: kept.state == "complete")
+        chunk = (await kept.catalogue.ranges(KEY, 0, rig.clock.utc_us()))[0]
+        rig.clock.advance(6 * 86_400)
+        for _ in range(20):
+            await ring.tick()
+        assert kept.state == "complete"
+        doubtful = False
+        await until(rig, lambda: "hold-destroyed" in told)
+        assert not any(await asyncio.to_thread(Path(chunk.path).read_bytes))
+        assert told == ["hold-accepted", "hold-destroyed"]
+        assert kept.state == "ended"
+
+
+async def test_a_full_pool_refuses_aloud_and_alerts_keep_the_newest(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=24, protected=4)
+    ring = rig.new()
+    camera = rig.camera(size=100)  # no border of a chunk comes within these seconds
+    async with rig.running():
+        camera.start()
+        await rig.record(20, camera)
+        person = await hold(rig, asked(rig, last_s=2))
+        alerts = []
+        for _ in range(3):
+            alerts.append(await hold(rig, asked(rig, last_s=2, reason=Reason.ALERT)))
+            await rig.record(3, camera)
+        await until(rig, lambda: not ring.protected.busy)
+        assert ring.protected.free() == 0
+        with pytest.raises(HoldPoolFull) as refused:
+            await hold(rig, asked(rig, last_s=2))
+        assert refused.value.facts["missing"] == 1, "MB: one chunk of 256 KiB"
+        newest = await hold(rig, asked(rig, last_s=2, reason=Reason.ALERT))
+        assert alerts[0].state == "ended"
+        await until(rig, lambda: not ring.protected.busy)
+        names = [report["id"] for report in ring.protected.report()]
+        assert names == [kept.hold.id for kept in (person, alerts[1], alerts[2], newest)]
+        assert await held(rig, person)
+        assert await held(rig, newest)
+
+
+async def test_a_disk_without_a_pool_refuses_in_words(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=20, protected=0)
+    ring = rig.new()
+    camera = rig.camera()
+    async with rig.running():
+        camera.start()
+        await rig.record(5, camera)
+        with pytest.raises(NoProtectedPool):
+            await hold(rig, asked(rig))
+        assert ring.protected.free() == 0
+
+
+async def test_nothing_recorded_is_nothing_to_hold(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=20, protected=4)
+    rig.new()
+    rig.camera()
+    async with rig.running():
+        with pytest.raises(HoldNothing):
+            await hold(rig, asked(rig))
