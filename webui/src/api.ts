@@ -101,6 +101,52 @@ export interface ProblemBody {
   next_us?: number | null;
 }
 
+export type Verdict = "confirmed" | "false" | "unclear";
+
+export interface Alert {
+  number: number;
+  camera: string;
+  cameras: string[];
+  source: "rule" | "camera" | "person";
+  kind: "passive" | "active" | "fire" | "technical";
+  rule: string;
+  rules: string[];
+  zone: string;
+  label: string;
+  opened_us: number;
+  last_us: number;
+  closed_us: number | null;
+  severity: 1 | 2 | 3;
+  score: number;
+  points: { rule: number; sight: number; rarity: number; persistence: number };
+  reported_by: string;
+  note: string;
+  protected: boolean;
+  hold_fault: string;
+  has_picture: boolean;
+  answer: { verdict: Verdict; by: string; note: string; utc_us: number } | null;
+}
+
+export interface Sighting {
+  utc_us: number;
+  camera: string;
+  rule: string;
+  label: string;
+  track: number | null;
+  score: number;
+  box: [number, number, number, number] | null;
+}
+
+export interface Armed {
+  camera: string;
+  watch: "statistics" | "camera_truth" | "persons";
+  reason: string;
+  fr: string;
+  en: string;
+  until_us: number | null;
+  word: { armed: boolean; by: string; why: string; from_us: number; until_us: number } | null;
+}
+
 /** A refusal of the server, with its sentences; or no answer at all. */
 export class Refused extends Error {
   constructor(readonly problem: ProblemBody) {
@@ -123,10 +169,11 @@ const NO_ANSWER: ProblemBody = {
   fr: "L'enregistreur ne répond pas.", en: "The recorder does not answer.",
 };
 
-async function ask(path: string): Promise<Response> {
+async function ask(path: string, change?: object): Promise<Response> {
   let response: Response;
+  const how = change ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) } : {};
   try {
-    response = await fetch(path, { cache: "no-store" });
+    response = await fetch(path, { cache: "no-store", ...how });
   } catch {
     throw new Refused(NO_ANSWER);
   }
@@ -141,6 +188,30 @@ const camera = (id: string): string => `/api/v1/cameras/${encodeURIComponent(id)
 
 export async function state(): Promise<State> {
   return (await (await ask("/api/v1/state")).json()) as State;
+}
+
+export async function alerts(from: number, to: number): Promise<Alert[]> {
+  return ((await (await ask(`/api/v1/alerts?from=${from}&to=${to}&limit=100`)).json()) as { alerts: Alert[] }).alerts;
+}
+
+export async function alert(number: number): Promise<{ alert: Alert; sightings: Sighting[] }> {
+  return (await (await ask(`/api/v1/alerts/${number}`)).json()) as { alert: Alert; sightings: Sighting[] };
+}
+
+export async function answer(number: number, given: { verdict: Verdict; by: string; note: string }): Promise<Alert> {
+  return ((await (await ask(`/api/v1/alerts/${number}/verdict`, given)).json()) as { alert: Alert }).alert;
+}
+
+export async function report(fact: { camera: string; kind: string; by: string; note: string }): Promise<number> {
+  return ((await (await ask("/api/v1/alerts", fact)).json()) as { number: number }).number;
+}
+
+export async function arming(): Promise<Armed[]> {
+  return ((await (await ask("/api/v1/arming")).json()) as { cameras: Armed[] }).cameras;
+}
+
+export async function arm(word: { cameras: string[]; armed: boolean; by: string; why: string; until_us: number }): Promise<Armed[]> {
+  return ((await (await ask("/api/v1/arming", word)).json()) as { cameras: Armed[] }).cameras;
 }
 
 export async function timeline(id: string, stream: Quality, from: number, to: number): Promise<Timeline> {

@@ -4,6 +4,7 @@ import type { Camera, Disk, Issue, Pause, State, Stream } from "./api";
 import { locale, plural, said, t } from "./i18n";
 import { suggested } from "./jump";
 import { clock, moment } from "./time";
+import "./watch";
 
 const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
 
@@ -29,7 +30,7 @@ export class HomeElement extends LitElement {
       ${state.issues.length > 0 ? this.issues(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
-      ${this.cameras(state)}${this.disks(state)}`;
+      ${this.cameras(state)}<t-watch .data=${state}></t-watch>${this.disks(state)}`;
   }
 
   private verdict(state: State) {

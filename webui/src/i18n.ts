@@ -51,6 +51,11 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+/** A key that was put together from what the server said; `otherwise` when a later version says something new. */
+export function keyOr(key: string, otherwise: Key): Key {
+  return key in fr ? (key as Key) : otherwise;
+}
+
 /** The sentence of an answer that carries both languages; a French sign never begins a line. */
 export function said(both: { fr: string; en: string }): string {
   return current === "fr" ? both.fr.replace(/[ \u00a0](?=[:;?!])/g, "\u202f") : both.en;

@@ -2,6 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import type { State } from "./api";
 import { Refused, state as fetchState } from "./api";
+import "./alerts";
 import "./home";
 import { type Language, language, setLanguage, t } from "./i18n";
 import "./playback";
@@ -34,6 +35,7 @@ class AppElement extends LitElement {
     window.addEventListener("popstate", () => (this.address = new URL(location.href)));
     this.addEventListener("click", this.onClick);
     this.addEventListener("jump", (event) => this.onJump((event as CustomEvent<{ camera: string; at: number }>).detail));
+    this.addEventListener("go", (event) => this.go((event as CustomEvent<string>).detail));
     this.addEventListener("camera", (event) => this.onCamera((event as CustomEvent<string>).detail));
     void this.poll();
   }
@@ -91,7 +93,11 @@ class AppElement extends LitElement {
   private speak(chosen: Language): void {
     setLanguage(chosen);
     this.address = new URL(location.href); // words are not properties: every element below renders again
-    for (const element of this.querySelectorAll<LitElement>("t-home, t-playback, t-timeline, t-jump")) element.requestUpdate();
+    for (const element of this.querySelectorAll<LitElement>("t-home, t-playback, t-timeline, t-jump, t-alerts, t-watch")) element.requestUpdate();
+  }
+
+  private screen(path: string, key: "app.home" | "app.alerts") {
+    return html`<a href=${path} aria-current=${this.address.pathname === path ? "page" : nothing}>${t(key)}</a>`;
   }
 
   protected override render() {
@@ -102,7 +108,7 @@ class AppElement extends LitElement {
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
-        <nav>${this.playing ? html`<a href="/">‹ ${t("app.home")}</a>` : nothing}</nav>
+        <nav>${this.screen("/", "app.home")} ${this.screen("/alertes", "app.alerts")}</nav>
         <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
         <p class="banner">${t("banner.local")}</p></header>
       <main id="content" tabindex="-1">
@@ -110,7 +116,9 @@ class AppElement extends LitElement {
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
-        ${this.playing
+        ${this.address.pathname === "/alertes"
+          ? html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`
+          : this.playing
           ? html`<t-playback .data=${this.data} .camera=${this.address.searchParams.get("cam") ?? this.data?.cameras[0]?.id ?? ""}
               .start=${Number.isFinite(instant) ? instant : null}></t-playback>`
           : html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`}

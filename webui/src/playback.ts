@@ -1,6 +1,7 @@
 // Playback of one camera: picture, controls, time line, and the gaps as a table.
 import { LitElement, html, nothing } from "lit";
-import type { Camera, Gap, ProblemBody, State, Timeline } from "./api";
+import { drawn } from "./alerts";
+import type { Camera, Gap, ProblemBody, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
@@ -12,17 +13,20 @@ const SPEEDS = [0.5, 1, 2, 4, 8];
 const ZOOMS = [24 * HOUR, 12 * HOUR, 6 * HOUR, 2 * HOUR, HOUR, 20 * MINUTE, 5 * MINUTE, MINUTE];
 const REFRESH_MS = 3000;
 const YOUNG = 20 * MINUTE; // a ring younger than this is shown on a window of that length
+const AROUND = 4 * MINUTE; // of an alert: its seconds are wide enough to be hit
 const ROWS = 50; // of the table of gaps; more need a zoom
 const NO_NOTICE: Notice = { kind: "none" };
 
 export class PlaybackElement extends LitElement {
   static override properties = {
-    data: { attribute: false }, camera: {}, start: { type: Number },
+    data: { attribute: false }, camera: {}, start: { type: Number }, boxes: { attribute: false }, home: {},
     at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, tick: { state: true },
   };
   declare data: State | null;
   declare camera: string;
   declare start: number | null;
+  declare boxes: Sighting[]; // of an alert, drawn over the picture
+  declare home: string; // the address that stays while an alert is played; "" keeps the instant in the address
   declare at: number | null;
   declare notice: Notice;
   declare history: Timeline | null;
@@ -37,7 +41,8 @@ export class PlaybackElement extends LitElement {
   constructor() {
     super();
     this.data = this.history = null;
-    this.camera = "";
+    this.camera = this.home = "";
+    this.boxes = [];
     this.start = this.at = null;
     this.notice = NO_NOTICE;
     this.from = this.to = this.tick = 0;
@@ -86,7 +91,8 @@ export class PlaybackElement extends LitElement {
     const at = this.at ?? this.start;
     const now = this.data.now_utc_us;
     const first = Object.values(camera.streams).reduce((least, each) => Math.min(least, each.first_utc_us ?? now), now);
-    if (at === null && now - first < YOUNG) {
+    if (at !== null && this.home) this.look(at - AROUND / 4, AROUND, at);
+    else if (at === null && now - first < YOUNG) {
       this.look(now - YOUNG, YOUNG + YOUNG / 10, now); // a ring of minutes would be a hair on a whole day
     } else this.showDay(at ?? now);
     if (at !== null) void this.refresh().then(() => this.goTo(at));
@@ -154,7 +160,7 @@ export class PlaybackElement extends LitElement {
 
   /** The address says what is on screen, so that it can be kept or handed on. */
   private remember(): void {
-    if (this.at === null) return;
+    if (this.at === null || this.home) return;
     const address = `/lecture?cam=${encodeURIComponent(this.camera)}&t=${this.at}`;
     history.replaceState(null, "", address);
   }
@@ -231,11 +237,11 @@ export class PlaybackElement extends LitElement {
     const camera = this.known;
     const playing = this.player?.playing ?? false;
     return html`<section class="play">
-      <h1>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
-      <t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>
+      <h1 ?hidden=${this.home !== ""}>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
+      ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>`}
       <div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
-        ${this.overlay()}
+        ${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}
       </div>
       <div class="bar">
         <output class="instant" aria-label=${t("play.at")}>${this.at === null ? t("time.unset") : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
@@ -251,11 +257,16 @@ export class PlaybackElement extends LitElement {
         <span class="quality">${this.quality()}</span>
       </div>
       <p class="notice" role="status">${this.words()}</p>
-      ${this.band()}${this.events()}${this.keys()}</section>`;
+      ${this.band()}${this.home ? nothing : html`${this.events()}${this.keys()}`}</section>`;
   }
 
   private button(face: string, key: Parameters<typeof t>[0], action: () => void) {
     return html`<button ?disabled=${this.at === null} title=${t(key)} @click=${action}>${face}</button>`;
+  }
+
+  private proportions(): [number, number] {
+    const video = this.querySelector("video");
+    return [video?.videoWidth || 16, video?.videoHeight || 9];
   }
 
   private overlay() {

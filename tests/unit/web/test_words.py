@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import appliance
+from appliance.alerts.model import Kind, Severity, Verdict
 from appliance.core.errors import ApplianceError
 from appliance.web.errors import WebError
 
@@ -36,6 +37,7 @@ def test_both_languages_have_the_same_keys_and_values_in_them() -> None:
 def test_every_key_is_used_and_every_use_has_a_key() -> None:
     source = "\n".join(file.read_text(encoding="utf-8") for file in sorted((WEBUI / "src").glob("*.ts")))
     groups = "app|banner|down|verdict|issues?|jump|cameras|status|stream|disks|play|time|events|keys"
+    groups += "|alerts|points|judge|report|watch|rule|label"
     used = set(re.findall(rf'"((?:{groups})\.\w+(?:\.\w+)?)"', source))
     used |= {f"{base}.{form}" for base in re.findall(r'plural\("([\w.]+)"', source) for form in ("one", "other")}
     used -= set(re.findall(r'plural\("([\w.]+)"', source))
@@ -43,6 +45,12 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
         "stream.main",
         "stream.sub",
     }
+    computed |= {
+        f"rule.{each}" for each in ("intrusion", "line", "loitering", "covered", "defocused", "moved", "frozen")
+    }
+    computed |= {f"label.{each}" for each in ("person", "vehicle", "something")}
+    computed |= {f"severity.{each}" for each in Severity} | {f"kind.{each}" for each in Kind}
+    computed |= {f"{group}.{each}" for group in ("verdictOf", "judge") for each in Verdict}
     assert used - set(words("fr")) == set()
     assert set(words("fr")) - used - computed == set()
 

@@ -1,0 +1,243 @@
+// Alerts: the list, one alert played with what was seen drawn on it, a person's verdict, a fact reported by hand.
+import { LitElement, html, nothing } from "lit";
+import { type Alert, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, alerts as fetchAlerts, answer, report } from "./api";
+import { type Key, keyOr, locale, plural, said, t } from "./i18n";
+import { DAY, SECOND, clock, length, moment } from "./time";
+
+const REFRESH_MS = 3000;
+const SHOWN = 31 * DAY; // as long as anything may be kept
+const BEFORE = 3 * SECOND; // of the first sight: who enters is seen entering
+const NAME = "temoin.name";
+const VERDICTS: Verdict[] = ["confirmed", "false", "unclear"];
+const KINDS = ["active", "passive", "fire", "technical"] as const;
+
+/** What happened, in a sentence without the camera's name. */
+export function what(alert: Alert): string {
+  if (alert.source === "person") return t("alerts.reported", { by: alert.reported_by });
+  return t(keyOr(`rule.${alert.rule}`, "rule.intrusion"), { label: labelled(alert.label) }) + (alert.zone ? t("alerts.inZone", { zone: alert.zone }) : "");
+}
+
+function labelled(label: string): string {
+  return t(keyOr(`label.${label}`, "label.something"));
+}
+
+export class AlertsElement extends LitElement {
+  static override properties = {
+    data: { attribute: false }, number: { type: Number },
+    list: { state: true }, open: { state: true }, boxes: { state: true }, refusal: { state: true }, done: { state: true },
+  };
+  declare data: State | null;
+  declare number: number | null;
+  declare list: Alert[] | null;
+  declare open: Alert | null;
+  declare boxes: Sighting[];
+  declare refusal: string;
+  declare done: string;
+  private timer = 0;
+
+  constructor() {
+    super();
+    this.data = this.list = this.open = null;
+    this.number = null;
+    this.boxes = [];
+    this.refusal = this.done = "";
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.poll();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.timer);
+  }
+
+  protected override updated(changed: Map<string, unknown>): void {
+    if (changed.has("number")) {
+      this.open = null;
+      this.boxes = [];
+      this.refusal = this.done = "";
+      void this.poll();
+    }
+  }
+
+  private async poll(): Promise<void> {
+    clearTimeout(this.timer);
+    try {
+      if (this.number !== null) {
+        const found = await fetchAlert(this.number);
+        if (found.alert.number !== this.number) return;
+        this.open = found.alert;
+        if (found.sightings.length !== this.boxes.length) this.boxes = found.sightings;
+      } else if (this.data) {
+        const now = this.data.now_utc_us;
+        this.list = await fetchAlerts(now - SHOWN, now + DAY);
+      }
+      if (!this.done) this.refusal = "";
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), this.data ? REFRESH_MS : 200);
+    }
+  }
+
+  private refuse(error: unknown): void {
+    if (!(error instanceof Refused)) throw error;
+    this.refusal = said(error.problem);
+  }
+
+  private camera(id: string): string {
+    return this.data?.cameras.find((each) => each.id === id)?.name ?? id;
+  }
+
+  protected override render() {
+    if (!this.data) return html`<p>${t("play.loading")}</p>`;
+    return this.number === null ? this.all() : this.one();
+  }
+
+  private all() {
+    const list = this.list;
+    return html`<h1>${t("alerts.title")}</h1>
+      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+      ${list === null ? html`<p>${t("play.loading")}</p>` : list.length === 0 ? html`<p class="card">${t("alerts.none")}</p>`
+        : html`<p class="hint">${plural("alerts.count", list.length)}</p><ol class="alerts">${list.map((each) => this.row(each))}</ol>`}
+      ${this.reporting()}`;
+  }
+
+  private row(alert: Alert) {
+    const now = this.data!.now_utc_us;
+    return html`<li class="card alert ${alert.answer ? "answered" : "waiting"}">
+      <a href="/alertes?n=${alert.number}" class="thumb" tabindex="-1" aria-hidden="true">${alert.has_picture
+        ? html`<img src="/api/v1/alerts/${alert.number}/picture.jpg" alt="" width="160" height="90">` : html`<span>${t("alerts.noPicture")}</span>`}</a>
+      <div class="told"><h2><a href="/alertes?n=${alert.number}">${what(alert)}</a></h2>
+        <p><b>${this.camera(alert.camera)}</b> · ${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
+        ${alert.note ? html`<p>« ${alert.note} »</p>` : nothing}
+        <p class="chips">${this.chips(alert)}</p></div></li>`;
+  }
+
+  private lasted(alert: Alert): string {
+    if (alert.closed_us === null) return t("alerts.active");
+    return alert.source === "person" ? t("alerts.byHand") : length(Math.max(SECOND, alert.last_us - alert.opened_us));
+  }
+
+  private chips(alert: Alert) {
+    const verdict = alert.answer ? html`<span class="chip ${alert.answer.verdict}">${t(`verdictOf.${alert.answer.verdict}`)}</span>` : html`<span class="chip todo">${t("alerts.toAnswer")}</span>`;
+    return html`${verdict}<span class="chip">${t(`severity.${alert.severity}` as Key)}</span>
+      ${alert.protected ? html`<span class="chip">${t("alerts.protected")}</span>` : html`<span class="chip todo">${t("alerts.notProtected")}</span>`}`;
+  }
+
+  private one() {
+    const alert = this.open;
+    if (!alert) return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : html`<p>${t("play.loading")}</p>`}`;
+    const now = this.data!.now_utc_us;
+    return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>
+      <h1>${what(alert)} <span class="at-camera">${this.camera(alert.camera)}</span></h1>
+      <p>${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
+      <p class="chips">${this.chips(alert)}</p>
+      ${alert.cameras.length > 1 ? html`<p>${t("alerts.linked")} ${alert.cameras.slice(1).map((each) => html`<a href="/lecture?cam=${each}&t=${alert.opened_us - BEFORE}">${this.camera(each)}</a> `)}</p>` : nothing}
+      <t-playback .data=${this.data} .camera=${alert.camera} .start=${alert.opened_us - BEFORE} .boxes=${this.boxes} .home=${`/alertes?n=${alert.number}`}></t-playback>
+      ${this.judging(alert)}
+      <details><summary>${t("alerts.why", { score: alert.score.toLocaleString(locale()) })}</summary><ul>
+        <li>${t("points.rule", { n: alert.points.rule })}</li><li>${t("points.sight", { n: alert.points.sight })}</li>
+        <li>${t("points.rarity", { n: alert.points.rarity })}</li><li>${t("points.persistence", { n: alert.points.persistence })}</li></ul></details>`;
+  }
+
+  private judging(alert: Alert) {
+    const given = alert.answer;
+    return html`<form class="card judge" @submit=${(event: SubmitEvent) => void this.judge(event, alert)}>
+      <h2>${t("judge.title")}</h2>
+      ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: moment(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` « ${given.note} »` : ""}</p>` : nothing}
+      <fieldset><legend>${t("judge.legend")}</legend>${VERDICTS.map((each) => html`<label><input type="radio" name="verdict" value=${each} required> ${t(`judge.${each}` as Key)}</label>`)}</fieldset>
+      <label>${t("judge.by")} <input name="by" required maxlength="80" autocomplete="name" .value=${remembered()}></label>
+      <label>${t("judge.note")} <input name="note" maxlength="500"></label>
+      <button class="primary">${t("judge.send")}</button>
+      <p class="notice" role="status">${this.done}</p>
+      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</form>`;
+  }
+
+  private async judge(event: SubmitEvent, alert: Alert): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.target as HTMLFormElement);
+    const by = String(fields.get("by")).trim();
+    try {
+      this.open = await answer(alert.number, { verdict: String(fields.get("verdict")) as Verdict, by, note: String(fields.get("note")).trim() });
+      remember(by);
+      this.refusal = "";
+      this.done = t("judge.done");
+    } catch (error) {
+      this.done = "";
+      this.refuse(error);
+    }
+  }
+
+  private reporting() {
+    return html`<details class="card report"><summary>${t("report.title")}</summary>
+      <form @submit=${(event: SubmitEvent) => void this.send(event)}><p class="hint">${t("report.hint")}</p>
+      <label>${t("jump.camera")} <select name="camera">${this.data!.cameras.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
+      <label>${t("report.kind")} <select name="kind">${KINDS.map((each) => html`<option value=${each}>${t(`kind.${each}` as Key)}</option>`)}</select></label>
+      <label>${t("report.note")} <input name="note" required minlength="3" maxlength="500"></label>
+      <label>${t("judge.by")} <input name="by" required maxlength="80" autocomplete="name" .value=${remembered()}></label>
+      <button class="primary">${t("report.send")}</button></form></details>`;
+  }
+
+  private async send(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.target as HTMLFormElement);
+    const by = String(fields.get("by")).trim();
+    try {
+      const number = await report({ camera: String(fields.get("camera")), kind: String(fields.get("kind")), by, note: String(fields.get("note")).trim() });
+      remember(by);
+      this.dispatchEvent(new CustomEvent("go", { detail: `/alertes?n=${number}`, bubbles: true }));
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+}
+
+/** The name that was typed last on this machine: it is asked for often, and there are no accounts yet. */
+export function remembered(): string {
+  try {
+    return sessionStorage.getItem(NAME) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function remember(name: string): void {
+  try {
+    sessionStorage.setItem(NAME, name);
+  } catch {
+    // typed again next time
+  }
+}
+
+/** The boxes seen around an instant, drawn over the picture in its own proportions. */
+export function drawn(boxes: Sighting[], at: number | null, camera: string, width: number, height: number) {
+  if (at === null || boxes.length === 0) return nothing;
+  const nearest = new Map<string, Sighting>();
+  for (const each of boxes) {
+    if (each.camera !== camera || !each.box || Math.abs(each.utc_us - at) > 0.6 * SECOND) continue;
+    const name = `${each.label}${each.track}`;
+    const other = nearest.get(name);
+    if (!other || Math.abs(each.utc_us - at) < Math.abs(other.utc_us - at)) nearest.set(name, each);
+  }
+  const draw = (each: Sighting) => {
+    const [x, y, w, h] = each.box!;
+    return html`<svg class="boxes" viewBox="0 0 ${width} ${height}" role="img" aria-label=${t("alerts.box", { label: labelled(each.label), time: clock(each.utc_us) })}>
+      <rect x=${x * width} y=${y * height} width=${w * width} height=${h * height}></rect></svg>`;
+  };
+  return [...nearest.values()].map(draw);
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "t-alerts": AlertsElement;
+  }
+}
+
+customElements.define("t-alerts", AlertsElement);
