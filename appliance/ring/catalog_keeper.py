@@ -80,7 +80,7 @@ Rows = Callable[[list[int]], Awaitable[dict[int, Held]]]
 class CatalogKeeper:
     """Keeps the catalogue of one disk. `why`: what made the present file begin; `error`: why it is kept no more.
 
-    `step`: see catalog_file.Step; `lost`: called when the file turns out to be damaged while it is renewed.
+    `damage`: what was found wrong with the file while it was renewed: `begin` another; `step`: see catalog_file.Step.
     """
 
     def __init__(self, disk: Disk, pool: Pool, slices: SliceQueue, clock: Clock) -> None:
@@ -101,7 +101,7 @@ class CatalogKeeper:
         self.why = ""
         self.error = ""
         self.step: Step = lambda _: None
-        self.lost: Callable[[str], None] = lambda _: None
+        self.damage = ""
 
     @property
     def head(self) -> Head | None:
@@ -197,6 +197,7 @@ class CatalogKeeper:
     def begin(self, closed: Sequence[int], others: Iterable[Line], rows: Rows, why: str, epoch: int) -> None:
         """Begin a catalogue where there is none: the present state of each chunk, `closed` in their order."""
         self.epoch = epoch - 1
+        self.damage = ""
         self._renew(self._known_lines(list(closed), list(others), rows), NO_HEAD, why, [])
 
     def _renew(self, lines: AsyncIterator[list[bytes]], previous: str, why: str, waiting: list[Line]) -> None:
@@ -217,8 +218,9 @@ class CatalogKeeper:
             self._installing = True
             await asyncio.to_thread(install, self._disk.path, self.step)
         except CatalogUnreadable as error:
+            log.error("catalogue of %s: %s", self._disk.path, error)  # noqa: TRY400 - the sentence says all
             self._give_up(tail)
-            self.lost(str(error.facts["why"]))
+            self.damage = str(error.facts["why"])
             return
         except (OSError, ApplianceError) as error:
             log.error("catalogue of %s not renewed: %s", self._disk.path, error)  # noqa: TRY400 - says it all

@@ -271,6 +271,8 @@ class Ring:
         await self._shared.index.note(self._heads())
         await self._shared.index.commit_if_due()
         for member in self._members.all:
+            if why := member.catalog.damage:
+                self._shared.start.begin_catalog(member, f"damaged: {why}", member.catalog.epoch + 1)
             member.catalog.compact_if_due()
         first = await self._shared.index.oldest(self._shared.lanes)
         for key, chunks in self._shared.open_chunks.items():

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from appliance.core.clock import Clock
@@ -10,7 +10,7 @@ from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
 from appliance.ring.catalog_log import Head, Line, closed_facts, open_facts
 from appliance.ring.catalog_start import Settled, closed_of, settle
-from appliance.ring.chunk import HeaderInfo
+from appliance.ring.chunk import ChunkHeader, HeaderInfo
 from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.index import ChunkRow, Held, Index
 from appliance.ring.lane import Lane
@@ -30,9 +30,19 @@ FILLED: Final = 2000
 """Chunks given to the index at a time."""
 
 
+FREED: Final = ChunkState.FREED
+
+SILENT: Final = frozenset({ChunkState.FREE, ChunkState.CLOSED, ChunkState.POOL_FREE})
+"""States without a line of their own in a new catalogue: FREE needs none, CLOSED has the index's facts."""
+
+
 def facts_of(info: HeaderInfo) -> str:
     """Facts of an OPEN line of this chunk."""
-    header = info.header
+    return facts_of_header(info.header)
+
+
+def facts_of_header(header: ChunkHeader) -> str:
+    """The same by its header."""
     return open_facts(header.generation, header.key.camera, header.key.stream, header.opened_utc_us)
 
 
@@ -136,15 +146,26 @@ class Start:
             self._opened(StreamKey(camera, "main" if stream == "main" else "sub"), opened_us, size)
         opened = self._open(pool, found.opened, told=True)
         seen = Head.of(witness)
-        others = [Line("SUSPECT", number, "header") for number in found.suspect]
-        others += [Line("OPEN", info.header.number, facts_of(info)) for info in opened]
+        self.begin_catalog(member, why, seen.epoch + 1 if seen else 1, opened)
+        return opened
+
+    def begin_catalog(self, member: Member, why: str, epoch: int, opened: Iterable[HeaderInfo] = ()) -> None:
+        """Write what is known of the disk's chunks as a catalogue. `opened`: open ones that nobody has read yet."""
+        pool = member.pool
+        facts = {info.header.number: facts_of(info) for info in opened}
+        for chunks in self._open_chunks.values():
+            facts |= {c.number: facts_of_header(c.header) for c in chunks if c.disk == member.index}
+        others: list[Line] = []
+        for number, state in enumerate(pool.states):
+            if state not in SILENT:
+                others.append(Line(ChunkState(state).name, number, facts.get(number, why if state == FREED else "")))
+        others += [Line("READY", chunk.number) for chunk in (*pool.ready, *pool.protected_ready)]
 
         async def rows(numbers: list[int]) -> dict[int, Held]:
             return await self._index.held(member.uuid, numbers)
 
         pool.forget_lines()
-        member.catalog.begin(pool.closed, others, rows, why, seen.epoch + 1 if seen else 1)
-        return opened
+        member.catalog.begin(pool.closed, others, rows, why, epoch)
 
     def _closed(self, pool: Pool, row: ChunkRow) -> None:
         key = StreamKey(row.camera, "main" if row.stream == "main" else "sub")
