@@ -173,7 +173,7 @@ class CatalogKeeper:
             set_aside(self._disk.path)
 
         try:
-            await asyncio.to_thread(work)
+            await self._disk.aside(work)
         except OSError as error:  # the heartbeat no longer tells a head: that says it too
             log.error("catalogue of %s cannot be set aside: %s", self._disk.path, error.strerror)  # noqa: TRY400
 
@@ -207,7 +207,7 @@ class CatalogKeeper:
 
     async def _make(self, tail: _Tail, lines: AsyncIterator[list[bytes]], beginning: Beginning) -> None:
         try:
-            tail.fd = await asyncio.to_thread(self._open_new)
+            tail.fd = await self._disk.aside(self._open_new)
             await self._write(tail, [])
             async for some in lines:
                 await self._write(tail, some)
@@ -216,7 +216,7 @@ class CatalogKeeper:
                 tail.durable = tail.appender.head()
             await self._until(lambda: tail.durable is not None)
             self._installing = True
-            await asyncio.to_thread(install, self._disk.path, self.step)
+            await self._disk.aside(install, self._disk.path, self.step)
         except CatalogUnreadable as error:
             log.error("catalogue of %s: %s", self._disk.path, error)  # noqa: TRY400 - the sentence says all
             self._give_up(tail)
@@ -233,7 +233,7 @@ class CatalogKeeper:
         log.info("catalogue of %s: file %d (%s)", self._disk.path, beginning.epoch, beginning.why)
         if former is not None:
             await self._until(lambda: all(tail is not former for tail, _ in self._jobs))
-            await asyncio.to_thread(os.close, former.fd)
+            await self._disk.aside(os.close, former.fd)
 
     def _give_up(self, tail: _Tail) -> None:
         self._next = None
@@ -247,7 +247,7 @@ class CatalogKeeper:
 
     async def _write(self, tail: _Tail, lines: list[bytes]) -> None:
         """These lines are in the new file, durable."""
-        offset, blocks = await asyncio.to_thread(tail.appender.copy, lines, self._clock.utc_us())
+        offset, blocks = await self._disk.aside(tail.appender.copy, lines, self._clock.utc_us())
         for at in range(0, len(blocks), PIECE):
             await self._slices.put(tail.fd, offset + at, memoryview(blocks)[at : at + PIECE])
         tail.appender.durable()
@@ -261,18 +261,18 @@ class CatalogKeeper:
 
     async def _file_lines(self, head: Head) -> AsyncIterator[list[bytes]]:
         """The live lines of the present file up to `head`, in their order, some at a time."""
-        fd = await asyncio.to_thread(os.open, self._disk.path / CATALOG, os.O_RDONLY | os.O_CLOEXEC)
+        fd = await self._disk.aside(os.open, self._disk.path / CATALOG, os.O_RDONLY | os.O_CLOEXEC)
         try:
             read = until(reader(fd), head)
-            found = await asyncio.to_thread(replay, read)
+            found = await self._disk.aside(replay, read)
             if found.head != head:
                 raise CatalogUnreadable(why=f"its end is {found.head}, not {head}")
-            offsets = await asyncio.to_thread(live_offsets, found)
+            offsets = await self._disk.aside(live_offsets, found)
             for at in range(0, len(offsets), BATCH):
-                some = await asyncio.to_thread(raw_lines, read, offsets[at : at + BATCH])
+                some = await self._disk.aside(raw_lines, read, offsets[at : at + BATCH])
                 yield [line for line in some if not line.endswith(OVER)]
         finally:
-            await asyncio.to_thread(os.close, fd)
+            await self._disk.aside(os.close, fd)
 
     async def _known_lines(self, closed: list[int], others: list[Line], rows: Rows) -> AsyncIterator[list[bytes]]:
         when = stamp(self._clock.utc_us())
@@ -298,6 +298,11 @@ class CatalogKeeper:
         await asyncio.wait([self._task])
         if self._next is not None:
             self._next.writing = False
+
+    def leave(self) -> None:
+        """The disk is out: make no more files."""
+        if self._task is not None:
+            self._task.cancel()
 
     def fds(self) -> list[int]:
         """Descriptors to be closed with the disk."""

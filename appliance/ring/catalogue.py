@@ -1,10 +1,11 @@
 """What the ring holds of a time: closed chunks by the index, open ones by memory, up to the durable mark only."""
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import accumulate, count
 from typing import Final, Protocol
 
 from appliance.core.cause import GapCause
@@ -15,9 +16,12 @@ from appliance.media.stream import StreamKey
 from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.faults import TooManyLeases, UnknownLease
 from appliance.ring.index import ChunkRow, SpanRow
+from appliance.ring.loss import Loss
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.redate import Redating
 from appliance.ring.writer import OpenChunk
+
+log = logging.getLogger(__name__)
 
 NOTHING_EXPIRED: Final = -(1 << 62)
 """Before any time: sums with it stay within SQLite's 64 bits."""
@@ -110,6 +114,7 @@ class Rows(Protocol):
 class Catalogue:
     """Answers `ranges`, `spans` and `lease`. `disks` by uuid; `open_chunks` is the ring's own, by stream.
 
+    `lost`: what left with disks that are out, so that a hole in it is not taken for one that the ring made.
     `expired_until`: UTC microseconds by camera; nothing taken up to then is told of, however long it takes to destroy.
     """
 
@@ -121,6 +126,7 @@ class Catalogue:
         self.expired_until: Callable[[str], int] = lambda _camera: NOTHING_EXPIRED
         self._open = open_chunks
         self.disks: dict[str, Disk] = {}
+        self.lost: list[Loss] = []
         self.leases = Leases(clock)
         self._tables: OrderedDict[tuple[str, int, int], list[PartEntry]] = OrderedDict()
 
@@ -130,12 +136,17 @@ class Catalogue:
         Disks free their own oldest chunk, so at the far end of the ring stretches may be missing between others.
         """
         from_us = self._lawful(key, from_us)
-        found = {(s.from_us, s.run): s for s in await self._index.spans(key, from_us, to_us)}
+        rows = await self._index.spans(key, from_us, to_us)
+        found: dict[tuple[int, int], SpanRow] = {}
+        for s in rows:
+            other = found.get((s.from_us, s.run))  # a part on two disks begins a stretch on both
+            found[s.from_us, s.run] = s if other is None or s.last_sequence >= other.last_sequence else other
         for chunk in self._open.get(key, ()):
             for s in self._redating.spans(key, span_rows(chunk.spans)):
                 if s.from_us < to_us and s.to_us > from_us:
                     found[s.from_us, s.run] = s
-        return await asyncio.to_thread(_merged, found, from_us, to_us)  # a month of a camera that flaps is long
+        lost = [(loss.from_us, loss.to_us) for loss in self.lost if loss.key == key]
+        return await asyncio.to_thread(_merged, found, from_us, to_us, lost)  # a month of a camera that flaps is long
 
     async def ranges(
         self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False
@@ -172,7 +183,8 @@ class Catalogue:
         return await self._rows(key, from_us, to_us)
 
     async def _rows(self, key: StreamKey, from_us: int, to_us: int) -> list[ChunkRow]:
-        rows = {(row.disk, row.number): row for row in await self._index.chunks(key, from_us, to_us)}
+        closed = await self._index.chunks(key, from_us, to_us)
+        rows = {(row.disk, row.number): row for row in closed if row.disk in self.disks}
         for chunk in self._open.get(key, ()):
             row = self._dated_row(chunk)
             spans = self._redating.spans(key, span_rows(chunk.spans))
@@ -185,9 +197,10 @@ class Catalogue:
         for row in rows:
             entries = await self._entries(row)
             chosen = [e for e in entries if lawful_us <= e.utc_us < to_us and end_us(e) > from_us]
-            if chosen:
+            if chosen and row.disk in self.disks:  # it may have gone while its table was read
                 found.append(self._ranges(row, chosen))
-        return sorted(found, key=lambda ranges: ranges.parts[0].utc_us)  # a chunk may begin under a wrong clock
+        found.sort(key=lambda ranges: ranges.parts[0].utc_us)  # a chunk may begin under a wrong clock
+        return once(found)
 
     async def _with_keyframe(self, key: StreamKey, found: list[ChunkRanges], lawful_us: int) -> list[ChunkRanges]:
         """Begin earlier, within the run of the first part, at the keyframe that it needs.
@@ -234,7 +247,10 @@ class Catalogue:
         entries = self._tables.get(name)
         if entries is None:
             disk = self.disks.get(row.disk)
-            entries = None if disk is None else await asyncio.to_thread(read_entries, disk, row.number, row.generation)
+            try:
+                entries = None if disk is None else await disk.aside(read_entries, disk, row.number, row.generation)
+            except OSError as error:  # this disk's trouble: what the others hold is given
+                log.warning("table of chunk %d not read: %s", row.number, error.strerror)
             if entries is None:
                 return []  # freed in the meantime
             self._tables[name] = entries
@@ -269,6 +285,29 @@ def _from_next_keyframe(found: list[ChunkRanges]) -> list[ChunkRanges]:
     return []
 
 
+def once(found: list[ChunkRanges]) -> list[ChunkRanges]:
+    """The same with each part once; `found` in order of time.
+
+    A part that was written again because its disk failed is on two disks when that one comes back. Both begin with the
+    same picture; the one written later may hold more, so the longer one is given.
+    """
+    ends = list(accumulate((end_us(ranges.parts[-1]) for ranges in found), max))
+    if all(end <= ranges.parts[0].utc_us for end, ranges in zip(ends, found[1:], strict=False)):
+        return found
+    best: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for ranges in found:
+        for e in ranges.parts:
+            name = (e.run, e.sequence, e.utc_us)
+            best[name] = max(best.get(name, (0, 0)), (e.samples, ranges.generation))
+    kept: list[ChunkRanges] = []
+    for ranges in found:
+        parts = [e for e in ranges.parts if best[e.run, e.sequence, e.utc_us] == (e.samples, ranges.generation)]
+        if parts:
+            base = parts[0].utc_us - ticks_to_us(parts[0].tfdt)
+            kept.append(ranges if len(parts) == len(ranges.parts) else replace(ranges, parts=parts, base_utc_us=base))
+    return sorted(kept, key=lambda ranges: ranges.parts[0].utc_us)
+
+
 def open_row(chunk: OpenChunk) -> ChunkRow:
     """What the index will say of this chunk, as far as it is durable."""
     row = chunk_row(chunk.header, chunk.init_length, chunk.entries[max(chunk.durable - 1, 0) : chunk.durable])
@@ -277,16 +316,27 @@ def open_row(chunk: OpenChunk) -> ChunkRow:
     return row._replace(first_us=first, last_us=last)
 
 
-def _merged(found: dict[tuple[int, int], SpanRow], from_us: int, to_us: int) -> list[StreamSpan]:
+def _follows(last: SpanRow, span: SpanRow) -> bool:
+    """Does this stretch of the same run go on where the other ends, or lie in it (parts that are on two disks)?"""
+    return last.last_sequence + 1 == span.first_sequence or (
+        last.first_sequence <= span.first_sequence <= last.last_sequence
+    )
+
+
+def _merged(
+    found: dict[tuple[int, int], SpanRow], from_us: int, to_us: int, lost: Sequence[tuple[int, int]]
+) -> list[StreamSpan]:
     """Rows as stretches without holes, cut to [from, to)."""
     merged: list[SpanRow] = []
     for _, span in sorted(found.items()):
         last = merged[-1] if merged else None
-        if last is not None and last.run == span.run and last.last_sequence + 1 == span.first_sequence:
-            merged[-1] = last._replace(to_us=span.to_us, last_sequence=span.last_sequence)
+        if last is not None and last.run == span.run and _follows(last, span):
+            sequence = max(last.last_sequence, span.last_sequence)
+            merged[-1] = last._replace(to_us=max(last.to_us, span.to_us), last_sequence=sequence)
         elif last is not None and last.last_sequence + 1 < span.first_sequence:
             # parts are numbered without holes: what lay between was stored and has been given back to the ring
-            merged.append(span._replace(cause=int(GapCause.ERASED)))
+            away = any(start < span.from_us and last.to_us < end for start, end in lost)
+            merged.append(span._replace(cause=int(GapCause.DISK if away else GapCause.ERASED)))
         else:
             merged.append(span)
     return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]

@@ -116,7 +116,7 @@ class Destruction:
 
         What is there still was never destroyed: whoever wanted it gone will find it again.
         """
-        data = await asyncio.to_thread(_read, member.disk.path / DESTROYED)
+        data = await member.disk.aside(_read, member.disk.path / DESTROYED)
         if not data:
             return
         left = parse(data, member.uuid)

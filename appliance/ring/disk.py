@@ -5,17 +5,18 @@ is; `NN/NNNNNN.mp4` are the chunks, 256 a directory; `nvr-heartbeat` is one 4 Ki
 Everything here blocks and belongs to the disk's writer thread or to a helper thread, never to the event loop.
 """
 
+import asyncio
 import ctypes
 import errno
 import json
 import os
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from appliance.core.units import BLOCK
 from appliance.ring.catalog_file import begin_catalog
@@ -30,6 +31,11 @@ from appliance.ring.faults import (
     DiskUnreadable,
     DiskVersion,
 )
+from appliance.ring.naming import look_up
+from appliance.ring.thread import DiskThreads
+from appliance.ring.unmount import Watch
+
+T = TypeVar("T")
 
 IDENTITY: Final = "nvr-disk.json"
 HEARTBEAT: Final = "nvr-heartbeat"
@@ -51,6 +57,9 @@ FIELD_GEOMETRY: Final = Geometry(chunk_size=64 << 20, table_reserve=192 << 10)
 
 DEMO_GEOMETRY: Final = Geometry(chunk_size=4 << 20, table_reserve=32 << 10)
 """Chunks of demo and tests: a ring of a few hundred MB laps while one watches."""
+
+HELPERS: Final = 4
+"""Threads that open files and read tables of one disk: a chunk being read back must not keep others from opening."""
 
 ORDERED_FILESYSTEMS: Final = frozenset({"ext3", "ext4", "xfs"})
 """One journal in order: flushing the last file written makes the metadata of earlier ones durable too."""
@@ -161,7 +170,7 @@ def format_disk(
         draft.rename(path / IDENTITY)
         _syncfs(path)
     except OSError as error:
-        raise DiskFailed(path=str(path), why=error.strerror or str(error)) from error
+        raise DiskFailed(**look_up(path).facts, why=error.strerror or str(error)) from error
     return identity
 
 
@@ -186,10 +195,13 @@ def read_identity(path: Path) -> DiskIdentity:
 
 
 class Disk:
-    """An opened recording disk. `path` is the directory, `zeroing` how chunks are wiped, as the state says it."""
+    """An opened recording disk. `path` is the directory, `zeroing` how chunks are wiped, as the state says it.
 
-    def __init__(self, path: Path) -> None:
-        """Opens it for this process alone.
+    `retired`: nobody wants its files any more; a call that comes back late leaves none open.
+    """
+
+    def __init__(self, path: Path, bay: str = "") -> None:
+        """Opens it for this process alone. `bay`: where it sits, for its name.
 
         Raises the errors of read_identity, DiskInUse, DiskUnreadable when a file is missing or may not be written.
         """
@@ -197,6 +209,9 @@ class Disk:
         self.identity = read_identity(path)
         self.geometry = self.identity.geometry
         self.zeroing = "ZERO_RANGE"
+        self.name = look_up(path, bay)
+        self.helpers = DiskThreads(f"ring-help-{path.name}", HELPERS)
+        self.retired = False
         try:
             self._claim = claim(path)
         except OSError as error:
@@ -205,6 +220,9 @@ class Disk:
             self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             self.flush_mode = self._probe()
             self._heartbeat = os.open(path / HEARTBEAT, self._flags)
+            self.watch = Watch(path)
+            root = os.fstat(self._root)
+            self._place = (root.st_dev, root.st_ino)
         except OSError as error:
             release(self._claim)
             raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
@@ -236,7 +254,7 @@ class Disk:
             fd = os.open(path, self._flags)
         except OSError as error:
             raise DiskUnreadable(path=str(path), why=error.strerror or str(error)) from error
-        if os.fstat(fd).st_size != self.geometry.chunk_size:
+        if self.retired or os.fstat(fd).st_size != self.geometry.chunk_size:
             os.close(fd)
             raise DiskUnreadable(path=str(path), why="size")
         return fd
@@ -252,6 +270,18 @@ class Disk:
         if not empty:
             raise DiskUnreadable(path=str(path), why="not empty")
         return self.open_chunk(number)
+
+    def aside(self, function: Callable[..., T], *arguments: object) -> Awaitable[T]:
+        """Do this in one of the disk's helper threads. Raises OSError too when the disk is given up meanwhile."""
+        return asyncio.get_running_loop().run_in_executor(self.helpers, function, *arguments)
+
+    def there(self) -> bool:
+        """Is it still this disk that lies at its path? Blocks. Raises OSError when the path cannot be asked."""
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (found.st_dev, found.st_ino) == self._place
 
     def open_file(self, path: Path, *, create: bool = False) -> int:
         """A descriptor for `SliceQueue.put` of a file of this disk that is no chunk. Blocks. Raises OSError."""
@@ -308,7 +338,7 @@ class Disk:
         return decode_heartbeat(block)
 
     def close(self) -> None:
-        """Close the descriptors this object opened itself."""
+        """Close the descriptors this object opened itself, all but the watch."""
         os.close(self._heartbeat)
         os.close(self._root)
         release(self._claim)

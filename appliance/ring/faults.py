@@ -71,16 +71,40 @@ class DiskTooSmall(ApplianceError):
     """Fewer chunks than the streams need to be recorded at all."""
 
     code = "disk-too-small"
-    fr = "Disque {path} trop petit : {chunks} fichiers, il en faut {needed} pour {streams} flux."
-    en = "Disk {path} too small: {chunks} chunks, {needed} are needed for {streams} streams."
+    fr = "Disque {disk_fr} trop petit : {chunks} fichiers, il en faut {needed} pour {streams} flux."
+    en = "Disk {disk_en} too small: {chunks} chunks, {needed} are needed for {streams} streams."
 
 
 class DiskFailed(ApplianceError):
     """A write or a flush failed: the disk takes no more chunks until it is checked."""
 
     code = "disk-failed"
-    fr = "Écriture impossible sur {path} ({why}) : disque écarté, vérifiez-le et remontez-le."
-    en = "Writing to {path} failed ({why}): disk set aside, check and remount it."
+    fr = "Écriture impossible sur le disque {disk_fr} ({why}) : il est écarté, faites-le vérifier ou remplacer."
+    en = "Writing to disk {disk_en} failed ({why}): it is set aside, have it checked or replaced."
+
+
+class DiskStuck(ApplianceError):
+    """A write has not come back for seconds: the disk is given up with its thread."""
+
+    code = "disk-stuck"
+    fr = "Le disque {disk_fr} ne répond plus depuis plus de 5 s : il est écarté, faites-le vérifier ou remplacer."
+    en = "Disk {disk_en} has not answered for more than 5 s: it is set aside, have it checked or replaced."
+
+
+class DiskRemoved(ApplianceError):
+    """Something else, or nothing, lies where the disk was mounted."""
+
+    code = "disk-removed"
+    fr = "Le disque {disk_fr} a été retiré : remettez-le en place, il reprendra seul."
+    en = "Disk {disk_en} was removed: put it back in its place, it will go on by itself."
+
+
+class DiskSilent(ApplianceError):
+    """Not even 4 KiB could be read in time: the others do not wait for it."""
+
+    code = "disk-silent"
+    fr = "Le disque {path} n'a pas répondu en 3 s : il est laissé de côté, faites-le vérifier ou remplacer."
+    en = "Disk {path} has not answered within 3 s: it is left aside, have it checked or replaced."
 
 
 class PictureTooLarge(ApplianceError):

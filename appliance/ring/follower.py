@@ -163,7 +163,7 @@ class Follower:
         if disk is None:
             return None
         try:
-            return await asyncio.to_thread(read_batch, disk, source.number, source.generation, entries)
+            return await disk.aside(read_batch, disk, source.number, source.generation, entries)
         except OSError as error:
             log.error("protected copy: %s cannot be read: %s", source.path, error.strerror)  # noqa: TRY400
             return None

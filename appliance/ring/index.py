@@ -118,6 +118,7 @@ class Index:
         self._noted: dict[str, str] = {}
         self._refused = False  # SQLite does not take them for now
         self.rebuilt = False
+        self.hidden: set[str] = set()  # disks that are being looked through: nothing of them is told yet
         self.dated: Callable[[Held], Held] = lambda held: held  # puts true times on what is told as it was written
 
     async def open(self) -> None:
@@ -160,6 +161,16 @@ class Index:
         sql = """SELECT number, camera, stream, opened_us, size, last_run, last_sequence FROM chunk WHERE disk = ?
                  ORDER BY generation, number"""
         return cast("list[tuple[int, str, str, int, int, int, int]]", await self.query(sql, disk))
+
+    async def held_on(self, disk: str) -> list[tuple[StreamKey, int, int]]:
+        """(stream, from, to) of every stretch on a disk, UTC microseconds, in no order."""
+        sql = "SELECT camera, stream, from_us, to_us, number FROM span WHERE disk = ?"
+        rows = [(row[0], row[1], int(row[2]), int(row[3]), int(row[4])) for row in await self.query(sql, disk)]
+        if self._refused:
+            rows = [row for row in rows if (disk, row[4]) not in self._unsaved]
+            unsaved = [held for held in self._unsaved.values() if held is not None and held[0].disk == disk]
+            rows += [(r.camera, r.stream, s.from_us, s.to_us, r.number) for r, spans in unsaved for s in spans]
+        return [(StreamKey(c, "main" if s == "main" else "sub"), start, end) for c, s, start, end, _ in rows]
 
     async def put(self, rows: Iterable[tuple[ChunkRow, list[SpanRow]]]) -> None:
         """Add closed chunks, replacing what the index knew of these files."""
@@ -207,14 +218,14 @@ class Index:
         return max(rows, key=lambda row: row.first_us, default=None)
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[SpanRow]:
-        """Stretches of runs that overlap [from, to), oldest first; one row per chunk and run."""
+        """Stretches of runs that overlap [from, to), oldest first; a row per chunk and run; none of `hidden` disks."""
         sql = """SELECT run, from_us, to_us, cause, first_sequence, last_sequence, clock, disk, number FROM span
                  WHERE camera = ? AND stream = ? AND from_us >= ? AND from_us < ? AND to_us > ? ORDER BY from_us"""
         oldest = from_us - MAX_CHUNK_SPAN_US
         rows = await self.query(sql, key.camera, key.stream, oldest, to_us, from_us)
         if not self._refused:
-            return [SpanRow(*row[:7]) for row in rows]
-        found = [SpanRow(*row[:7]) for row in rows if row[7:] not in self._unsaved]
+            return [SpanRow(*row[:7]) for row in rows if row[7] not in self.hidden]
+        found = [SpanRow(*row[:7]) for row in rows if row[7:] not in self._unsaved and row[7] not in self.hidden]
         held = (span for _, spans in self._unsaved_of(key) for span in spans)
         found += [span for span in held if span.from_us < to_us and span.to_us > from_us]
         return sorted(found)

@@ -213,6 +213,13 @@ class Lane:
         if parts:
             self.sequence = parts[0].sequence - 1
 
+    def rescue(self, parts: list[PartJob], disk: int) -> "Lane":
+        """A lane of its own for parts that this one has gone on without; `disk` is the one that did not take them."""
+        apart = Lane(self.key, self.title, self.priority, self._budget, self._overflow)
+        apart.counters, apart.frame_ticks, apart.last_disk = self.counters, self.frame_ticks, disk
+        apart.give_back(parts)
+        return apart
+
     def placed(self, part: PartJob) -> None:
         """Account for a part that has been planned: GOP sizes, frame duration, bytes of the chunk."""
         if part.units[0].keyframe:

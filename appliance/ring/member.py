@@ -5,20 +5,23 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
 from appliance.ring.catalog_keeper import CatalogKeeper
 from appliance.ring.catalog_log import words
 from appliance.ring.disk import Disk, Heartbeat, encode_heartbeat
 from appliance.ring.faults import DiskUnreadable
 from appliance.ring.index import Index
+from appliance.ring.loss import Loss
 from appliance.ring.placement import DiskLoad, choose_freed, stock_wanted
+from appliance.ring.planner import DiskPlan
 from appliance.ring.pool import ChunkState, Pool, Wiped
 from appliance.ring.slices import SliceQueue
-from appliance.ring.writer import DiskWriter, TickResult
+from appliance.ring.thread import DiskThreads
+from appliance.ring.writer import DiskWriter, TickResult, let_go
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +31,23 @@ HEARTBEAT_US: Final = 10_000_000
 QUARANTINE_SHARE: Final = 4
 """At most 1/4 of a disk's past is given up for what waits in quarantine: matters on demo disks only."""
 
+STUCK_US: Final = 5_000_000
+"""Microseconds after which a disk that has not answered is given up: what waits in memory meanwhile goes elsewhere."""
+
 TICKS_SHOWN: Final = 64
 """Ticks the state's durations speak of: about 25 s."""
 
 
 @dataclass(slots=True)
 class Member:
-    """Loop side of one disk. Times monotonic microseconds unless they say UTC; `failed`: why it left the pool."""
+    """Loop side of one disk. Times monotonic microseconds unless they say UTC.
+
+    `failed`: why it left the pool, in a word for the log; `fault` says it to people. A failed member never works
+    again: it stays where it is in the order, and its disk comes back as another member. `plan`: what its thread is
+    writing now, since `asked_us`; `losses`: what of the past left with it, complete when `accounted`; `spoiled`: files
+    it could not write to; `known`: its disk was a member in this life before, so that what it holds has numbers that
+    this life knows.
+    """
 
     index: int
     disk: Disk
@@ -44,12 +57,20 @@ class Member:
     writer: DiskWriter = field(init=False)
     slices: SliceQueue = field(init=False)
     catalog: CatalogKeeper = field(init=False)
-    thread: ThreadPoolExecutor = field(init=False)
+    thread: DiskThreads = field(init=False)
     task: asyncio.Task[None] | None = None
     due_us: int = 0
     mark_utc_us: int = 0
     heartbeat_us: int = -(1 << 62)
     failed: str = ""
+    fault: ApplianceError | None = None
+    left_utc_us: int | None = None
+    plan: DiskPlan | None = None
+    asked_us: int | None = None
+    losses: list[Loss] = field(default_factory=list)
+    accounted: asyncio.Event = field(default_factory=asyncio.Event)
+    known: bool = False
+    spoiled: int = 0
     took_us: deque[int] = field(default_factory=lambda: deque(maxlen=TICKS_SHOWN))
     ticks: int = 0
     flushes: int = 0
@@ -61,7 +82,7 @@ class Member:
         self.writer = DiskWriter(self.disk, self.clock)
         self.slices = SliceQueue(self.writer.close_later)
         self.catalog = CatalogKeeper(self.disk, self.pool, self.slices, self.clock)
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"ring-disk-{self.index}")
+        self.thread = DiskThreads(f"ring-disk-{self.index}")
 
     @property
     def uuid(self) -> str:
@@ -84,6 +105,14 @@ class Member:
         )
         return encode_heartbeat(beat)
 
+    def gone(self) -> bool:
+        """Did it fail? Asked anew behind every `await`."""
+        return self.failed != ""
+
+    def stuck(self) -> bool:
+        """Has its thread been waiting for the disk for too long?"""
+        return self.asked_us is not None and self.clock.monotonic_us() - self.asked_us > STUCK_US
+
     def to_wipe(self) -> list[Wiped]:
         """Chunks whose file is open and whose old bytes are to go in this tick."""
         settled = self.pool.settled
@@ -96,6 +125,12 @@ class Member:
         """The zeros are durable: the quarantine begins."""
         now = self.clock.monotonic_us()
         for chunk in chunks:
+            if chunk.number in self.pool.tainted:  # it could not be written to: destroyed now, and used no more
+                self.pool.wiped.remove(chunk)
+                self.pool.set(chunk.number, ChunkState.SUSPECT, "write")
+                assert chunk.fd is not None
+                self.writer.close_later(chunk.fd)
+                continue
             chunk.until_us = now + chunk.quarantine_us
             if chunk.spare and chunk.fd is not None:
                 self.thread.submit(os.close, chunk.fd)  # its own thread: no call to a disk in the event loop
@@ -149,20 +184,48 @@ class Member:
         for chunk in chunks:
             try:
                 opener = self.disk.open_unused if chunk.unused else self.disk.open_chunk
-                chunk.fd = await asyncio.to_thread(opener, chunk.number)
+                fd = await self.disk.aside(opener, chunk.number)
+            except OSError:
+                return  # the disk was given up meanwhile
             except DiskUnreadable as error:
+                if self.failed:
+                    return
                 log.error("chunk set aside: %s", error)  # noqa: TRY400 - the sentence says all
                 self.pool.wiped.remove(chunk)
                 self.pool.set(chunk.number, ChunkState.SUSPECT, words(str(error.facts["why"])))
+                continue
+            if self.failed:  # in this very moment
+                await asyncio.to_thread(let_go, fd)
+                return
+            chunk.fd = fd
 
-    def close(self) -> None:
-        """Close every file and end the thread."""
+    def abandon(self, why: OSError, open_fds: list[int]) -> None:
+        """Nothing is asked of the disk any more, whoever waits for it waits no longer.
+
+        Its files are closed by its own thread, once that comes back: a descriptor closed under a call that still runs
+        might be another disk's file by the time the call goes on.
+        """
+        self.disk.retired = True
+        self.asked_us = None
+        self.catalog.leave()
+        stocked = [*self.catalog.fds(), *(chunk.fd for chunk in self.pool.stocked() if chunk.fd is not None)]
+        self.pool.leave()
+        self.thread.abandon(why, lambda: self._retire([*open_fds, *stocked]))
+        self.disk.helpers.abandon(why)
+
+    async def close(self, open_fds: list[int], seconds: float) -> None:
+        """The ring stops: close every file; a disk that does not answer for `seconds` is left as it is."""
         self.slices.close()
-        for fd in self.catalog.fds():
-            self.writer.close_later(fd)
-        for chunk in (*self.pool.ready, *self.pool.protected_ready, *self.pool.wiped):
-            if chunk.fd is not None:
-                self.writer.close_later(chunk.fd)
-        self.writer.close()
+        if self.failed:
+            return
+        stocked = [*self.catalog.fds(), *(chunk.fd for chunk in self.pool.stocked() if chunk.fd is not None)]
+        done = asyncio.get_running_loop().run_in_executor(self.thread, self._retire, [*open_fds, *stocked])
+        await asyncio.wait([done], timeout=seconds)
+        self.thread.shutdown()
+        self.disk.helpers.shutdown()
+        self.disk.watch.close()
+
+    def _retire(self, fds: list[int]) -> None:
+        """In the disk's own thread: its last act."""
+        self.writer.close(fds)
         self.disk.close()
-        self.thread.shutdown(wait=False)

@@ -1,16 +1,24 @@
-"""Which disks are members of the ring: opened at start, left aside when they cannot be used, out when they fail."""
+"""Which disks are members of the ring: opened at start, out when they fail, in again as new members when they return.
+
+A disk that leaves takes its past with it and nothing of the present: parts that it has not acknowledged go to other
+disks under the identity they had, (stream, run, sequence). Nothing here waits for a disk that may never answer.
+"""
 
 import asyncio
+import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from appliance.core.errors import ApplianceError
+from appliance.media.stream import StreamKey
 from appliance.ring.chunk import MAX_HEADER, HeaderInfo, parts_limit
-from appliance.ring.disk import Disk
-from appliance.ring.faults import DiskFailed, DiskTooSmall, NoDisk
+from appliance.ring.faults import DiskFailed, DiskRemoved, DiskStuck, DiskTooSmall, NoDisk
 from appliance.ring.lane import Lane
+from appliance.ring.loss import losses
 from appliance.ring.member import Member
+from appliance.ring.opening import ANSWER_S, DiskPath, Opener
 from appliance.ring.placement import chunks_needed
 from appliance.ring.planner import DiskPlan
 from appliance.ring.pool import ChunkState
@@ -19,46 +27,53 @@ from appliance.ring.writer import ChunkJob, PartJob
 
 log = logging.getLogger(__name__)
 
+MAX_SPOILED: Final = 16
+"""Files a disk may fail to write to in one life of the process; more, and it is the disk."""
+
 
 class Members:
-    """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside."""
+    """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside.
 
-    def __init__(self, paths: Sequence[Path], shared: Shared, quarantine_us: int) -> None:
-        self._paths = list(paths)
+    `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
+    """
+
+    def __init__(self, disks: Sequence[DiskPath], shared: Shared, quarantine_us: int) -> None:
+        self.slots = list(disks)
         self._shared = shared
         self._quarantine_us = quarantine_us
+        self._opener = Opener()
+        self._joining = asyncio.Lock()
         self.all: list[Member] = []
-        self.unusable: dict[str, ApplianceError] = {}
+        self.unusable: dict[Path, ApplianceError] = {}
+        self.joined: Callable[[Member], None] = lambda _member: None
+        self.before_serving: Callable[[Member], Awaitable[None]] | None = None
+
+    @property
+    def live(self) -> list[Member]:
+        """Those that record."""
+        return [member for member in self.all if not member.failed]
+
+    def at(self, path: Path) -> Member | None:
+        """The last member at this path, failed or not."""
+        return next((member for member in reversed(self.all) if member.disk.path == path), None)
+
+    # coming
 
     async def open(self) -> None:
-        """Open every disk that can be used. Raises NoDisk."""
-        for path in self._paths:
-            await self._open_disk(path)
+        """Open every disk that can be used, all at once. Raises NoDisk."""
+        opened = await asyncio.gather(*(self._open(slot) for slot in self.slots))
+        for member in filter(None, opened):
+            member.index = len(self.all)
+            self.all.append(member)
         if not self.all:
             raise NoDisk
         await self._shared.index.forget_other_disks([member.uuid for member in self.all])
-        self._shared.planner.largest_part = min(parts_limit(m.disk.geometry) - MAX_HEADER for m in self.all)
-        self._shared.catalogue.disks = {member.uuid: member.disk for member in self.all}
+        self._announce()
 
     async def load(self) -> list[tuple[Member, list[HeaderInfo]]]:
         """Learn every chunk's state; returns the open chunks, which are still to be read (`recover`)."""
         opened = await asyncio.gather(*(self._load(member) for member in self.all))
         return list(zip(self.all, opened, strict=True))
-
-    def recover(self, opened: Sequence[tuple[Member, list[HeaderInfo]]]) -> None:
-        """Read open chunks beside the ticks."""
-        for member, infos in opened:
-            if infos:
-                self._shared.help(self._shared.start.recover(member, infos, self.fail))
-
-    async def _open_disk(self, path: Path) -> None:
-        try:
-            disk = await asyncio.to_thread(Disk, path)
-        except ApplianceError as error:
-            log.error("disk left aside: %s", error)  # noqa: TRY400 - the sentence says all
-            self.unusable[str(path)] = error
-            return
-        self.all.append(Member(len(self.all), disk, self._shared.clock, self._quarantine_us))
 
     async def _load(self, member: Member) -> list[HeaderInfo]:
         try:
@@ -67,33 +82,223 @@ class Members:
             self.fail(member, str(error))
             return []
 
+    def recover(self, opened: Sequence[tuple[Member, list[HeaderInfo]]]) -> None:
+        """Read open chunks beside the ticks."""
+        for member, infos in opened:
+            if infos:
+                self._shared.help(self._shared.start.recover(member, infos, self.fail))
+
+    async def look(self) -> None:
+        """Are the disks that record still where they were, and has one of the others come back?"""
+        absent = [slot for slot in self.slots if (last := self.at(slot.path)) is None or last.failed]
+        await asyncio.gather(*(self._check(member) for member in self.live), *(self._join(slot) for slot in absent))
+
+    async def _check(self, member: Member) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                there = await member.disk.aside(member.disk.there)
+        except TimeoutError:
+            return  # its ticks will tell
+        except OSError as error:
+            self.fail(member, str(error))
+            return
+        if not there:
+            self.fail(member, "removed", DiskRemoved(**member.disk.name.facts))
+
+    async def _open(self, slot: DiskPath) -> Member | None:
+        """The disk of this path as a member that is in no list yet."""
+        last = self.at(slot.path)
+        try:
+            disk = await self._opener.open(slot, None if last is None else last.disk)
+        except ApplianceError as error:
+            known = self.unusable.get(slot.path)
+            if known is None or known.code != error.code:  # once, not at each look
+                log.error("disk left aside: %s", error)  # noqa: TRY400 - the sentence says all
+            self.unusable[slot.path] = error
+            return None
+        if disk is None:
+            return None
+        self.unusable.pop(slot.path, None)
+        member = Member(-1, disk, self._shared.clock, self._quarantine_us)
+        member.known = any(other.uuid == member.uuid for other in self.all)
+        return member
+
+    async def _join(self, slot: DiskPath) -> None:
+        """A disk that was absent or had failed is here: it becomes a new member, and its past is served again."""
+        member = await self._open(slot)
+        if member is None:
+            return
+        async with self._joining:
+            for former in self.all:
+                if former.uuid == member.uuid:
+                    await former.accounted.wait()
+            self._shared.index.hidden.add(member.uuid)
+            try:
+                infos = await self._shared.start.load(member)
+                self._check_size(member)
+            except (OSError, ApplianceError) as error:
+                await self._refuse(member, error)
+                return
+            member.index = len(self.all)
+            self.all.append(member)
+            self._announce()
+            await self._make_servable(member)
+        self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
+        self.joined(member)
+        self.recover([(member, infos)])
+
+    async def _make_servable(self, member: Member) -> None:
+        """What expired meanwhile goes before anything is shown; what hinders it hides the disk's past, not its use."""
+        try:
+            if self.before_serving is not None:
+                await self.before_serving(member)
+        except ApplianceError as error:
+            log.error("past of disk %s not shown: %s", member.disk.name.words("en"), error)  # noqa: TRY400
+            return
+        for former in self.all:
+            if former.uuid == member.uuid:
+                former.losses = []
+        self._shared.index.hidden.discard(member.uuid)
+        self._announce()
+        log.info("disk %s records again", member.disk.name.words("en"))
+
+    async def _refuse(self, member: Member, error: OSError | ApplianceError) -> None:
+        named = error if isinstance(error, ApplianceError) else DiskFailed(**member.disk.name.facts, why=str(error))
+        log.error("disk left aside: %s", named)
+        self.unusable[member.disk.path] = named
+        member.failed = "refused"
+        member.abandon(OSError(errno.EIO, "refused"), [])
+        await self._forget(member)
+
+    def _announce(self) -> None:
+        """What depends on which disks there are."""
+        live = self.live
+        self._shared.planner.largest_part = min((parts_limit(m.disk.geometry) - MAX_HEADER for m in live), default=0)
+        hidden = self._shared.index.hidden
+        disks = self._shared.catalogue.disks  # others hold it too
+        disks.clear()
+        disks.update({member.uuid: member.disk for member in live if member.uuid not in hidden})
+        self._shared.catalogue.lost = [loss for member in self.all for loss in member.losses]
+
     def check_size(self) -> None:
         """A disk must hold its share of the streams and the stock that goes with them. Raises DiskTooSmall."""
-        share = -(-len(self._shared.lanes) // len(self._paths))
-        needed = chunks_needed(share)
-        for member in self.all:
-            held = member.pool.of_ring
-            if held < needed:
-                raise DiskTooSmall(path=str(member.disk.path), chunks=held, needed=needed, streams=share)
+        for member in self.live:
+            self._check_size(member)
 
-    def fail(self, member: Member, why: str, plan: DiskPlan | None = None) -> None:
-        """A write or flush failed: the chunks of the tick are set aside, the disk leaves the pool, pictures stay."""
-        if not member.failed:
-            log.error("%s", DiskFailed(path=str(member.disk.path), why=why))
-        member.failed = why
-        member.slices.fail(DiskFailed(path=str(member.disk.path), why=why))
-        for job in plan.job.chunks if plan else ():
-            member.pool.set(job.chunk.number, ChunkState.SUSPECT)
+    def _check_size(self, member: Member) -> None:
+        share = -(-len(self._shared.lanes) // len(self.slots))
+        needed = chunks_needed(share)
+        held = member.pool.of_ring
+        if held < needed:
+            raise DiskTooSmall(**member.disk.name.facts, chunks=held, needed=needed, streams=share)
+
+    # going
+
+    def watch(self) -> None:
+        """Give up every disk that has not answered for too long."""
+        for member in self.live:
+            if member.stuck():
+                self.fail(member, "no answer", DiskStuck(**member.disk.name.facts))
+
+    def fail(self, member: Member, why: str, fault: ApplianceError | None = None) -> None:
+        """A disk is out, at once and for good: the chunks of its tick are set aside, pictures in memory go elsewhere.
+
+        `why`: a word for the log; `fault` says it to people.
+        """
+        if member.failed:
+            return
+        member.failed = why or "failed"
+        member.fault = fault or DiskFailed(**member.disk.name.facts, why=why)
+        member.left_utc_us = self._shared.clock.utc_us()
+        log.error("%s", member.fault)
+        member.slices.fail(member.fault)
+        plan, member.plan = member.plan, None
+        jobs = plan.job.chunks if plan else []
+        for job in jobs:
+            member.pool.set(job.chunk.number, ChunkState.SUSPECT, "flush")
             del job.chunk.entries[job.chunk.durable :]
-        for lane in self._shared.lanes.values():
-            here = lane.chunk is not None and lane.chunk.disk == member.index
-            if here:
-                lane.chunk = None
-            unwritten = _parts_of(plan, lane)
-            if unwritten and (here or lane.chunk is None):
-                lane.give_back(unwritten)
-            elif unwritten:  # it went on elsewhere in the same tick: these parts would come out of order
-                lane.counters.lost += sum(len(part.units) for part in unwritten)
+        chunks = [c for held in self._shared.open_chunks.values() for c in held if c.disk == member.index]
+        stretches = [(c.header.key, span.from_us, span.to_us) for c in chunks for span in c.spans]
+        for chunk in chunks:
+            self._shared.open_chunks[chunk.header.key].remove(chunk)
+        self._shared.start.forget(member.index)
+        for lane in [*self._shared.lanes.values(), *self._shared.rescued]:
+            if lane.chunk is not None and lane.chunk.disk == member.index:
+                lane.left(lane.chunk)
+            self._take_back(lane, _parts_of(plan, lane), member.index)
+        for event in plan.published.values() if plan else ():
+            event.set()  # whoever waits for a disk that failed waits no longer
+        self._announce()
+        fds = {chunk.fd for chunk in chunks} | {job.chunk.fd for job in jobs}
+        member.abandon(OSError(errno.EIO, why), sorted(fds))
+        self._shared.help(self._account(member, stretches))
+
+    def spoil(self, member: Member, plan: DiskPlan, spoiled: Mapping[int, OSError]) -> None:
+        """Files that alone took no writing: their new parts go elsewhere, what they held before is kept.
+
+        Nothing is written to them again but the table, once, at the other end of the file; when their footage is
+        freed they are used no more.
+        """
+        for number, error in spoiled.items():
+            job, lane = plan.chunks[number], plan.owners[number]
+            chunk = job.chunk
+            log.error("%s: chunk %d takes no more (%s)", member.disk.name.words("en"), number, error.strerror)
+            plan.job.chunks.remove(job)
+            member.spoiled += 1
+            chunk.end = job.at
+            if lane is not None:
+                if lane.chunk is chunk:
+                    lane.left(chunk)
+                self._take_back(lane, job.parts, member.index)
+            if job.header is None and job.parts:
+                member.pool.tainted.add(number)
+                self._shared.start.stale.append(chunk)
+            else:
+                self._give_up(member, job)
+            if number in plan.published:
+                plan.published[number].set()
+        if member.spoiled > MAX_SPOILED:
+            self.fail(member, f"{member.spoiled} chunks could not be written")
+
+    def _give_up(self, member: Member, job: ChunkJob) -> None:
+        """Neither parts nor table can be written: the chunk is out, and what it held is lost."""
+        chunk = job.chunk
+        member.pool.set(chunk.number, ChunkState.SUSPECT, "write")
+        member.writer.close_later(chunk.fd)
+        held = self._shared.open_chunks.get(chunk.header.key, [])
+        if chunk in held:
+            held.remove(chunk)
+            stretches = [(chunk.header.key, span.from_us, span.to_us) for span in chunk.spans]
+            member.losses = [*member.losses, *losses(stretches)]
+
+    def _take_back(self, lane: Lane, parts: list[PartJob], disk: int) -> None:
+        """Parts that a disk did not acknowledge are written elsewhere, with the numbers they had."""
+        if not parts:
+            return
+        if parts[-1].sequence == lane.sequence:
+            lane.give_back(parts)
+        else:  # the stream has gone on in another chunk in the same tick: these get a chunk of their own
+            self._shared.rescued.append(lane.rescue(parts, disk))
+
+    async def _account(self, member: Member, stretches: list[tuple[StreamKey, int, int]]) -> None:
+        """What of the past is gone with the disk; then the index forgets it."""
+        try:
+            held = await self._shared.index.held_on(member.uuid)
+            member.losses = losses([*held, *stretches])
+            await self._forget(member)
+            self._announce()
+        except ApplianceError as error:
+            log.error("loss of disk %s not known: %s", member.disk.name.words("en"), error)  # noqa: TRY400
+        finally:
+            member.accounted.set()
+
+    async def _forget(self, member: Member) -> None:
+        await self._shared.index.forget(member.uuid, _numbers(member))
+
+
+def _numbers(member: Member) -> Iterable[int]:
+    states = member.pool.states
+    return [number for number in range(member.pool.count) if states[number] != ChunkState.FREE]
 
 
 def _parts_of(plan: DiskPlan | None, lane: Lane) -> list[PartJob]:

@@ -70,6 +70,7 @@ class Pool:
     wiped: list[Wiped] = field(default_factory=list)
     ready: deque[Wiped] = field(default_factory=deque)
     protected_ready: deque[Wiped] = field(default_factory=deque)
+    tainted: set[int] = field(default_factory=set)  # could not be written to once: SUSPECT when they are free again
     freed_early: int = 0
     leases_broken: int = 0
     opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
@@ -206,6 +207,16 @@ class Pool:
                 self.set(chunk.number, ChunkState.POOL_FREE, told=True)
                 self.protected_ready.append(chunk)
         self.wiped = waiting
+
+    def stocked(self) -> list[Wiped]:
+        """Every chunk that is ready or on its way."""
+        return [*self.ready, *self.protected_ready, *self.wiped]
+
+    def leave(self) -> None:
+        """The disk is out: nothing of it is handed out any more."""
+        self.ready.clear()
+        self.protected_ready.clear()
+        self.wiped.clear()
 
     def counts(self) -> dict[str, int]:
         """How many chunks are in each state, names in lower case."""

@@ -142,7 +142,7 @@ class Protected:
         found: list[tuple[Member, PoolFound]] = []
         for member in chosen:
             try:
-                found.append((member, await asyncio.to_thread(look, member.disk, member.index)))
+                found.append((member, await member.disk.aside(look, member.disk, member.index)))
             except OSError as error:
                 log.error("%s", DiskFailed(path=str(member.disk.path), why=str(error)))  # noqa: TRY400
         known = [hold for _, pool in found for hold in pool.holds]

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from appliance.core.cause import GapCause
 from appliance.core.chain import Tell, untold
@@ -26,6 +26,7 @@ from appliance.ring.index import Index
 from appliance.ring.lane import Budget, Lane
 from appliance.ring.member import Member
 from appliance.ring.members import Members
+from appliance.ring.opening import DiskPath
 from appliance.ring.planner import Planner
 from appliance.ring.protected import Protected
 from appliance.ring.recovery import span_rows
@@ -43,11 +44,11 @@ QUEUE_LIMIT: Final = 256 << 20
 """Bytes of pictures in memory, all streams together: 8 s of 64 cameras at 4 Mbit/s."""
 
 
-class DiskPath(Protocol):
-    """What the ring needs to know of a disk of the site description."""
+LOOK_S: Final = 5.0
+"""Seconds between looks at disks that came or went: a drawer is pulled and pushed by a hand."""
 
-    @property
-    def path(self) -> Path: ...
+CLOSE_S: Final = 3.0
+"""Seconds for a disk to take its last pictures when the recorder stops; systemd allows five for all."""
 
 
 class Ring:
@@ -81,12 +82,14 @@ class Ring:
         self._supervisor = supervisor or Supervisor(clock)
         self._budget = Budget(queue_limit)
         self._shared = Shared(clock, Index(index_path, clock), Planner(clock, site_name), Feed(clock), clock_state)
-        self._members = Members([disk.path for disk in disks], self._shared, round(quarantine_s * 1_000_000))
         quarantine_us = round(quarantine_s * 1_000_000)
+        self._members = Members(disks, self._shared, quarantine_us)
         self.destruction = Destruction(self._shared.index, clock, lambda: self._members.all)
         self.expirer = Expirer(self._shared, lambda: self._members.all, self.destruction, quarantine_us)
         self._redater = Redater(self._shared, lambda: self._members.all)
         self._ticker = Ticker(self._shared, self._members, self.destruction, self._tick_us)
+        self._members.joined = self._ticker.restock
+        self._members.before_serving = self.before_serving
         self.protected = Protected(
             self._shared, self._members, quarantine_us, zone=zone, expiry_us=expiry_us, tell=tell
         )
@@ -118,7 +121,7 @@ class Ring:
         for lane in self._shared.lanes.values():
             self._shared.start.attach(lane)
         self._members.check_size()
-        for member in self._members.all:
+        for member in self._members.live:
             self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
             self._ticker.restock(member)
         await self.settle()
@@ -130,6 +133,7 @@ class Ring:
             self._jobs += [
                 self._supervisor.keep("ring ticks", self._ticker.run),
                 self._supervisor.supervise("ring index", 1.0, self.keep_index),
+                self._supervisor.supervise("ring disks", LOOK_S, self.look),
             ]
 
     @property
@@ -147,21 +151,35 @@ class Ring:
             await asyncio.wait(self._jobs)
         await self.protected.stop()
         members = self._members.all
-        busy = [member.task for member in members if member.task is not None]
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self._last_ticks()
+        except TimeoutError:
+            for member in members:
+                if member.task is not None:
+                    self._members.fail(member, "no answer at the end")
+            busy = [member.task for member in members if member.task is not None]
+            if busy:
+                await asyncio.wait(busy)
+        await self.settle()
+        await self._tell_destroyed()
+        await self._shared.index.note(self._heads())
+        held = [chunk for chunks in self._shared.open_chunks.values() for chunk in chunks]
+        await asyncio.gather(*(m.close([c.fd for c in held if c.disk == m.index], CLOSE_S) for m in members))
+        await self._shared.index.close()
+
+    async def _last_ticks(self) -> None:
+        busy = [member.task for member in self._members.all if member.task is not None]
         if busy:
             await asyncio.wait(busy)
         await self.settle()
-        await asyncio.gather(*(member.catalog.stop() for member in members))
+        await asyncio.gather(*(member.catalog.stop() for member in self._members.all))
         await self.tick()
         await self.tick()  # the blocks that complete the tables written by the last one
-        await self.settle()
-        for chunk in (chunk for chunks in self._shared.open_chunks.values() for chunk in chunks):
-            members[chunk.disk].writer.close_later(chunk.fd)
-        await self._tell_destroyed()
-        await self._shared.index.note(self._heads())
-        for member in members:
-            member.close()
-        await self._shared.index.close()
+
+    async def look(self) -> None:
+        """Periodic work, also at once when the system says that a disk has come or gone."""
+        await self._members.look()
 
     async def _tell_destroyed(self) -> None:
         """The register's lines of the last hour, or the next start tells them."""
@@ -223,7 +241,8 @@ class Ring:
             if not waiting:
                 return
             lane = min(waiting, key=lambda lane: (lane.priority, -lane.pending))
-            lane.counters.dropped += lane.drop_gop(GapCause.OVERLOAD)
+            cause = GapCause.OVERLOAD if self._members.live else GapCause.DISK
+            lane.counters.dropped += lane.drop_gop(cause)
 
     # questions
 
@@ -283,9 +302,8 @@ class Ring:
         self._first_us = {key: max(us, self.expirer.expired_until(key.camera) + 1) for key, us in first.items()}
 
     def disk_states(self) -> list[dict[str, object]]:
-        """The disks as plain values, those left aside last."""
-        here = [disk_state(member, self._tick_us) for member in self._members.all]
-        return here + [absent_disk_state(path, error) for path, error in self._members.unusable.items()]
+        """The disks of the site description as plain values, in its order."""
+        return [self._disk_state(slot) for slot in self._members.slots]
 
     def _heads(self) -> dict[str, str]:
         """Catalogue heads: what every line up to there says, the index has been told."""
@@ -304,3 +322,12 @@ class Ring:
                 for key, lane in self._shared.lanes.items()
             },
         }
+
+    def _disk_state(self, slot: DiskPath) -> dict[str, object]:
+        """One disk of the site description: as it works, as it failed, or why it never began."""
+        member = self._members.at(slot.path)
+        refused = self._members.unusable.get(slot.path)
+        if member is not None:
+            return disk_state(member, self._tick_us, refused)
+        assert refused is not None
+        return absent_disk_state(slot, refused)

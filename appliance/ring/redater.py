@@ -35,7 +35,7 @@ class Redater:
     async def load(self, member: Member) -> None:
         """Before a disk's chunks are learnt: what its file knows. Never raises on what the file holds."""
         path = member.disk.path / REDATE
-        data = await asyncio.to_thread(_read, path)
+        data = await member.disk.aside(_read, path)
         found = None if data is None else decode(data)
         if data is not None and found is None:
             log.error("%s does not hold: footage of a doubtful clock may be dated again", path)
@@ -90,7 +90,7 @@ class Redater:
 
     async def _part_of(self, member: Member, found: ages.UndatedRun) -> ParsedPart | None:
         try:
-            entries = await asyncio.to_thread(read_entries, member.disk, found.number, found.generation)
+            entries = await member.disk.aside(read_entries, member.disk, found.number, found.generation)
         except OSError as error:
             log.error("%s cannot be dated: %s", member.disk.path / chunk_name(found.number), error.strerror)  # noqa: TRY400
             return None
@@ -101,7 +101,7 @@ class Redater:
         """A part's header; None when it is not what the table says."""
         path = member.disk.path / chunk_name(number)
         try:
-            part = await asyncio.to_thread(_read_part, path, entry)
+            part = await member.disk.aside(_read_part, path, entry)
         except (OSError, PartUnreadable) as error:
             log.error("%s cannot be dated: %s", path, error)  # noqa: TRY400 - the sentence says all
             return None

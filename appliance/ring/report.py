@@ -4,8 +4,12 @@ from typing import Final
 
 from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
+from appliance.ring.faults import DiskMissing, DiskNotFormatted, DiskRemoved
 from appliance.ring.lane import Lane
+from appliance.ring.loss import Loss
 from appliance.ring.member import Member
+from appliance.ring.naming import DiskName, name_of
+from appliance.ring.opening import DiskPath
 from appliance.ring.pool import ChunkState
 
 _ABSENT: Final = {
@@ -17,17 +21,23 @@ _ABSENT: Final = {
 """Figures of a disk that is left aside, so that every disk of the state has the same fields."""
 
 
-def disk_state(member: Member, tick_us: int) -> dict[str, object]:
+def disk_state(member: Member, tick_us: int, refused: ApplianceError | None = None) -> dict[str, object]:
     """One disk. `tick_ms`: the longest of the last ticks; `loss_bound_ms`: what a power cut now may take at most,
-    one tick period and that tick (a picture under way in the camera apart); `error`: "" or why it left the pool.
+    one tick period and that tick (a picture under way in the camera apart); `error`: "" or why it left the pool;
+    `refused`: why what is in its place now does not record; `suspect`: chunks that are used no more, or will not be;
+    `lost`: what of the past left with it.
     """
     slowest_ms = max(member.took_us, default=0) / 1000
+    fault = member.fault
+    if fault is not None and refused is not None and not isinstance(fault, DiskRemoved):
+        fault = refused if isinstance(refused, DiskMissing | DiskNotFormatted) else fault
     return {
         "path": str(member.disk.path),
         "uuid": member.uuid,
         "chunks": member.pool.count,
         "protected": member.pool.protected,
         **member.pool.counts(),
+        "suspect": member.pool.counts()["suspect"] + len(member.pool.tainted),
         "ready": len(member.pool.ready),
         "freed_early": member.pool.freed_early,
         "leases_broken": member.pool.leases_broken,
@@ -39,13 +49,47 @@ def disk_state(member: Member, tick_us: int) -> dict[str, object]:
         "flushes": member.flushes,
         "written": member.written,
         "mark_utc_us": member.mark_utc_us,
-        "error": member.failed,
+        "spoiled": member.spoiled,
+        "left_utc_us": member.left_utc_us,
+        "lost": [loss_state(loss) for loss in member.losses],
+        **name_state(member.disk.name),
+        **error_state(fault),
     }
 
 
-def absent_disk_state(path: str, error: ApplianceError) -> dict[str, object]:
+def absent_disk_state(slot: DiskPath, error: ApplianceError) -> dict[str, object]:
     """A disk of the site description that could not be opened."""
-    return {**_ABSENT, "path": path, "error": error.sentence("en"), "error_fr": error.sentence("fr")}
+    return {
+        **_ABSENT,
+        "path": str(slot.path),
+        "lost": [],
+        **name_state(name_of(slot.path, slot.bay)),
+        **error_state(error),
+    }
+
+
+def name_state(name: DiskName) -> dict[str, object]:
+    """What people call a disk."""
+    return {"bay": name.bay, "name": name.words("en"), "name_fr": name.words("fr")}
+
+
+def error_state(error: ApplianceError | None) -> dict[str, object]:
+    """A fault in both languages, "" when there is none."""
+    if error is None:
+        return {"error": "", "error_fr": "", "code": ""}
+    return {"error": error.sentence("en"), "error_fr": error.sentence("fr"), "code": error.code}
+
+
+def loss_state(loss: Loss) -> dict[str, object]:
+    """What of one stream's past left with a disk."""
+    return {
+        "camera": loss.key.camera,
+        "stream": loss.key.stream,
+        "us": loss.us,
+        "hours": loss.hours,
+        "from_us": loss.from_us,
+        "to_us": loss.to_us,
+    }
 
 
 def live(lane: Lane) -> tuple[str, GapCause]:

@@ -20,8 +20,9 @@ from appliance.ring.writer import OpenChunk
 class Shared:
     """One of these a ring; everything in it lives in the ring's event loop.
 
-    `open_chunks`: by stream, published ones only, oldest first; `stopping`: no new stock is prepared; `clock_state`:
-    the judgement of UTC now (ClockState).
+    `open_chunks`: by stream, published ones only, oldest first; `rescued`: parts that a disk failed to write after
+    their stream had gone on; `stopping`: no new stock is prepared;
+    `clock_state`: the judgement of UTC now (ClockState).
     """
 
     clock: Clock
@@ -33,6 +34,7 @@ class Shared:
     open_chunks: dict[StreamKey, list[OpenChunk]] = field(default_factory=dict)
     start: Start = field(init=False)
     catalogue: Catalogue = field(init=False)
+    rescued: list[Lane] = field(default_factory=list)
     stopping: bool = False
     redating: Redating = field(default_factory=Redating)
     _helpers: set[asyncio.Task[None]] = field(default_factory=set)

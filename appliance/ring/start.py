@@ -19,7 +19,7 @@ from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.planner import Planner
 from appliance.ring.pool import ChunkState, Pool, Wiped
 from appliance.ring.recovery import recover, scan
-from appliance.ring.writer import OpenChunk
+from appliance.ring.writer import OpenChunk, let_go
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Start:
         catalogue is begun that says so.
         """
         loop = asyncio.get_running_loop()
-        beat = await asyncio.to_thread(member.disk.read_heartbeat)
+        beat = await member.disk.aside(member.disk.read_heartbeat)
         witness, generation = (beat.catalog, beat.generation) if beat else ("", 0)
         self._planner.generation = max(self._planner.generation, generation)
         mark = await self._index.head(member.uuid)
@@ -97,7 +97,7 @@ class Start:
         if settled.closed:
             pool.start_after(settled.closed[-1])
         for (camera, stream), numbers in settled.found.past.items():
-            self._remember(StreamKey(camera, "main" if stream == "main" else "sub"), *numbers)
+            self._remember(member, StreamKey(camera, "main" if stream == "main" else "sub"), *numbers)
         for key, opening in settled.openings:
             self._openings.setdefault(key, []).append(opening)
         member.catalog.go_on(settled.found, settled.fd)
@@ -106,7 +106,7 @@ class Start:
         for number in looked.suspect:
             pool.set(number, ChunkState.SUSPECT, "header")
         for row, spans in looked.closed:
-            self._closed(pool, row)
+            self._closed(member, row)
             pool.set(row.number, ChunkState.CLOSED, closed_facts(row, spans))
         if not settled.current:
             await self._fill(member, settled)
@@ -142,7 +142,7 @@ class Start:
             pool.set(number, ChunkState.CLOSED, told=True)
             pool.closed.append(number)
             pool.start_after(number)
-            self._remember(StreamKey(camera, "main" if stream == "main" else "sub"), run, sequence)
+            self._remember(member, StreamKey(camera, "main" if stream == "main" else "sub"), run, sequence)
             self._opened(StreamKey(camera, "main" if stream == "main" else "sub"), opened_us, size)
         opened = self._open(pool, found.opened, told=True)
         seen = Head.of(witness)
@@ -167,10 +167,10 @@ class Start:
         pool.forget_lines()
         member.catalog.begin(pool.closed, others, rows, why, epoch)
 
-    def _closed(self, pool: Pool, row: ChunkRow) -> None:
+    def _closed(self, member: Member, row: ChunkRow) -> None:
         key = StreamKey(row.camera, "main" if row.stream == "main" else "sub")
-        pool.closed.append(row.number)
-        self._remember(key, row.last_run, row.last_sequence)
+        member.pool.closed.append(row.number)
+        self._remember(member, key, row.last_run, row.last_sequence)
         self._opened(key, row.opened_us, row.size)
 
     def _open(self, pool: Pool, infos: list[HeaderInfo], *, told: bool) -> list[HeaderInfo]:
@@ -194,7 +194,11 @@ class Start:
         left = sorted(infos, key=lambda info: -info.header.generation)
         try:
             while left:
-                chunk = await asyncio.to_thread(recover, member.disk, member.index, left[0])
+                chunk = await member.disk.aside(recover, member.disk, member.index, left[0])
+                if member.failed:  # in this very moment
+                    if chunk is not None:
+                        await asyncio.to_thread(let_go, chunk.fd)
+                    break
                 info = left.pop(0)
                 self._recovered(member, info, chunk)
                 self._read(info.header.key)
@@ -210,11 +214,15 @@ class Start:
             return
         key = info.header.key
         if chunk.entries:
-            self._remember(key, chunk.entries[-1].run, chunk.entries[-1].sequence)
+            self._remember(member, key, chunk.entries[-1].run, chunk.entries[-1].sequence)
         self._open_chunks.setdefault(key, []).append(chunk)
         self._count_again(key, Opening(info.header.opened_utc_us, 0))
         lane = self._lanes.get(key)
         other = self._adopted.get(key) if lane is None else lane.chunk
+        unwritten = member.known and lane is not None and chunk.entries and chunk.entries[-1].sequence > lane.sequence
+        if unwritten:  # it holds parts that the disk did not acknowledge, and that are to be written elsewhere
+            self._leave(chunk)
+            return
         if other is not None and other.header.generation > chunk.header.generation:
             self._leave(chunk)
             return
@@ -233,7 +241,9 @@ class Start:
             lane.number_after(*self._past.get(key, (0, 0)))
             lane.recovering = False
 
-    def _remember(self, key: StreamKey, run: int, sequence: int) -> None:
+    def _remember(self, member: Member, key: StreamKey, run: int, sequence: int) -> None:
+        if member.known:  # numbers of this life: to go on behind them would break the runs under way in two
+            return
         past = self._past.get(key, (0, 0))
         self._past[key] = (max(past[0], run), max(past[1], sequence))
 
@@ -265,6 +275,11 @@ class Start:
     def unclaimed(self) -> list[OpenChunk]:
         """Continued chunks of streams that nobody feeds."""
         return list(self._adopted.values())
+
+    def forget(self, disk: int) -> None:
+        """The disk of this index is out: nobody goes on with its chunks."""
+        self.stale = [chunk for chunk in self.stale if chunk.disk != disk]
+        self._adopted = {key: chunk for key, chunk in self._adopted.items() if chunk.disk != disk}
 
     def abandon(self, chunk: OpenChunk) -> None:
         """Nobody will go on with this one: close it."""

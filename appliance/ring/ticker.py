@@ -14,7 +14,7 @@ from appliance.ring.destruction import Destruction
 from appliance.ring.feed import FeedPart
 from appliance.ring.member import Member
 from appliance.ring.members import Members
-from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS
+from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS, DiskLoad
 from appliance.ring.planner import DiskPlan, close
 from appliance.ring.pool import ChunkState, Wiped
 from appliance.ring.recovery import chunk_row, end_us, extend_spans, span_rows
@@ -41,13 +41,15 @@ class Ticker:
         self.after_tick: list[Callable[[], None]] = []
 
     async def tick(self) -> None:
-        """One tick of every idle disk; returns when it is durable and published."""
+        """One tick of every idle disk; returns when it is durable and published. A stuck disk is given up first."""
+        self._members.watch()
         tasks = self._start_ticks([member for member in self._members.all if member.task is None])
         await asyncio.gather(*tasks)
 
     async def run(self) -> None:
         """The tick scheduler; ends never."""
         while True:
+            self._members.watch()
             now = self._shared.clock.monotonic_us()
             due = [m for m in self._members.all if m.task is None and not m.failed and m.due_us <= now]
             for member in due:
@@ -78,7 +80,16 @@ class Ticker:
         for lane in self._shared.lanes.values():
             if lane.segments:
                 self._shared.planner.plan(lane, plans, usable)
+        self._plan_rescued(plans, usable)
         return [self._submit(self._members.all[index], plan) for index, plan in plans.items()]
+
+    def _plan_rescued(self, plans: dict[int, DiskPlan], usable: Sequence[DiskLoad]) -> None:
+        """Parts whose stream has gone on without them: a chunk of their own, closed at once."""
+        for lane in self._shared.rescued:
+            if lane.pending:
+                self._shared.planner.plan(lane, plans, usable)
+            if lane.chunk is not None and not lane.pending and lane.chunk.disk in plans:
+                close(lane, plans[lane.chunk.disk])
 
     def _close_stale(self, plans: dict[int, DiskPlan]) -> None:
         """Close chunks that nobody goes on with, and those of cameras that have sent nothing for long."""
@@ -105,6 +116,7 @@ class Ticker:
         job.heartbeat = member.heartbeat(self._shared.planner.generation, self._shared.clock_state(), idle=idle)
         for chunk_job in job.chunks:
             chunk_job.copy = bool(chunk_job.parts) and self._shared.feed.wanted(chunk_job.chunk.header.key)
+        member.plan, member.asked_us = plan, self._shared.clock.monotonic_us()
         member.task = asyncio.create_task(self._tick(member, plan, wiping), name=f"ring tick {member.index}")
         return member.task
 
@@ -113,22 +125,27 @@ class Ticker:
         try:
             loop = asyncio.get_running_loop()
             result = await loop.run_in_executor(member.thread, member.writer.tick, plan.job)
-            if result.error is None:
+            member.asked_us = None
+            if result.error is None and not member.failed:
+                member.plan = None  # durable: nothing of it is to be written again
                 member.account(result)
                 member.wiped(wiping)
                 self.destruction.destroyed(member, [chunk.number for chunk in wiping])
+                self._members.spoil(member, plan, result.spoiled)
                 await self._publish(member, plan, result)
                 self.restock(member)
-                done = True
-            else:
-                self._members.fail(member, str(result.error), plan)
-                done = True
+            elif result.error is not None:
+                self._members.fail(member, str(result.error))
+            done = True
+        except OSError:  # the disk was given up while its thread was at it
+            done = member.failed != ""
         finally:
             member.task = None
+            member.asked_us = None
             for event in plan.published.values():
                 event.set()  # whoever waits for a disk that failed waits no longer
             if not done:  # a bug of ours or a cancelled task: nothing of this disk is believed any more
-                self._members.fail(member, "tick interrupted", plan)
+                self._members.fail(member, "tick interrupted")
             for callback in self.after_tick:
                 callback()
 
@@ -145,15 +162,17 @@ class Ticker:
         if plan.after:  # together: one that waits must not keep another from being waited for
             await asyncio.gather(*(in_turn(job) for job in plan.job.chunks if job.chunk.number in plan.after))
         closed = [job.chunk for job in plan.job.chunks if job.close]
-        if closed:
+        if closed and not member.gone():
             held = [(chunk_row(c.header, c.init_length, c.entries), span_rows(c.spans)) for c in closed]
             await self._shared.index.put(held)
-            for chunk, (row, spans) in zip(closed, held, strict=True):
+            for chunk, (row, spans) in zip(closed, held, strict=True) if not member.gone() else ():
                 self._shared.open_chunks[chunk.header.key].remove(chunk)
                 member.pool.set(chunk.number, ChunkState.CLOSED, closed_facts(row, spans), late=True)  # after the seal
                 member.pool.closed.append(chunk.number)
 
     def _publish_chunk(self, member: Member, plan: DiskPlan, job: ChunkJob, result: TickResult) -> None:
+        if member.failed:  # while this waited for its turn: the pictures are on a disk that is gone
+            return
         chunk = job.chunk
         new = chunk.entries[chunk.durable :]
         chunk.durable = len(chunk.entries)
@@ -165,9 +184,11 @@ class Ticker:
         if lane is not None and new:
             lane.counters.parts += len(new)
             lane.counters.size += sum(entry.length for entry in new)
-            lane.durable_utc_us = end_us(new[-1])
+            lane.durable_utc_us = max(lane.durable_utc_us or 0, end_us(new[-1]))
             if new[-1].clock_state != ClockState.DOUBTFUL:  # a year ahead, the mark would never move again
-                member.mark_utc_us = max(member.mark_utc_us, lane.durable_utc_us)
+                member.mark_utc_us = max(member.mark_utc_us, end_us(new[-1]))
+            if lane in self._shared.rescued and not lane.pending:
+                self._shared.rescued.remove(lane)
         copies = result.copies.get(chunk.number)
         if copies:
             self._shared.feed.publish(
@@ -178,9 +199,9 @@ class Ticker:
 
     def restock(self, member: Member) -> None:
         """Prepare as many chunks as the disk's stock lacks, beside the ticks."""
-        if self._shared.stopping:
+        if self._shared.stopping or member.failed:
             return
-        share = -(-len(self._shared.lanes) // len(self._members.all))
+        share = -(-len(self._shared.lanes) // len(self._members.live))
         prepared, freed = member.restock(share, self._shared.catalogue.leases.leased)
         if prepared:
             self._shared.help(self._prepare(member, prepared, freed))

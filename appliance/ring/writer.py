@@ -5,8 +5,11 @@ A tick's job is planned in the event loop with every offset fixed; this side bui
 OpenChunk objects belong to this thread; `entries` beyond `durable` are not published until the loop says so.
 """
 
+import contextlib
+import errno
 import mmap
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +20,7 @@ from appliance.media.stream import AccessUnit, RunStart
 from appliance.ring.catalog_log import Appender, Line
 from appliance.ring.chunk import ChunkHeader, Geometry, closing, terminator
 from appliance.ring.disk import Disk
+from appliance.ring.thread import DiskThreads
 
 ARENA: Final = 4 << 20
 """Bytes the arena starts with: ticks write the same first pages again and again, which stay in the CPU's cache."""
@@ -24,6 +28,14 @@ ARENA: Final = 4 << 20
 SLICES_US: Final = 25_000
 """Microseconds after which a tick begins no further slice: half of what they may delay it by, the flush takes the
 rest. A disk that is suddenly slow is noticed within the tick, not after it."""
+
+
+DATA_ERRORS: Final = frozenset({errno.EIO, errno.EBADMSG, errno.EREMOTEIO})
+"""What a drive says of blocks that it cannot write, others being well; a read-only or absent disk says something else.
+(ENODATA, a medium error of reads, cannot come from a write.)"""
+
+NO_HEARTBEAT: Final = b" " * BLOCK
+"""A heartbeat block that tells nothing, until there is one."""
 
 
 @dataclass(slots=True)
@@ -140,7 +152,8 @@ class TickResult:
     """`error` set: nothing of the tick counts. `copies`: per chunk the (entry, bytes) of its new parts.
 
     `slices`: how many of the job's, from the first, there was time for. `catalog_error`: the catalogue could not be
-    written, the rest was.
+    written, the rest was. `spoiled`: chunks that alone could not be written to; what the tick did to them does not
+    count, the rest of the tick does.
     """
 
     error: OSError | None = None
@@ -150,6 +163,7 @@ class TickResult:
     copies: dict[int, list[tuple[PartEntry, bytes]]] = field(default_factory=dict)
     slices: int = 0
     catalog_error: OSError | None = None
+    spoiled: dict[int, OSError] = field(default_factory=dict)
 
 
 class DiskWriter:
@@ -164,24 +178,29 @@ class DiskWriter:
         self._held: list[int] = []
         self._written: list[int] = []
         self._bytes = 0
+        self._heartbeat = NO_HEARTBEAT
+        self._doubt = self._closed = False
 
     def tick(self, job: TickJob) -> TickResult:
         """Do the job and flush once. An OSError ends the tick: the caller sets its chunks aside."""
         started = self._clock.monotonic_us()
         result = TickResult()
-        self._written, self._bytes = [], 0
+        self._written, self._bytes, self._doubt = [], 0, False
         done, self._borders = self._borders, []
         try:
             self._first(job, done, result)
             for chunk_job in job.chunks:
-                self._chunk(chunk_job, result)
+                self._guarded(chunk_job, result)
+            if result.spoiled or self._doubt:  # a few blocks, or the whole disk? One that was good until now tells.
+                self._write(self.disk.heartbeat_fd, 0, self._heartbeat)
+                self._written.insert(0, self._written.pop())
             self._slices(job.slices, result)
             if self._written:
                 result.flushes = self.disk.flush(self._written)
         except OSError as error:
-            result.error = error
+            result.error = error.with_traceback(None)
         for fd, _, _ in done:
-            os.close(fd)
+            let_go(fd)
         for piece in job.slices[: result.slices]:
             if not piece.data:
                 os.close(piece.fd)
@@ -192,9 +211,15 @@ class DiskWriter:
     def _first(self, job: TickJob, borders: list[tuple[int, int, bytes]], result: TickResult) -> None:
         """What changes no extents, then what may (the catalogue), then the wiping: the last write is one that does."""
         if job.heartbeat is not None:
+            self._heartbeat = job.heartbeat
             self._write(self.disk.heartbeat_fd, 0, job.heartbeat)
         for fd, offset, block in borders:
-            self._write(fd, offset, block)
+            try:
+                self._write(fd, offset, block)
+            except OSError as error:  # the table is durable: only players miss this block
+                if error.errno not in DATA_ERRORS:
+                    raise
+                self._doubt = True
         result.catalog_error = self._catalog(job.catalog)
         for fd in job.zero:
             self.disk.zero(fd)
@@ -227,6 +252,20 @@ class DiskWriter:
             result.slices += 1
         if overwritten and last_fresh is not None:
             self._written.append(last_fresh)
+
+    def _guarded(self, job: ChunkJob, result: TickResult) -> None:
+        """A job whose file alone cannot be written to spoils its chunk, not the tick."""
+        chunk = job.chunk
+        count, crc = len(chunk.entries), chunk.last_crc
+        try:
+            self._chunk(job, result)
+        except OSError as error:
+            if error.errno not in DATA_ERRORS:
+                raise
+            del chunk.entries[count:]
+            chunk.last_crc = crc
+            self._written = [fd for fd in self._written if fd != chunk.fd]  # its flush would fail for the others too
+            result.spoiled[chunk.number] = error.with_traceback(None)  # its frames hold views of the arena
 
     def _chunk(self, job: ChunkJob, result: TickResult) -> None:
         chunk = job.chunk
@@ -308,15 +347,23 @@ class DiskWriter:
             self._view = memoryview(self._arena)
 
     def close_later(self, fd: int) -> None:
-        """A descriptor to close with the rest."""
-        self._held.append(fd)
+        """A descriptor to close with the rest; at once where that has been done."""
+        if self._closed:
+            DiskThreads("ring-close").abandon(OSError("closed"), lambda: let_go(fd))
+        else:
+            self._held.append(fd)
 
-    def close(self) -> None:
-        """Release the arena and the descriptors this thread still holds."""
-        for fd, _, _ in self._borders:
-            os.close(fd)
-        for fd in self._held:
-            os.close(fd)
+    def close(self, fds: Iterable[int] = ()) -> None:
+        """Release the arena, the descriptors this thread still holds, and these."""
+        self._closed = True
+        for fd in {*fds, *self._held, *(fd for fd, _, _ in self._borders)}:
+            let_go(fd)
         self._borders, self._held = [], []
         self._view.release()
         self._arena.close()
+
+
+def let_go(fd: int) -> None:
+    """Close a descriptor of a disk that may have failed: it is closed whatever the kernel says (close(2))."""
+    with contextlib.suppress(OSError):
+        os.close(fd)

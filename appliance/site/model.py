@@ -244,9 +244,10 @@ class CalendarSettings(Table):
 
 
 class DiskSettings(Table):
-    """`[[disk]]`: a mount point, or a folder in demo and tests."""
+    """`[[disk]]`: a mount point, or a folder in demo and tests. `bay`: as it stands on the drawer, "3"."""
 
     path: Path
+    bay: str = Field(default="", max_length=16)
 
 
 class RecorderSettings(Table):

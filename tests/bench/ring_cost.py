@@ -31,6 +31,7 @@ GOP = 50
 @dataclass(frozen=True)
 class Folder:
     path: Path
+    bay: str = ""
 
 
 @dataclass

@@ -218,6 +218,7 @@ async def power_rig(
 @dataclass(frozen=True, slots=True)
 class _Folder:
     path: Path
+    bay: str = ""
 
 
 async def _fill(disks: Sequence[Path], index: Path) -> None:

@@ -30,6 +30,7 @@ KEY: Final = StreamKey("portail", "sub")
 @dataclass(frozen=True, slots=True)
 class Folder:
     path: Path
+    bay: str = ""
 
 
 @dataclass(frozen=True, slots=True)

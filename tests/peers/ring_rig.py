@@ -25,6 +25,7 @@ KEY = StreamKey("cam", "main")
 @dataclass(frozen=True)
 class Folder:
     path: Path
+    bay: str = ""
 
 
 @dataclass
