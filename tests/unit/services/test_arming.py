@@ -59,7 +59,9 @@ NIGHT = 1_795_471_200_000_000  # 23:00 on Monday 23 November 2026 in Paris
 def site(tmp_path: Path) -> Site:
     path = tmp_path / "site.toml"
     path.write_text(SITE, encoding="utf-8")
-    return load_site(path)
+    found = load_site(path)
+    assert found.site.zone  # read from the system here, not in the event loop
+    return found
 
 
 async def test_words_hold_for_their_time_and_survive_a_restart(site: Site, tmp_path: Path) -> None:
