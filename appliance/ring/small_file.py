@@ -16,7 +16,7 @@ def save(path: Path, data: bytes) -> None:
     draft = path.with_name(path.name + ".new")
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
-        _write(fd, data)
+        _write(fd, data, 0)
     finally:
         os.close(fd)
     draft.replace(path)
@@ -30,9 +30,9 @@ def save(path: Path, data: bytes) -> None:
 def add(path: Path, data: bytes) -> None:
     """Append to a file; a new one is durable by name too."""
     new = not path.exists()
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        _write(fd, data)
+        _write(fd, data, os.fstat(fd).st_size)
     finally:
         os.close(fd)
     if new:
@@ -43,8 +43,8 @@ def add(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def _write(fd: int, data: bytes) -> None:
+def _write(fd: int, data: bytes, offset: int) -> None:
     done = 0
     while done < len(data):
-        done += os.write(fd, data[done:])
+        done += os.pwrite(fd, data[done:], offset + done)
     os.fdatasync(fd)

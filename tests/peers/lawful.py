@@ -1,6 +1,7 @@
 """A recorder's ring, clock keeper and register on small disks, with the truth beside what the clocks say."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,24 @@ class Lines:
 
     async def knows(self, entries: Iterable[str]) -> set[str]:
         return set(entries) & {str(line["sha256"]) for line in self.lines}
+
+
+class FileLines(Lines):
+    """A register in a file: what is settled survives the process."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        if path.exists():
+            self.lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    async def settled(self) -> None:
+        await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        draft = self.path.with_suffix(".new")
+        draft.write_text("".join(json.dumps(line) + "\n" for line in self.lines), encoding="utf-8")
+        draft.replace(self.path)
 
 
 @dataclass
