@@ -11,6 +11,7 @@ from appliance.ring.reader import RecorderClient
 from appliance.services.clock_words import sentence
 from appliance.site.load import load_site
 from appliance.site.model import Site
+from appliance.web.lawful import RetentionTold, longer, shorter
 
 LATE_US = 10_000_000
 """Behind the clock by more than this, a stream is not recording: a healthy durable mark is under 1 s old, and a
@@ -36,10 +37,15 @@ def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> 
         for name, stream in camera["streams"].items():
             found.append((f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language)))
     found += [(f"{disk['path']}{colon}", *_disk(disk, language)) for disk in state["disks"]]
+    names = {camera.get("id"): camera["name"] for camera in state["cameras"]}
+    for told in map(RetentionTold.model_validate, state.get("retention", ())):
+        name, index = names.get(told.camera, told.camera), 0 if language == "fr" else 1
+        found += [("", False, longer(name, told.longer_us)[index])] if told.longer_us else []
+        found += [("", False, shorter(name, told.shorter_us)[index])] if told.shorter_us else []
     if "clock" in state:
         words, shown = sentence(state["clock"], zone, language)
         found.insert(0, (f"{'Horloge' if language == 'fr' else 'Clock'}{colon}", shown, words))
-    lines = [f"{'✔' if well else '✖'} {what} {words}" for what, well, words in found]
+    lines = [" ".join(filter(None, ("✔" if well else "✖", what, words))) for what, well, words in found]
     return lines, all(well for _, well, _ in found)
 
 

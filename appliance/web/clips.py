@@ -22,6 +22,7 @@ from appliance.core.errors import ApplianceError
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.web import query
 from appliance.web.errors import NoSuchFile
+from appliance.web.lawful import ClockTold, clock_body
 from appliance.web.media import RECORDER, find_stream, json_response, not_recorded, send_blocks
 from appliance.web.recorder import Answer, Recorder, SiteInfo
 
@@ -92,13 +93,15 @@ async def clips(request: web.Request) -> web.StreamResponse:
     asked = query.query(request, query.ClipsQuery)
     async with kept(request.app[RECORDER], camera, asked):
         planned = (await _plan(request, camera, asked)).files
-    name = find_name(await request.app[RECORDER].state(), camera)
+    state = await request.app[RECORDER].state()
+    name = find_name(state, camera)
     zone = request.app[ZONE]
     body: dict[str, Any] = {
         "camera": camera,
         "stream": asked.q,
         "from_us": asked.from_,
         "to_us": asked.to,
+        "clock": clock_body(ClockTold.model_validate(state["clock"]) if "clock" in state else None),
         "files": [
             {
                 "file": number,

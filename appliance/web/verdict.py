@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from appliance.core.cause import GapCause
+from appliance.web.lawful import ClockTold, RetentionTold, clock_body, clock_issues, retention_issues
 from appliance.web.pauses import pause_issues
 from appliance.web.timeline import UNKNOWN, cause_name, words
 
@@ -93,6 +94,8 @@ class RecorderState(_Known):
     cameras: list[CameraState] = []
     disks: list[DiskState] = []
     jobs: list[dict[str, Any]] = []
+    clock: ClockTold | None = None
+    retention: list[RetentionTold] = []
 
 
 _CHECK_CABLE: Final = (
@@ -149,9 +152,12 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The body of GET /api/v1/state, the site apart (contract: schema State)."""
     state = RecorderState.model_validate(answer)
     now = state.now_utc_us
-    issues = [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
+    names = {camera.id: camera.name for camera in state.cameras}
+    issues = clock_issues(state.clock)
+    issues += [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
     issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
     issues += [_disk_issue(disk) for disk in state.disks if disk.error]
+    issues += retention_issues(state.retention, names)
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
     starting = any(
         camera.status(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
@@ -160,6 +166,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
         "now_utc_us": now,
         "verdict": "attention" if issues else "starting" if starting else "ok",
         "issues": issues,
+        "clock": clock_body(state.clock),
         "cameras": [_camera_body(camera, now) for camera in state.cameras],
         "disks": [_disk_body(disk) for disk in state.disks],
     }

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.core.cause import GapCause
+from appliance.core.clock_reason import NTP, Reason
 from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, ticks_to_us
 from appliance.media.boxes import init_segment
 from appliance.media.part import build_part, part_size
 from appliance.media.stream import AccessUnit, ClockState, CodecParameters, StreamName
-from appliance.ring.faults import ChunkReused
+from appliance.ring.clock_gate import ClockDoubtful
+from appliance.ring.faults import ChunkReused, RecorderRefused
 from appliance.web.errors import RecorderDown, UnknownCamera
 from appliance.web.recorder import Answer
 
@@ -226,6 +228,20 @@ class FakeRecorder:
         self.pauses: dict[str, dict[str, Any]] = {}  # camera: its pause under way, as in the state
         self.past_pauses: dict[str, list[tuple[int, int, str]]] = {}  # camera: earlier ones
         self.next_pause_us: int | None = None
+        self.clock: dict[str, object] = {"state": "verified", "since_utc_us": None, "fr": NTP.fr, "en": NTP.en}
+        self.retention: list[dict[str, object]] = []
+
+    def judged(self, state: str, reason: Reason, since_us: int | None) -> None:
+        """The clock judgement is another one."""
+        self.clock = {"state": state, "since_utc_us": since_us, "fr": reason.fr, "en": reason.en}
+
+    def dated(self) -> None:
+        """Pictures are refused while the clock is doubtful, as the recorder's socket does it."""
+        if self.clock["state"] == "doubtful":
+            error = ClockDoubtful(why_fr=str(self.clock["fr"]), why_en=str(self.clock["en"]))
+            raise RecorderRefused(
+                refusal=error.code, sentence_fr=error.sentence("fr"), sentence_en=error.sentence("en")
+            )
 
     def tape(self, camera: str, stream: str) -> Tape:
         if self.down:
@@ -271,6 +287,8 @@ class FakeRecorder:
                 for letter in "ab"
             ],
             "jobs": [],
+            "clock": self.clock,
+            "retention": self.retention,
         }
 
     def _stream_state(self, camera: str, stream: str) -> dict[str, Any]:
@@ -333,6 +351,7 @@ class FakeRecorder:
     async def ranges(
         self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False
     ) -> Answer:
+        self.dated()
         chunks = self.tape(camera, stream).chunks
         start = from_us
         if from_keyframe:

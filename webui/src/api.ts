@@ -45,6 +45,14 @@ export interface Issue {
   todo_en: string;
 }
 
+/** May times be believed? `since_us`: since when nobody has verified them. */
+export interface Clock {
+  state: "verified" | "held" | "doubtful";
+  since_us: number | null;
+  fr: string;
+  en: string;
+}
+
 export interface Disk {
   path: string;
   chunks: number;
@@ -60,6 +68,7 @@ export interface State {
   now_utc_us: number;
   verdict: "ok" | "starting" | "attention";
   issues: Issue[];
+  clock: Clock | null;
   cameras: Camera[];
   disks: Disk[];
 }

@@ -4,9 +4,9 @@ import type { State } from "./api";
 import { Refused, state as fetchState } from "./api";
 import "./alerts";
 import "./home";
-import { type Language, language, setLanguage, t } from "./i18n";
+import { type Language, language, said, setLanguage, t } from "./i18n";
 import "./playback";
-import { clock, setZone } from "./time";
+import { clock, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
 
 const REFRESH_MS = 2000;
@@ -100,6 +100,16 @@ class AppElement extends LitElement {
     return html`<a href=${path} aria-current=${this.address.pathname === path ? "page" : nothing}>${t(key)}</a>`;
   }
 
+  /** On every screen: nobody has verified the time that all of it is told by. */
+  private clock() {
+    const state = this.data;
+    if (!state?.clock || state.clock.state === "verified") return nothing;
+    const { state: how, since_us: since } = state.clock;
+    const head = since === null ? t("clock.unverified") : t("clock.since", { time: moment(since, state.now_utc_us) });
+    return html`<p class="banner clock ${how}"><b role="status">${head}</b> ${said(state.clock)}
+      ${t("clock.now", { time: dayAndTime(state.now_utc_us) })}${how === "doubtful" ? html` ${t("clock.hidden")}` : nothing}</p>`;
+  }
+
   protected override render() {
     const site = this.data?.site;
     document.title = site ? `${site.name} · ${t("app.name")}` : t("app.name");
@@ -110,7 +120,7 @@ class AppElement extends LitElement {
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
         <nav>${this.screen("/", "app.home")} ${this.screen("/alertes", "app.alerts")}</nav>
         <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
-        <p class="banner">${t("banner.local")}</p></header>
+        <p class="banner">${t("banner.local")}</p>${this.clock()}</header>
       <main id="content" tabindex="-1">
         ${this.down
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>

@@ -94,6 +94,10 @@ export function longDate(us: number): string {
   return format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(millis(us));
 }
 
+export function dayAndTime(us: number): string {
+  return `${longDate(us)}, ${clock(us)}`;
+}
+
 /** Short where it is today, with the day otherwise. */
 export function moment(us: number, now: number): string {
   const today = midnight(us) === midnight(now);
