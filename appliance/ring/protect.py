@@ -40,6 +40,10 @@ MAX_HOLDS: Final = 1024
 """Holds at a time: two alerts an hour for a month are 1 440, of which a pool of the field keeps the newest."""
 
 
+LATEST: Final = 0
+"""`expires_us` of a request that leaves the date to the reason: as late as it allows."""
+
+
 class Reason(StrEnum):
     """Why a sequence is kept: a closed list, the words say more."""
 

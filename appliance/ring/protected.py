@@ -31,6 +31,7 @@ from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.pool import ChunkState, Wiped
 from appliance.ring.protect import (
+    LATEST,
     HeldChunks,
     Hold,
     PoolLoad,
@@ -40,6 +41,7 @@ from appliance.ring.protect import (
     due,
     ended,
     extended,
+    latest_expiry_us,
     newest,
 )
 from appliance.ring.protected_start import PoolFound, look
@@ -296,6 +298,11 @@ class Protected:
         """Chunks of all pools that are neither used nor promised."""
         return sum(map(_free, self._with_pool())) - sum(kept.promised for kept in self.holds.values())
 
+    def free_bytes(self) -> int:
+        """The same in bytes, as if all disks had chunks of the smallest size."""
+        sizes = [member.disk.geometry.chunk_size for member in self._with_pool()]
+        return max(0, self.free()) * min(sizes, default=0)
+
     def target(self, kept: Kept, source: str, current: int | None) -> Member | None:
         """See follower.Room: an alert makes older ones go when nothing is left."""
         origin = next((member.index for member in self._members.all if member.uuid == source), None)
@@ -353,7 +360,9 @@ class Protected:
         """
         await self._loaded.wait()
         now = self._shared.clock.utc_us()
-        hold = checked(replace(asked, id=self._new_id(), asked_us=now), now, self._zone)
+        latest = latest_expiry_us(asked.reason, asked.from_us, now, self._zone)
+        expires = latest if asked.expires_us == LATEST else asked.expires_us
+        hold = checked(replace(asked, id=self._new_id(), asked_us=now, expires_us=expires), now, self._zone)
         if not any(member.pool.protected for member in self._members.all if not member.failed):
             raise NoProtectedPool
         kept = self._kept(hold)
@@ -392,7 +401,7 @@ class Protected:
     async def extend(self, name: str, *, to_us: int | None, expires_us: int | None) -> Kept:
         """Another end (an alert that lasts longer, or is over) or expiry. Raises as `hold`, and UnknownHold."""
         await self._loaded.wait()
-        kept = self._known(name)
+        kept = self.known(name)
         now = self._shared.clock.utc_us()
         kept.hold = extended(kept.hold, now, self._zone, to_us=to_us, expires_us=expires_us)
         for progress in kept.progress.values():
@@ -406,9 +415,10 @@ class Protected:
     async def release(self, name: str) -> None:
         """Give a hold back: returns when its copies are destroyed. Raises UnknownHold."""
         await self._loaded.wait()
-        await self._end(self._known(name), "released")
+        await self._end(self.known(name), "released")
 
-    def _known(self, name: str) -> Kept:
+    def known(self, name: str) -> Kept:
+        """The hold of this name. Raises UnknownHold."""
         kept = self.holds.get(name)
         if kept is None:
             raise UnknownHold(hold=name)

@@ -5,7 +5,9 @@ parts only: a line `{"part":{...}}`, then `length` raw bytes.
 """
 
 import base64
-from typing import Final, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,6 +28,9 @@ MAX_STREAMS: Final = 256
 """Streams of one subscription: main and sub of 64 cameras, twice."""
 
 _MAX_US: Final = 1 << 62  # sums of two times stay within SQLite's 64 bits
+
+
+M = TypeVar("M", bound=LineRequest)
 
 
 class _OfStream(LineRequest):
@@ -57,6 +62,7 @@ class RangesRequest(_OfStream):
 
     verb: Literal["ranges"]
     from_keyframe: bool = False
+    hold: str = Field(default="", max_length=32)  # of this hold's copies alone
 
 
 class LeaseRequest(_OfStream):
@@ -104,10 +110,11 @@ def parse_key(name: str) -> StreamKey:
     return StreamKey(camera, "main" if stream == "main" else "sub")
 
 
-def parse_request(line: bytes) -> Request:
-    """A checked request. Raises BadRequest, nothing else."""
-    request = checked_request(line, _MODELS)
-    _check_times(request)
+def parse_request(line: bytes, further: Mapping[str, type[M]] = MappingProxyType({})) -> Request | M:
+    """A checked request of this protocol, or one of `further` verbs. Raises BadRequest, nothing else."""
+    request: Request | M = checked_request(line, {**_MODELS, **further})
+    if isinstance(request, _OfStream):
+        _check_times(request)
     return request
 
 
@@ -122,13 +129,12 @@ _MODELS: Final[dict[str, type[Request]]] = {
 }
 
 
-def _check_times(request: Request) -> None:
-    if isinstance(request, _OfStream):
-        length = request.to_us - request.from_us
-        if length <= 0:
-            raise BadRequest(why="to_us is not after from_us")
-        if not isinstance(request, SpansRequest) and length > MAX_RANGE_US:
-            raise BadRequest(why="more than 2 h")
+def _check_times(request: _OfStream) -> None:
+    length = request.to_us - request.from_us
+    if length <= 0:
+        raise BadRequest(why="to_us is not after from_us")
+    if not isinstance(request, SpansRequest) and length > MAX_RANGE_US:
+        raise BadRequest(why="more than 2 h")
 
 
 def part_ref(entry: PartEntry) -> PartRef:

@@ -25,6 +25,9 @@ from appliance.ring.part_ref import PartRef
 SLICE: Final = 4 << 20
 """Bytes read between two looks at the generation."""
 
+HOLD_S: Final = 3600.0
+"""Seconds for the answer of `hold`: a day's sequence is copied in half an hour."""
+
 _GENERATION_AT: Final = 44
 _LOOK: Final = _GENERATION_AT + 8  # of the header box, which lies behind the init segment (ring/chunk.py)
 
@@ -83,11 +86,36 @@ class RecorderClient(LineClient):
         return await self.ask("spans", camera=camera, stream=stream, from_us=from_us, to_us=to_us)
 
     async def ranges(
-        self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False
+        self, camera: str, stream: str, from_us: int, to_us: int, *, from_keyframe: bool = False, hold: str = ""
     ) -> Answer:
-        """Where the parts of [from, to) lie, at most 2 h: give each of `chunks` to `readable` or `read`."""
-        times = {"from_us": from_us, "to_us": to_us}
-        return await self.ask("ranges", camera=camera, stream=stream, **times, from_keyframe=from_keyframe)
+        """Where the parts of [from, to) lie, at most 2 h: give each of `chunks` to `readable` or `read`.
+
+        `hold`: of the copies of that hold alone.
+        """
+        fields: dict[str, object] = {"camera": camera, "stream": stream, "from_us": from_us, "to_us": to_us}
+        if hold:
+            fields["hold"] = hold
+        return await self.ask("ranges", **fields, from_keyframe=from_keyframe)
+
+    async def hold(self, streams: Iterable[StreamKey], **fields: object) -> Answer:
+        """Keep a sequence (hold_protocol.HoldRequest has the fields); `hold`: what it became, and its state.
+
+        Answers when all that is recorded of it is durable in the protected pool: on a connection of its own.
+        """
+        async with RecorderClient(self._path, answer_s=HOLD_S) as own:
+            return await own.ask("hold", streams=[str(key) for key in streams], **fields)
+
+    async def extend_hold(self, hold: str, *, until_us: int | None = None, expires_us: int | None = None) -> Answer:
+        """Another end or another expiry."""
+        return await self.ask("hold-extend", hold=hold, until_us=until_us, expires_us=expires_us)
+
+    async def release_hold(self, hold: str) -> None:
+        """Give a hold back; returns when its copies are destroyed."""
+        await self.ask("release-hold", hold=hold)
+
+    async def holds(self) -> Answer:
+        """`holds`: each with state and size; `free_bytes` of the pool."""
+        return await self.ask("holds")
 
     async def lease(self, camera: str, stream: str, from_us: int, to_us: int, seconds: float) -> Answer:
         """Keep the chunks of a time for `seconds` (<= 60): `lease` and `until_us`."""

@@ -18,16 +18,19 @@ from appliance.core.judgement import Stamp
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.catalogue import ChunkRanges, StreamSpan
+from appliance.ring.copies import Copies
 from appliance.ring.destruction import Destruction
 from appliance.ring.expirer import Expirer
 from appliance.ring.faults import NoDisk, UnknownStream
 from appliance.ring.feed import Feed, Subscriber
+from appliance.ring.held import Kept
 from appliance.ring.index import Index
 from appliance.ring.lane import Budget, Lane
 from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.opening import DiskPath
 from appliance.ring.planner import Planner
+from appliance.ring.protect import Hold
 from appliance.ring.protected import Protected
 from appliance.ring.recovery import span_rows
 from appliance.ring.redater import Redater
@@ -93,6 +96,7 @@ class Ring:
         self.protected = Protected(
             self._shared, self._members, quarantine_us, zone=zone, expiry_us=expiry_us, tell=tell
         )
+        self.copies = Copies(self.protected, self._shared.catalogue)
         self._ticker.after_tick.append(self.protected.wake)
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
@@ -247,14 +251,28 @@ class Ring:
     # questions
 
     async def ranges(
-        self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False
+        self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False, hold: str = ""
     ) -> list[ChunkRanges]:
-        """Durable parts of a stream that overlap [from, to): see Catalogue.ranges. Raises UnknownStream."""
-        return await self._shared.catalogue.ranges(self._known(key), from_us, to_us, from_keyframe=from_keyframe)
+        """Durable parts of a stream that overlap [from, to): see Catalogue.ranges. Raises UnknownStream, UnknownHold.
+
+        What the ring gave back before its time is taken from protected copies; `hold`: of that hold's copies alone,
+        as long as it lasts.
+        """
+        if hold:
+            return await self.copies.of_hold(hold, key, from_us, to_us, from_keyframe=from_keyframe)
+        found = await self._shared.catalogue.ranges(self._known(key), from_us, to_us, from_keyframe=from_keyframe)
+        return await self.copies.completed(key, found, from_us, to_us, from_keyframe=from_keyframe)
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[StreamSpan]:
-        """Durable stretches of a stream: see Catalogue.spans. Raises UnknownStream."""
-        return await self._shared.catalogue.spans(self._known(key), from_us, to_us)
+        """Durable stretches of a stream, protected copies included: see Catalogue.spans. Raises UnknownStream."""
+        found = await self._shared.catalogue.spans(self._known(key), from_us, to_us)
+        return await self.copies.completed_spans(key, found, from_us, to_us)
+
+    async def hold(self, asked: Hold) -> Kept:
+        """Keep a sequence: see Protected.hold. Raises UnknownStream besides."""
+        for key in asked.streams:
+            self._known(key)
+        return await self.protected.hold(asked)
 
     async def lease(self, key: StreamKey, from_us: int, to_us: int, seconds: float) -> tuple[str, int]:
         """(lease, UTC microseconds of its end). Raises UnknownStream."""

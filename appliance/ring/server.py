@@ -1,4 +1,4 @@
-"""The recorder's socket: answers `state`, `spans`, `ranges`, `lease`, `release`, `subscribe`, ... (see protocol).
+"""The recorder's socket: answers `state`, `spans`, `ranges`, `lease`, `subscribe`, `hold`... (see both protocols).
 
 Who may ask is decided by the kernel's word on the peer (SO_PEERCRED, unix(7)): root, our own user, or a user that the
 table names for the verb. Nothing a client sends or omits can stop the recording: garbage is answered and the
@@ -15,6 +15,7 @@ from appliance.core.cause import GapCause
 from appliance.core.line_errors import BadRequest
 from appliance.core.lines import LineServer, Refused, encode, send, unheard
 from appliance.media.stream import StreamKey
+from appliance.ring import hold_protocol
 from appliance.ring.clock_gate import ClockDesk
 from appliance.ring.feed import Subscriber
 from appliance.ring.protocol import (
@@ -48,7 +49,7 @@ def no_pauses(_camera: str, _from_us: int, _to_us: int) -> list[tuple[int, int, 
     return []
 
 
-class RecorderServer(LineServer[Request]):
+class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
     """Serves one ring on one socket."""
 
     def __init__(
@@ -71,16 +72,24 @@ class RecorderServer(LineServer[Request]):
 
     setting = "recorder.socket"
 
-    def parse(self, line: bytes) -> Request:
+    def parse(self, line: bytes) -> Request | hold_protocol.AnyHoldRequest:
         """A checked request. Raises BadRequest, nothing else."""
-        return parse_request(line)
+        return parse_request(line, hold_protocol.MODELS)
 
-    async def answer(self, request: Request) -> bytes:
+    async def answer(self, request: Request | hold_protocol.AnyHoldRequest) -> bytes:
         """The line that answers it. Raises ApplianceError for a refusal in words."""
-        answer = await self._answer(request)
+        if isinstance(request, hold_protocol.AnyHoldRequest):
+            answer = await hold_protocol.answer(self._ring, request)
+        else:
+            answer = await self._answer(request)
         return await asyncio.to_thread(_encoded, request.id, answer)
 
-    async def stream(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def stream(
+        self,
+        request: Request | hold_protocol.AnyHoldRequest,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
         """`subscribe` takes the whole connection."""
         self._dated(request)
         if not isinstance(request, SubscribeRequest):
@@ -88,7 +97,7 @@ class RecorderServer(LineServer[Request]):
         await self._feed(request, reader, writer)
         return True
 
-    def _dated(self, request: Request) -> None:
+    def _dated(self, request: Request | hold_protocol.AnyHoldRequest) -> None:
         """Pictures are shown by their date only while the date is believed. Raises ClockDoubtful."""
         refusal = self._clock.refusal() if self._clock is not None and isinstance(request, _BY_DATE) else None
         if refusal is not None:
@@ -102,9 +111,14 @@ class RecorderServer(LineServer[Request]):
                 return await self._spans(request)
             case RangesRequest():
                 chunks = await self._ring.ranges(
-                    request.key, request.from_us, request.to_us, from_keyframe=request.from_keyframe
+                    request.key,
+                    request.from_us,
+                    request.to_us,
+                    from_keyframe=request.from_keyframe,
+                    hold=request.hold,
                 )
-                return {"chunks": chunks, "durable_us": self._ring.durable_us(request.key)}
+                durable_us = None if request.hold else self._ring.durable_us(request.key)
+                return {"chunks": chunks, "durable_us": durable_us}
             case LeaseRequest():
                 lease, until_us = await self._ring.lease(request.key, request.from_us, request.to_us, request.seconds)
                 return {"lease": lease, "until_us": until_us}

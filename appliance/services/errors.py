@@ -33,3 +33,11 @@ class ServiceStopped(ApplianceError):
     code = "service-stopped"
     fr = "Le service {service} s'arrête dès son démarrage (code {status}). La raison est écrite au-dessus."
     en = "The service {service} stops as soon as it starts (code {status}). The reason is written above."
+
+
+class DateUnreadable(ApplianceError):
+    """A date and hour that were typed otherwise."""
+
+    code = "date-unreadable"
+    fr = "« {text} » n'est pas une date comprise ici : écrivez par exemple 2026-11-25T14:03 (heure du site)."
+    en = 'A date is not understood here: "{text}". Write for example 2026-11-25T14:03 (the site\'s time).'

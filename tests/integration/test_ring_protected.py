@@ -11,9 +11,12 @@ import pytest
 from appliance.core.chain import Facts
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import read_header
+from appliance.ring.faults import RecorderRefused
 from appliance.ring.held import Kept
 from appliance.ring.hold_faults import HoldNothing, HoldPoolFull, NoProtectedPool, UnknownHold
 from appliance.ring.protect import Hold, Reason
+from appliance.ring.reader import Answer, ReadableChunk, RecorderClient, read_parts, readable
+from appliance.ring.server import serve
 from appliance.ring.walk import ChunkState, walk
 from tests.peers.ring_rig import KEY, SMALL, Rig, pictures
 
@@ -85,7 +88,8 @@ async def test_a_hold_is_a_copy_bit_for_bit_that_outlives_the_ring(tmp_path: Pat
         sources = {chunk.disk for chunk in await ring.ranges(KEY, kept.hold.from_us, kept.hold.to_us)}
         assert len(sources) == 2
         await rig.record(250, *cameras)
-        assert await ring.ranges(KEY, kept.hold.from_us, kept.hold.to_us - 1) == [], "the ring has lapped"
+        own = ring._shared.catalogue
+        assert await own.ranges(KEY, kept.hold.from_us, kept.hold.to_us - 1) == [], "the ring has lapped"
         for key in (KEY, SUB):
             assert await held(rig, kept, key) == first[key]
 
@@ -304,3 +308,73 @@ async def test_nothing_recorded_is_nothing_to_hold(tmp_path: Path) -> None:
     async with rig.running():
         with pytest.raises(HoldNothing):
             await hold(rig, asked(rig))
+
+
+async def test_holds_over_the_socket_and_readers_beyond_the_ring(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=20, protected=8)
+    ring = rig.new()
+    camera = rig.camera(size=2500)
+    path = tmp_path / "recorder.sock"
+    async with rig.running():
+        server = await serve(ring, path, dict)
+        client = RecorderClient(path)
+        camera.start()
+        await rig.record(30, camera)
+        now = rig.clock.utc_us()
+        begin, end = now - 10_000_000, now - 2_000_000
+        times = {"from_us": begin, "to_us": end}
+        words = {"why": "incident", "words": "Portail forcé", "requester": "Mme Roux"}
+        kept = (await done(rig, client.hold([KEY], **times, **words)))["hold"]
+        assert kept["state"] in {"growing", "complete"}
+        assert kept["size"] > 0
+        assert kept["expires_us"] > now + 27 * DAY_US, "as late as the reason allows"
+        with pytest.raises(RecorderRefused) as refused:
+            await done(rig, client.hold([KEY], **times, why="judicial", words="x", requester="y"))
+        assert refused.value.facts["refusal"] == "hold-needs-procedure"
+        with pytest.raises(RecorderRefused):
+            await client.hold([StreamKey("nulle", "main")], **times, **words)
+        before = await client.ranges("cam", "main", begin, end)
+        await rig.record(250, camera)
+        after = await client.ranges("cam", "main", begin, end)
+        assert _numbers(after) == _numbers(before), "taken from the copies"
+        own = await client.ranges("cam", "main", begin, end, hold=kept["id"])
+        assert _numbers(own) == _numbers(before)
+        pictures_of = [await read_parts_of(chunk) for chunk in map(readable, after["chunks"])]
+        assert b"".join(data for datas in pictures_of for data in datas)
+        spans = (await client.spans("cam", "main", begin, end))["spans"]
+        assert [(s["from_us"], s["to_us"]) for s in spans] == [(begin, end)]
+        longer = await done(rig, client.extend_hold(kept["id"], expires_us=now + 3 * DAY_US))
+        assert longer["hold"]["expires_us"] == now + 3 * DAY_US
+        listed = await client.holds()
+        assert [hold["id"] for hold in listed["holds"]] == [kept["id"]]
+        assert listed["free_bytes"] % SMALL.chunk_size == 0
+        await done(rig, client.release_hold(kept["id"]))
+        assert (await client.holds())["holds"] == []
+        assert (await client.ranges("cam", "main", begin, end))["chunks"] == []
+        await client.close()
+        await server.close()
+
+
+def _numbers(answer: Answer) -> list[int]:
+    return [part.sequence for chunk in answer["chunks"] for part in readable(chunk).parts]
+
+
+async def read_parts_of(chunk: ReadableChunk) -> list[bytes]:
+    return [data async for data in read_parts(chunk, chunk.parts)]
+
+
+async def test_a_copy_prolongs_nobodys_timeline_beyond_the_lawful_age(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=20, protected=8)
+    ring = rig.new()
+    camera = rig.camera(size=2500)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        what = asked(rig, last_s=8)
+        kept = await hold(rig, what)
+        await rig.record(250, camera)
+        assert await ring.ranges(KEY, what.from_us, what.to_us)
+        ring._shared.catalogue.expired_until = lambda _camera: what.to_us
+        assert await ring.ranges(KEY, what.from_us, what.to_us) == []
+        assert await ring.spans(KEY, what.from_us, what.to_us) == []
+        assert await ring.ranges(KEY, what.from_us, what.to_us, hold=kept.hold.id), "who asked for it has it"
