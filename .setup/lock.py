@@ -35,6 +35,10 @@ CONSTRAINING = ("run", "build", "test")
 FROM_SOURCE = "forbiddenfruit,systemd-python"
 """Published as source only: the first is plain Python (test), the second needs a compiler (image); all else wheels."""
 
+LEFT_OUT = ("backports-strenum", "flatbuffers", "ml-dtypes", "protobuf", "tqdm")
+"""What ai-edge-litert 2.3.0 asks for its tools and converters: its interpreter imports none of it (30 MB; a test runs
+the interpreter). Dots and underscores of the names are made dashes."""
+
 COMPILE = (
     "compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-options --no-header "
     "--no-annotate --strip-extras --allow-unsafe --no-config"
@@ -69,6 +73,12 @@ def size(lock: Path) -> str:
     return f"{packed / 1e6:.0f} MB to download, {unpacked / 1e6:.0f} MB on the disk"
 
 
+def needed(text: str) -> str:
+    """The lock file's requirements without those that are left out."""
+    blocks = re.findall(r"(?m)^\S.*\n(?:[ \t].*\n)*", text)
+    return "".join(block for block in blocks if re.sub(r"[._]", "-", block.partition("==")[0]) not in LEFT_OUT)
+
+
 def compile_lock(use: str, *options: str) -> None:
     """Write the lock file of one use."""
     lock = LOCKS / f"{use}.txt"
@@ -79,7 +89,7 @@ def compile_lock(use: str, *options: str) -> None:
         constraints = [f"-c {LOCKS / other}.txt" for other in earlier]
         asked.write_text("\n".join(wanted(USES[use]) + constraints) + "\n", encoding="utf-8")
         run_module("piptools", COMPILE, *options, "--output-file", str(lock), str(asked))
-    text = re.sub(r"(?m)^(#.*)?\n", "", lock.read_text(encoding="utf-8"))
+    text = needed(re.sub(r"(?m)^(#.*)?\n", "", lock.read_text(encoding="utf-8")))
     lock.write_text(text, encoding="utf-8")
     head = f"# {use}: made by `make lock` from pyproject.toml; do not edit\n# size: {size(lock)}\n"
     lock.write_text(head + text, encoding="utf-8")

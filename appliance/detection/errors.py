@@ -15,3 +15,49 @@ class ArmingRefused(ApplianceError):
         "Arming or disarming is refused: it needs a name, a reason of {least} characters at least and an end, within "
         "{hours} hours at the most."
     )
+
+
+class PicturesUnreadable(ApplianceError):
+    """libav cannot read this video."""
+
+    code = "pictures-unreadable"
+    fr = "Les images de {file} ne peuvent pas être lues ({reason}). Vérifiez que c'est une vidéo H.264 ou H.265."
+    en = "The pictures of {file} cannot be read ({reason}). Check that it is an H.264 or H.265 video."
+
+
+class ModelDescriptionWrong(ApplianceError):
+    """A model's TOML cannot be used."""
+
+    code = "model-description-wrong"
+    fr = "La description du modèle {file} ne convient pas ({reason}). Réinstallez-le : appliance model install"
+    en = "The model's description {file} cannot be used ({reason}). Install it again: appliance model install"
+
+
+class ModelDamaged(ApplianceError):
+    """A model file is not what its description says."""
+
+    code = "model-damaged"
+    fr = "Le modèle {file} est illisible ou n'est pas le bon ({reason}). Réinstallez-le : appliance model install"
+    en = "The model {file} is unreadable or not the expected one ({reason}). Install it again: appliance model install"
+
+
+class InterpreterMissing(ApplianceError):
+    """Neither runtime for models is installed."""
+
+    code = "interpreter-missing"
+    fr = "Aucun moteur de calcul pour les modèles n'est installé : seule la détection de mouvement fonctionne."
+    en = "No runtime for models is installed: only the detection of motion works."
+
+
+class ModelUnknown(ApplianceError):
+    """A file that no description names by its hash."""
+
+    code = "model-unknown"
+    fr = (
+        "{file} n'est aucun des modèles connus ({sha256}). Vérifiez que la copie est complète, ou placez sa "
+        "description à côté de lui."
+    )
+    en = (
+        "{file} is none of the known models ({sha256}). Check that the copy is complete, or put its description beside "
+        "it."
+    )

@@ -264,10 +264,11 @@ class RecorderSettings(Table):
 
 
 class DetectorSettings(Table):
-    """`[detector]`: its socket, and what it keeps of alerts."""
+    """`[detector]`: its socket, what it keeps of alerts, and where installed models lie (`.tflite` and description)."""
 
     socket: Path = Path("/run/appliance/detector.sock")
     events: Path = Path("/var/lib/appliance/events.db")
+    models: Path = Path("/var/lib/appliance/models")
 
 
 class WebSettings(Table):
@@ -398,7 +399,14 @@ class Site(Table):
                     update={"socket": folder / self.recorder.socket, "index": folder / self.recorder.index}
                 ),
                 "detector": self.detector.model_copy(
-                    update={"socket": folder / self.detector.socket, "events": folder / self.detector.events}
+                    update={
+                        key: folder / path
+                        for key, path in (
+                            ("socket", self.detector.socket),
+                            ("events", self.detector.events),
+                            ("models", self.detector.models),
+                        )
+                    }
                 ),
             }
         )
