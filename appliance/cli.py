@@ -143,6 +143,34 @@ def _disk_format(options: argparse.Namespace, language: Language) -> int:
     return OK
 
 
+def _journal_verify(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.journal_words import check
+
+    return check(options.path, options.anchor, language)
+
+
+def _journal_show(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.journal_words import show
+
+    return show(options.path, options.service, options.last, language)
+
+
+def _anchor(text: str) -> object:
+    from appliance.core.chain import parse_head
+
+    head = parse_head(text)
+    if head is None:
+        raise ValueError(text)
+    return head
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1_000_000:
+        raise ValueError(text)
+    return value
+
+
 def _chunk_mib(text: str) -> int:
     if text not in ("4", "64"):
         raise ValueError(text)
@@ -176,6 +204,15 @@ _PORT: Final = Argument(
     (
         "le port de la page, sur cette machine seulement (0 : n'importe lequel)",
         "the page's port, on this machine only (0: any)",
+    ),
+)
+
+_JOURNAL: Final = Argument(
+    "path",
+    Path,
+    (
+        "le fichier du site, site.toml, ou un dossier de journaux copiés",
+        "the site file, site.toml, or a folder of copied journals",
     ),
 )
 
@@ -281,6 +318,37 @@ VERBS: Final = (
         "appliance hold release 1f2e3d4c5b6a --site site.toml",
         (Argument("name", str, ("son nom dans la liste", "its name in the list")), _SITE),
         _hold_release,
+    ),
+    Verb(
+        "journal verify",
+        (
+            "prouve qu'aucune ligne des journaux ne manque ni n'est changée",
+            "proves that no line of the journals is missing or changed",
+        ),
+        "appliance journal verify site.toml",
+        (
+            _JOURNAL,
+            Argument(
+                "--anchor",
+                _anchor,
+                (
+                    "repère noté ailleurs, NUMÉRO:EMPREINTE ; ceux des disques sont pris d'eux-mêmes",
+                    "an anchor kept elsewhere, NUMBER:HASH; those of the disks are taken by themselves",
+                ),
+            ),
+        ),
+        _journal_verify,
+    ),
+    Verb(
+        "journal show",
+        ("dit en mots ce que le système a fait", "says in words what the system did"),
+        "appliance journal show site.toml --last 50",
+        (
+            _JOURNAL,
+            Argument("--service", str, ("le service : recorder, web", "the service: recorder, web"), "recorder"),
+            Argument("--last", _count, ("nombre de lignes, les plus récentes", "number of lines, the newest"), 100),
+        ),
+        _journal_show,
     ),
     Verb(
         "recorder",

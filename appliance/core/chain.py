@@ -75,6 +75,18 @@ class Head(NamedTuple):
     sequence: int
     hash: str
 
+    def __str__(self) -> str:
+        """`7:<64 hex>`, as heartbeats and `appliance journal verify --anchor` have it."""
+        return f"{self.sequence}:{self.hash}"
+
+
+def parse_head(text: str) -> Head | None:
+    """The anchor that `text` is; None when it is none."""
+    number, _, digest = text.strip().partition(":")
+    if not re.fullmatch(r"[1-9]\d{0,17}", number, re.ASCII) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        return None
+    return Head(int(number), digest)
+
 
 class Begin(StrEnum):
     """Why a file begins, in its first line's fact `reason`."""

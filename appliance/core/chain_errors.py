@@ -35,6 +35,20 @@ class JournalLinesLost(ApplianceError):
     en = "{count} actions could not be entered in the journal {path}: check the system disk."
 
 
+class JournalTruncated(ApplianceError):
+    """A disk's heartbeat knows a line behind the journal's last one: lines were removed, or the whole journal."""
+
+    code = "journal-truncated"
+    fr = (
+        "Le journal {path} s'arrête à la ligne {last}, un disque en connaît {known} : "
+        "des lignes manquent, prévenez le responsable du site."
+    )
+    en = (
+        "The journal {path} ends at line {last}, a disk knows of {known}: "
+        "lines are missing, tell the person in charge of the site."
+    )
+
+
 class JournalFactsRefused(ApplianceError):
     """Facts that no line can hold: nested, too long, not a number."""
 

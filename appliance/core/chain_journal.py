@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from appliance.core.chain import HEADER_KIND, Facts, Head, Stamp, content
@@ -160,6 +161,11 @@ class Journal:
             except (JournalWriteFailed, JournalInUse) as error:
                 log.warning("journal closed with %d bytes not durable: %s", self._accepted - self._settled, error)
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join)
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie."""
+        return self._file.settings.directory
 
     def head(self) -> Head:
         """The last line that a power cut does not take: fit to be exported as an anchor."""

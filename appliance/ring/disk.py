@@ -113,7 +113,8 @@ class Heartbeat:
     """The last sign of life of a recorder on this disk. `generation`: the highest given out so far.
 
     `monotonic_us`: of the same instant as `utc_us`; `clock_state`: the judgement of UTC then (0: not told).
-    `catalog`: head of the catalogue's durable lines (catalog_log.Head), "" when there is no catalogue.
+    `catalog`: head of the catalogue's durable lines (catalog_log.Head), "" when there is no catalogue. `journal`: head
+    of the recorder's journal as core.chain writes an anchor, "" when it has none.
     """
 
     durable_utc_us: int
@@ -123,6 +124,7 @@ class Heartbeat:
     monotonic_us: int = 0
     clock_state: int = 0
     catalog: str = ""
+    journal: str = ""
 
 
 def chunk_name(number: int) -> str:
@@ -355,6 +357,7 @@ def encode_heartbeat(beat: Heartbeat) -> bytes:
             "monotonic_us": beat.monotonic_us,
             "clock_state": beat.clock_state,
             "catalog": beat.catalog,
+            "journal": beat.journal,
         },
     ).encode()
     return (text + b"\n%08x\n" % zlib.crc32(text)).ljust(BLOCK, b" ")
@@ -375,6 +378,7 @@ def decode_heartbeat(block: bytes) -> Heartbeat | None:
             monotonic_us=int(beat.get("monotonic_us", 0)),
             clock_state=int(beat.get("clock_state", 0)),
             catalog=str(beat.get("catalog", "")),
+            journal=str(beat.get("journal", "")),
         )
     except (ValueError, KeyError, TypeError):
         return None

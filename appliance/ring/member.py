@@ -93,15 +93,15 @@ class Member:
         """This disk as a candidate for new chunks."""
         return DiskLoad(self.index, self.pool.open_count, 0 if self.failed else len(self.pool.ready))
 
-    def heartbeat(self, generation: int, clock_state: int, *, idle: bool) -> bytes | None:
-        """The block to write in this tick, if it is time."""
+    def heartbeat(self, generation: int, clock_state: int, journal: str, *, idle: bool) -> bytes | None:
+        """The block to write in this tick, if it is time. `journal`: an anchor of the recorder's journal."""
         now = self.clock.monotonic_us()
         if not idle and now - self.heartbeat_us < HEARTBEAT_US:
             return None
         self.heartbeat_us = now
         head = str(self.catalog.head or "")
         beat = Heartbeat(
-            self.mark_utc_us, self.clock.utc_us(), self.clock.boot_id.hex(), generation, now, clock_state, head
+            self.mark_utc_us, self.clock.utc_us(), self.clock.boot_id.hex(), generation, now, clock_state, head, journal
         )
         return encode_heartbeat(beat)
 

@@ -295,9 +295,12 @@ class Planner:
         return chunk
 
 
+_OFF: Final = frozenset({GapCause.APPLIANCE_OFF, GapCause.POWER, GapCause.UPDATE})
+
+
 def _cause(segment: Segment) -> int:
     """Before a stream's first run ever, nothing is missing because the recorder was off: it was not there yet."""
-    first = segment.run_id == 1 and segment.run.cause == GapCause.APPLIANCE_OFF
+    first = segment.run_id == 1 and segment.run.cause in _OFF
     return int(GapCause.NONE if first else segment.run.cause)
 
 

@@ -73,18 +73,21 @@ class Ring:
         expiry_us: Callable[[], int | None] | None = None,
         zone: tzinfo = UTC,
         tell: Tell = untold,
+        anchor: Callable[[], str] = lambda: "",
     ) -> None:
         """`automatic` False: nothing ticks by itself, `tick()` is called (tests, accelerated runs).
 
         `before_tick` is called at the start of each tick, in the loop: capture drains its sockets there.
-        `clock_state`: the judgement of UTC now, told in each heartbeat. `expiry_us`: the time that expires holds, None
-        while nothing may go by it; `zone`: the site's; `tell`: the journal.
+        `clock_state`: the judgement of UTC now, told in each heartbeat; `anchor`: of the recorder's journal, told too.
+        `expiry_us`: the time that expires holds, None while nothing may go by it; `zone`: the site's; `tell`: the
+        journal.
         """
         self._tick_us = round(tick_s * 1_000_000)
         self._automatic = automatic
         self._supervisor = supervisor or Supervisor(clock)
         self._budget = Budget(queue_limit)
-        self._shared = Shared(clock, Index(index_path, clock), Planner(clock, site_name), Feed(clock), clock_state)
+        index, planner = Index(index_path, clock), Planner(clock, site_name)
+        self._shared = Shared(clock, index, planner, Feed(clock), clock_state, anchor)
         quarantine_us = round(quarantine_s * 1_000_000)
         self._members = Members(disks, self._shared, quarantine_us)
         self.destruction = Destruction(self._shared.index, clock, lambda: self._members.all)

@@ -22,7 +22,7 @@ class Shared:
 
     `open_chunks`: by stream, published ones only, oldest first; `rescued`: parts that a disk failed to write after
     their stream had gone on; `stopping`: no new stock is prepared;
-    `clock_state`: the judgement of UTC now (ClockState).
+    `clock_state`: the judgement of UTC now (ClockState); `anchor`: of the recorder's journal, for heartbeats.
     """
 
     clock: Clock
@@ -30,6 +30,7 @@ class Shared:
     planner: Planner
     feed: Feed
     clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL
+    anchor: Callable[[], str] = lambda: ""
     lanes: dict[StreamKey, Lane] = field(default_factory=dict)
     open_chunks: dict[StreamKey, list[OpenChunk]] = field(default_factory=dict)
     start: Start = field(init=False)

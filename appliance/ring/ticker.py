@@ -113,7 +113,8 @@ class Ticker:
         job.catalog = member.catalog.take()
         job.zero = [chunk.fd for chunk in wiping if chunk.fd is not None]
         idle = not job.chunks and not job.zero
-        job.heartbeat = member.heartbeat(self._shared.planner.generation, self._shared.clock_state(), idle=idle)
+        shared = self._shared
+        job.heartbeat = member.heartbeat(shared.planner.generation, shared.clock_state(), shared.anchor(), idle=idle)
         for chunk_job in job.chunks:
             chunk_job.copy = bool(chunk_job.parts) and self._shared.feed.wanted(chunk_job.chunk.header.key)
         member.plan, member.asked_us = plan, self._shared.clock.monotonic_us()

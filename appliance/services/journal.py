@@ -7,15 +7,16 @@ state. So nothing here raises, and nothing waits for the system disk longer than
 import asyncio
 import logging
 import platform
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final
 
-from appliance.core.chain import Facts, Tell
-from appliance.core.chain_errors import JournalFactsRefused
+from appliance.core.chain import Facts, Tell, parse_head
+from appliance.core.chain_errors import JournalFactsRefused, JournalTruncated
 from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
 from appliance.core.clock import Clock
+from appliance.core.errors import ApplianceError
 from appliance.site.model import Site
 
 log = logging.getLogger(__name__)
@@ -76,10 +77,23 @@ async def end(journal: Journal) -> None:
         log.warning("the journal's disk does not answer: its last lines are lost")
 
 
-def journal_state(journal: Journal) -> dict[str, object]:
-    """For a service's state. `head`: number and hash of the last durable line, an anchor for whoever keeps it."""
+def truncation(journal: Journal, anchors: Iterable[str]) -> JournalTruncated | None:
+    """Does an anchor that a disk kept know of lines that this journal, just begun, has not? None: it has them all."""
+    known = max((head.sequence for text in anchors if (head := parse_head(text)) is not None), default=0)
+    last = journal.head().sequence
+    if last == 0 or known <= last:  # 0: not begun, which is another fault
+        return None
+    return JournalTruncated(path=str(journal.folder), last=last, known=known)
+
+
+def journal_state(journal: Journal, found: ApplianceError | None = None) -> dict[str, object]:
+    """For a service's state. `head`: number and hash of the last durable line, an anchor for whoever keeps it.
+
+    `found`: what was found wrong with it at the start.
+    """
     state = journal.state()
-    faults = [{"code": fault.code, "fr": fault.sentence("fr"), "en": fault.sentence("en")} for fault in state.faults]
+    wrong = [*state.faults, *([] if found is None else [found])]
+    faults = [{"code": fault.code, "fr": fault.sentence("fr"), "en": fault.sentence("en")} for fault in wrong]
     return {
         "path": state.path,
         "head": state.head.sequence,

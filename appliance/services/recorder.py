@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from appliance import __version__
@@ -11,24 +12,38 @@ from appliance.capture.camera import CameraRunner
 from appliance.capture.gate import Gate
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
+from appliance.core.chain_errors import JournalTruncated
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
 from appliance.core.timesource import host_source
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.claim import holder
+from appliance.ring.disk import Heartbeat
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.clock import JUDGE_S, ClockKeeper
 from appliance.services.errors import DisksUnusable
-from appliance.services.journal import RECORDER, begin, end, journal_folder, journal_state, make_journal, telling
+from appliance.services.journal import (
+    RECORDER,
+    begin,
+    end,
+    journal_folder,
+    journal_state,
+    make_journal,
+    telling,
+    truncation,
+)
 from appliance.services.journal_lines import LINES_S, DiskLines, RefusalLines, RunLines
+from appliance.services.last_stop import Sign, last_heartbeats, leave_mark, read_mark, sign_of, start_cause, take_mark
 from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
 from appliance.services.recording_calendar import CALENDAR_S, RecordingCalendar
 from appliance.services.register import JournalRegister
 from appliance.services.retention import RETENTION_S, RetentionKeeper
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
+
+log = logging.getLogger(__name__)
 
 MAIN_PRIORITY = 1
 SUB_PRIORITY = 2
@@ -68,6 +83,7 @@ class Recorder:
             expiry_us=self.keeper.expiry_now_us,
             zone=site.site.zone,
             tell=self.tell,
+            anchor=self._anchor,
         )
         self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
         self.runs = RunLines(clock, self.tell)
@@ -75,6 +91,8 @@ class Recorder:
         self._disk_lines = DiskLines(self.tell)
         register = JournalRegister(self.journal, self.tell, journal_folder(site), RECORDER)
         self.retention = RetentionKeeper(site, self.ring, self.keeper, register)
+        self.first_cause = GapCause.APPLIANCE_OFF
+        self._truncated: JournalTruncated | None = None
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
 
@@ -89,8 +107,11 @@ class Recorder:
             for key, priority in self._streams(camera)
         }
         await self._wait_for_former()
+        beats = await last_heartbeats(disk.path for disk in self.site.disk)
+        mark = await asyncio.to_thread(read_mark, self._folder)
+        self.first_cause = start_cause(self.clock.boot_id.hex(), __version__, map(sign_of, beats), mark)
         await begin(self.journal)
-        self._tell_start()
+        self._tell_start(beats)
         await self.keeper.open()
         try:
             await self._record(stop, sinks)
@@ -106,6 +127,7 @@ class Recorder:
         except NoDisk as error:
             raise DisksUnusable(why_fr=self._why("error_fr"), why_en=self._why("error")) from error
         try:
+            await asyncio.to_thread(take_mark, self._folder)
             self._meet_cameras(sinks)
             await self.retention.start()
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
@@ -125,6 +147,8 @@ class Recorder:
         finally:
             await self.supervisor.close()
             await self.ring.close()
+            now = Sign(self.clock.boot_id.hex(), self.clock.utc_us(), self.clock.monotonic_us())
+            await asyncio.to_thread(leave_mark, self._folder, now, __version__)
 
     def _meet_cameras(self, sinks: Mapping[StreamKey, StreamSink]) -> None:
         """A runner for each stream, behind its gate; those that may not record now meet no camera."""
@@ -138,7 +162,7 @@ class Recorder:
                     gate,
                     self.clock,
                     clock_state=self.keeper.state,
-                    first_cause=GapCause.APPLIANCE_OFF,
+                    first_cause=self.first_cause,
                 )
                 self.calendar.add(camera, gate, self.runners[key])
         self.calendar.enforce()
@@ -157,8 +181,27 @@ class Recorder:
         """The judgement on UTC in a word, for the journal; called from its thread too."""
         return self.keeper.word()
 
-    def _tell_start(self) -> None:
-        self.tell("service-started", {"version": __version__, "pid": os.getpid()})
+    @property
+    def _folder(self) -> Path:
+        """What the recorder keeps on the system disk."""
+        return self.site.recorder.index.parent
+
+    def _anchor(self) -> str:
+        """The journal's last durable line, for the disks to keep."""
+        head = self.journal.head()
+        return str(head) if head.sequence else ""
+
+    def _tell_start(self, beats: Sequence[Heartbeat]) -> None:
+        """Why nothing was recorded before, and whether the journal has all lines that the disks know of."""
+        last_us = max((beat.utc_us for beat in beats), default=0)
+        cause = self.first_cause.name
+        self.tell(
+            "service-started", {"version": __version__, "pid": os.getpid(), "cause": cause, "seen_utc_us": last_us}
+        )
+        self._truncated = truncation(self.journal, (beat.journal for beat in beats))
+        if self._truncated is not None:
+            log.error("%s", self._truncated)
+            self.tell("lines-missing", self._truncated.facts)
         counts = {"cameras": len(self.site.camera), "disks": len(self.site.disk)}
         self.tell("configuration-loaded", {"sha256": self.site.fingerprint, **counts})
 
@@ -191,7 +234,7 @@ class Recorder:
                 {"name": job.name, "late": job.late(self.clock.monotonic_us()), "error": job.last_error}
                 for job in self.supervisor.jobs.values()
             ],
-            "journal": journal_state(self.journal),
+            "journal": journal_state(self.journal, self._truncated),
         }
 
     def _stream_state(self, key: StreamKey) -> dict[str, object]:

@@ -1,0 +1,205 @@
+"""`appliance journal verify` and `journal show`: what the services did, in words, and the proof that none is gone."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Final, cast
+
+from appliance.core.cause import GapCause
+from appliance.core.chain import HEADER_KIND, Head, Line, Value, journal_files, parse_head, read
+from appliance.core.chain_verify import Problem, ProblemKind, Verification, verify
+from appliance.core.errors import Language
+from appliance.services.journal import RECORDER, journal_folder
+from appliance.services.journal_errors import JournalMissing
+from appliance.services.last_stop import last_heartbeats
+from appliance.site.load import load_site
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME: Final = re.compile(r"(?P<process>[a-z][a-z0-9-]*?)-\d{12}(\.damaged)?\.log")
+
+
+def place(path: Path) -> tuple[Path, list[Head], tzinfo]:
+    """(folder of the journals, anchors of the recorder's on the disks, time zone): `path` is a site file or a folder.
+
+    Raises JournalMissing, SiteFileMissing, SiteInvalid. Blocks.
+    """
+    folder, anchors, zone = path, list[Head](), cast("tzinfo", UTC)
+    if not path.is_dir():
+        site = load_site(path)
+        beats = asyncio.run(last_heartbeats(disk.path for disk in site.disk))
+        anchors = [head for beat in beats if (head := parse_head(beat.journal)) is not None]
+        folder, zone = journal_folder(site), site.site.zone
+    if not processes(folder) and not anchors:
+        raise JournalMissing(path=str(folder))
+    return folder, anchors, zone
+
+
+def processes(folder: Path) -> list[str]:
+    """Names of the services that have a journal there."""
+    if not folder.is_dir():
+        return []
+    return sorted({match["process"] for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))})
+
+
+def check(path: Path, anchor: Head | None, language: Language) -> int:
+    """Verify every journal; 0 when all lines are there and unchanged, 1 otherwise. Raises the errors of `place`."""
+    folder, anchors, _ = place(path)
+    whole = True
+    names = processes(folder) or [RECORDER]
+    if anchors and RECORDER not in names:
+        names = [RECORDER, *names]  # all its files are gone, and the disks know that there were some
+    for name in names:
+        known = [*(anchors if name == RECORDER else ()), *([anchor] if anchor and name == names[0] else ())]
+        result = verify(journal_files(folder, name) if folder.is_dir() else [], known)
+        whole = whole and result.ok
+        print("\n".join(verdict(name, result, len(known), language)))
+    return 0 if whole else 1
+
+
+def verdict(name: str, result: Verification, anchors: int, language: Language) -> list[str]:
+    """What was found in one journal, a line each. Pure."""
+    french = language == "fr"
+    lines = result.lines
+    if result.ok:
+        words = (
+            f"✔ {name} : {lines} lignes, aucune ne manque, aucune n'est changée"
+            if french
+            else f"✔ {name}: {lines} lines, none missing, none changed"
+        )
+        if anchors:
+            known = f" ; fin confirmée par {anchors} repère(s)" if french else f"; end confirmed by {anchors} anchor(s)"
+        else:
+            known = " ; fin non confirmée (aucun repère)" if french else "; end not confirmed (no anchor)"
+        return [f"{words}{known}. {'Dernière :' if french else 'Last:'} {result.head}"]
+    head = (
+        f"✖ {name} : {result.count} anomalie(s), {lines} lignes. Conservez ce journal, prévenez le responsable du site."
+        if french
+        else f"✖ {name}: {result.count} problem(s) in {lines} lines. Keep this journal, tell the person in charge."
+    )
+    return [head, *(f"  {_problem(problem, language)}" for problem in result.problems)]
+
+
+_PROBLEMS: Final[dict[ProblemKind, tuple[str, str]]] = {
+    ProblemKind.BROKEN_LINE: ("ligne changée ou illisible", "line changed or unreadable"),
+    ProblemKind.MISSING_LINES: ("lignes manquantes", "lines missing"),
+    ProblemKind.BROKEN_JOIN: ("ne suit pas le fichier précédent", "does not follow the file before"),
+    ProblemKind.MISSING_FILE: ("fichier manquant", "file missing"),
+    ProblemKind.TORN: ("ligne coupée", "line cut off"),
+    ProblemKind.TRUNCATED: ("lignes retirées à la fin", "lines removed at the end"),
+    ProblemKind.ANCHOR: ("journal réécrit : un repère dit autre chose", "written anew: an anchor says otherwise"),
+}
+
+
+def _problem(problem: Problem, language: Language) -> str:
+    french = language == "fr"
+    words = _PROBLEMS[problem.kind][0 if french else 1]
+    where = problem.file
+    if problem.line:
+        where += f", {'ligne' if french else 'line'} {problem.line}"
+    if problem.first < 0:
+        return f"{where}{' :' if french else ':'} {words}"
+    many = problem.last > problem.first
+    numbers = f"{problem.first} {'à' if french else 'to'} {problem.last}" if many else str(problem.first)
+    label = ("numéros" if many else "numéro") if french else ("numbers" if many else "number")
+    return f"{where}{' :' if french else ':'} {words} ({label} {numbers})"
+
+
+def show(path: Path, process: str, last: int, language: Language) -> int:
+    """Print the newest lines of a journal in words. Raises the errors of `place`, JournalUnreadable."""
+    folder, _, zone = place(path)
+    files = journal_files(folder, process) if folder.is_dir() else []
+    if not files:
+        raise JournalMissing(path=str(folder / process))
+    kept: list[Line] = []
+    for line in read(files):
+        kept.append(line)
+        if len(kept) > 2 * last:
+            del kept[:-last]
+    print("\n".join(in_words(line, zone, language) for line in kept[-last:]))
+    return 0
+
+
+def in_words(line: Line, zone: tzinfo, language: Language) -> str:
+    """Number, time and what was done. A time that nobody vouches for has a question mark."""
+    local = (_EPOCH + timedelta(microseconds=line.stamp.utc_us)).astimezone(zone)
+    when = local.strftime("%d/%m/%Y %H:%M:%S" if language == "fr" else "%Y-%m-%d %H:%M:%S")
+    doubt = "" if line.stamp.clock in {"verified", "held"} else " ?"
+    return f"{line.sequence:6} {when}{doubt}  {sentence(line, zone, language)}"
+
+
+def sentence(line: Line, zone: tzinfo, language: Language) -> str:
+    """What was done; a kind that has no words here is shown as it is, with all its facts."""
+    known = _SENTENCES.get(line.kind)
+    if known is None:
+        told = ", ".join(f"{name} {value}" for name, value in line.facts.items())
+        return f"{line.kind} ({told})" if told else line.kind
+    facts = _Facts({name: _fact(name, value, zone, language) for name, value in line.facts.items()})
+    words = known[0 if language == "fr" else 1].format_map(facts)
+    changes = line.facts.get("changes")
+    if changes:
+        words += f" ({changes} changements groupés)" if language == "fr" else f" ({changes} changes told together)"
+    return words
+
+
+class _Facts(dict[str, str]):
+    """Facts of a line; one that an older version did not tell is a dash."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def _fact(name: str, value: Value, zone: tzinfo, language: Language) -> str:
+    if name.endswith("_utc_us") and isinstance(value, int):
+        if value <= 0:
+            return "–"
+        local = (_EPOCH + timedelta(microseconds=value)).astimezone(zone)
+        return local.strftime("%d/%m/%Y %H:%M:%S" if language == "fr" else "%Y-%m-%d %H:%M:%S")
+    if name == "cause" and str(value) in GapCause.__members__:
+        return GapCause[str(value)].label(language)
+    return str(value)
+
+
+_SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
+    HEADER_KIND: ("nouveau fichier de journal ({reason})", "new file of the journal ({reason})"),
+    "journal-lost": ("{count} lignes n'ont pas pu être écrites", "{count} lines could not be written"),
+    "journal-cut": ("{bytes} octets d'une ligne inachevée retirés", "{bytes} bytes of an unfinished line taken off"),
+    "service-started": (
+        "démarrage, version {version} ; avant cela : {cause}",
+        "started, version {version}; before that: {cause}",
+    ),
+    "service-stopped": ("arrêt normal, version {version}", "stopped in order, version {version}"),
+    "configuration-loaded": (
+        "configuration lue : {cameras} caméras, {disks} disques, empreinte {sha256}",
+        "configuration read: {cameras} cameras, {disks} disks, fingerprint {sha256}",
+    ),
+    "lines-missing": (
+        "le journal s'arrêtait à la ligne {last}, un disque en connaissait {known}",
+        "the journal ended at line {last}, a disk knew of {known}",
+    ),
+    "run-begun": (
+        "{camera} ({stream}) : enregistrement repris après : {cause}",
+        "{camera} ({stream}): recording, after: {cause}",
+    ),
+    "run-ended": ("{camera} ({stream}) : enregistrement arrêté : {cause}", "{camera} ({stream}): stopped: {cause}"),
+    "pause-begun": ("{camera} : {cause}, jusqu'à {until_utc_us}", "{camera}: {cause}, until {until_utc_us}"),
+    "pause-ended": ("{camera} : fin de la pause ({cause})", "{camera}: end of the pause ({cause})"),
+    "disk-lost": ("disque {disk} perdu : {why}", "disk {disk} lost: {why}"),
+    "disk-returned": ("disque {disk} de retour", "disk {disk} is back"),
+    "clock-judged": ("heure jugée : {state} ({reason})", "time judged: {state} ({reason})"),
+    "time-confirmed": ("heure confirmée par une personne", "time confirmed by a person"),
+    "request-refused": (
+        "{count} demande(s) refusée(s) à l'utilisateur {uid} : {verb} ({code})",
+        "{count} request(s) of user {uid} refused: {verb} ({code})",
+    ),
+    "footage-destroyed": (
+        "{camera} : images du {from_utc_us} au {to_utc_us} détruites ({reason})",
+        "{camera}: pictures from {from_utc_us} to {to_utc_us} destroyed ({reason})",
+    ),
+    "clip-taken": (
+        "extrait pris : {camera} ({stream}), du {from_utc_us} au {to_utc_us}",
+        "clip taken: {camera} ({stream}), from {from_utc_us} to {to_utc_us}",
+    ),
+}
+"""Kinds of lines and their words; facts stand in braces."""
