@@ -2,16 +2,14 @@
 
 import asyncio
 import os
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import DEMO_GEOMETRY, Flush, format_disk
+from tests.peers.loop_disk import LoopDisk, Seen, loop_disk
 from tests.peers.need import need_loop
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import Folder, Rig
@@ -20,48 +18,10 @@ IMAGE_MIB = 220
 CHUNKS = 40
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Counters of /sys/block/*/stat (kernel, Documentation/block/stat.rst)."""
-
-    reads: int
-    writes: int
-    flushes: int
-
-    def since(self, other: "Seen") -> "Seen":
-        return Seen(self.reads - other.reads, self.writes - other.writes, self.flushes - other.flushes)
-
-
-@dataclass(frozen=True)
-class LoopDisk:
-    mount: Path
-    device: str
-
-    def seen(self) -> Seen:
-        fields = Path(f"/sys/block/{self.device}/stat").read_text(encoding="ascii").split()
-        return Seen(int(fields[0]), int(fields[4]), int(fields[15]))
-
-
-@contextmanager
-def loop_disk(base: Path) -> Iterator[LoopDisk]:
-    image, mount = base / "disk.img", base / "mount"
-    mount.mkdir()
-    with image.open("wb") as file:
-        file.truncate(IMAGE_MIB << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-m", "0", image], check=True)
-    subprocess.run(["mount", "-o", "loop,noatime", image, mount], check=True)
-    try:
-        found = subprocess.run(["findmnt", "-no", "SOURCE", mount], check=True, capture_output=True, text=True)
-        yield LoopDisk(mount, found.stdout.strip().rpartition("/")[2])
-    finally:
-        subprocess.run(["umount", mount], check=True)
-        image.unlink()
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[LoopDisk]:
     need_loop()
-    with loop_disk(tmp_path) as found:
+    with loop_disk(tmp_path, IMAGE_MIB) as found:
         yield found
 
 
