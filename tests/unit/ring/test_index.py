@@ -5,7 +5,7 @@ from pathlib import Path
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.index import ChunkRow, Index, SpanRow
+from appliance.ring.index import COMMIT_US, ChunkRow, Index, SpanRow
 
 DISK, OTHER_DISK = "d" * 32, "e" * 32
 KEY = StreamKey("cam", "main")
@@ -83,7 +83,7 @@ def committed(path: Path) -> int:
 async def test_commits_are_batched(tmp_path: Path) -> None:
     clock = SimulatedClock()
     index = await filled(tmp_path / "index.db", clock)
-    clock.advance(4.9)
+    clock.advance(COMMIT_US / 1e6 - 0.1)
     await index.commit_if_due()
     assert committed(tmp_path / "index.db") == 0
     clock.advance(0.1)
