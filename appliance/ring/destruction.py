@@ -130,7 +130,8 @@ class Destruction:
             told.update(chunks)
         for (number, generation), doom in left.dooms.items():
             state = ChunkState(member.pool.states[number]) if number < member.pool.count else ChunkState.SUSPECT
-            if (number, generation) in told or known.get(number) == generation:
+            there = known.get(number) == generation or (self._index.building and state is ChunkState.CLOSED)
+            if (number, generation) in told or there:
                 continue
             if state in {ChunkState.FREED, ChunkState.SUSPECT}:  # zeroed again, or nobody knows
                 self._condemned[doom.disk, number] = doom

@@ -46,6 +46,9 @@ _PRAGMAS: Final = {
     "busy_timeout": 200,  # a foreign lock is waited for at the next commit, not in a row
 }
 
+CHECKED_AT_ONCE: Final = 64 << 20
+"""Bytes of a file that is read whole before it is used, in 0.3 s; a larger one is checked while recording runs."""
+
 T = TypeVar("T")
 
 
@@ -88,20 +91,22 @@ SPAN_COLUMNS: Final = SpanRow._fields
 """Names of a stretch's columns."""
 
 # The key's columns come first: SQLite 3.40 reports NULLs that are not there (quick_check) in any other order.
-_SCHEMA: Final = (
+CHUNK_SCHEMA: Final = (
     """CREATE TABLE chunk (disk TEXT NOT NULL, number INTEGER NOT NULL, generation INTEGER NOT NULL,
        camera TEXT NOT NULL, stream TEXT NOT NULL, opened_us INTEGER NOT NULL, first_us INTEGER NOT NULL,
        last_us INTEGER NOT NULL, size INTEGER NOT NULL, codec TEXT NOT NULL, width INTEGER NOT NULL,
        height INTEGER NOT NULL, init_length INTEGER NOT NULL, last_run INTEGER NOT NULL,
        last_sequence INTEGER NOT NULL, PRIMARY KEY (disk, number)) WITHOUT ROWID""",
     "CREATE INDEX chunk_time ON chunk (camera, stream, first_us)",
+    "CREATE TABLE catalog (disk TEXT PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID",
+)
+SPAN_SCHEMA: Final = (
     """CREATE TABLE span (camera TEXT NOT NULL, stream TEXT NOT NULL, from_us INTEGER NOT NULL, run INTEGER NOT NULL,
        disk TEXT NOT NULL, number INTEGER NOT NULL, to_us INTEGER NOT NULL, cause INTEGER NOT NULL,
        first_sequence INTEGER NOT NULL, last_sequence INTEGER NOT NULL, clock INTEGER NOT NULL,
        PRIMARY KEY (camera, stream, from_us, run, disk, number)) WITHOUT ROWID""",
     "CREATE INDEX span_chunk ON span (disk, number)",
     "CREATE INDEX span_doubtful ON span (disk, number, run) WHERE clock = 3",
-    "CREATE TABLE catalog (disk TEXT PRIMARY KEY, head TEXT NOT NULL) WITHOUT ROWID",
 )
 
 Held = tuple[ChunkRow, list[SpanRow]]
@@ -127,8 +132,11 @@ class Index:
         self._unsaved: dict[tuple[str, int], Held | None] = {}  # since the last commit; None: forgotten
         self._noted: dict[str, str] = {}
         self._refused = False  # SQLite does not take them for now
+        self._since: dict[tuple[str, int], Held | None] | None = {}  # since it was opened, until it is `whole`
+        self.building = False  # its rows are being made by another process: questions know what is new alone
         self.rebuilt = False
         self.hidden: set[str] = set()  # disks that are being looked through: nothing of them is told yet
+        self.unchecked = False  # a large file, opened without reading all of it
         self.dated: Callable[[Held], Held] = lambda held: held  # puts true times on what is told as it was written
 
     async def open(self) -> None:
@@ -137,6 +145,22 @@ class Index:
         Where the system disk takes nothing the index lives in memory until the next start.
         """
         await self._do(self._open)
+
+    async def check(self) -> bool:
+        """Read all of a file that was not read when it was opened: does it hold? Beside all other work."""
+        return await asyncio.to_thread(_holds, self._path)
+
+    async def whole(self) -> None:
+        """The index knows all that the disks hold."""
+        await self._do(self._whole)
+
+    async def begin_build(self) -> Path:
+        """Another process makes the file: its path. Until `end_build` the index knows what came since it was opened."""
+        return await self._do(self._begin_build)
+
+    async def end_build(self, *, built: bool) -> None:
+        """The file is there, or is not: then the index begins empty. What came meanwhile is added."""
+        await self._do(lambda: self._end_build(built))
 
     async def close(self) -> None:
         """Commit and close."""
@@ -156,7 +180,8 @@ class Index:
     async def note(self, heads: Mapping[str, str]) -> None:
         """Of these disks everything up to these heads was put or forgotten; saved with the next commit."""
         batch = dict(heads)
-        await self._do(lambda: self._noted.update(batch))
+        if self._since is None:  # before, rows may be missing that no line will bring again
+            await self._do(lambda: self._noted.update(batch))
 
     async def held(self, disk: str, numbers: Iterable[int]) -> dict[int, Held]:
         """Rows and stretches of these closed chunks; those the index does not know are left out."""
@@ -296,8 +321,32 @@ class Index:
         self._connect(":memory:")
         self._make()
 
+    def _whole(self) -> None:
+        self._since = None
+
+    def _begin_build(self) -> Path:
+        self._refuse()
+        self._database.close()
+        self._connect(":memory:")
+        self._make()
+        self.building = self._refused = True
+        self._unsaved = dict(self._since or {})
+        return self._path.with_name(self._path.name + ".new")
+
+    def _end_build(self, built: bool) -> None:
+        self._database.close()
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        if built:
+            self._path.with_name(self._path.name + ".new").replace(self._path)
+        self._connect(str(self._path))
+        if not built:
+            self._make()
+        self.building = self.unchecked = False
+        self._commit()
+
     def _make(self) -> None:
-        for statement in _SCHEMA:
+        for statement in (*CHUNK_SCHEMA, *SPAN_SCHEMA):
             self._execute(statement)
         self._execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -309,7 +358,9 @@ class Index:
         try:
             self._connect(str(self._path))
             version = self._rows("PRAGMA user_version", ())[0][0]
-            healthy = version == SCHEMA_VERSION and self._rows("PRAGMA quick_check", ()) == [("ok",)]
+            self.unchecked = self._path.stat().st_size > CHECKED_AT_ONCE
+            whole = self.unchecked or self._rows("PRAGMA quick_check", ()) == [("ok",)]
+            healthy = version == SCHEMA_VERSION and whole
         except (peewee.DatabaseError, sqlite3.Error):  # rows are fetched outside peewee's own translation
             healthy = False
         self._database.close()
@@ -329,6 +380,8 @@ class Index:
 
     def _commit(self) -> None:
         """Everything since the last commit is in the file; raises what SQLite raises, and nothing is forgotten."""
+        if self.building:
+            return
         if self._refused:
             self._save(self._unsaved)
         if self._dirty_since_us is not None:
@@ -367,6 +420,8 @@ class Index:
     def _change(self, changes: dict[tuple[str, int], Held | None]) -> None:
         """Never fails: what cannot be saved now is kept."""
         self._unsaved.update(changes)
+        if self._since is not None:
+            self._since.update(changes)
         if self._refused:
             return
         try:
@@ -398,6 +453,8 @@ class Index:
         return found
 
     def _forget_others(self, disks: list[str]) -> None:
+        if self.building:
+            return  # they are not in the new file
         self._begin()
         marks = ",".join("?" * len(disks))
         for table in ("span", "chunk", "catalog"):
@@ -414,6 +471,14 @@ class Index:
         except peewee.DatabaseError as error:
             log.warning("index %s not saved (%s): the next start reads the disks", self._path, error)
         self._database.close()
+
+
+def _holds(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            return bool(database.execute("PRAGMA quick_check").fetchall() == [("ok",)])
+    except sqlite3.Error:
+        return False
 
 
 def row_of(values: tuple[Any, ...]) -> ChunkRow:

@@ -76,6 +76,7 @@ class Pool:
     opened_us: deque[int] = field(default_factory=deque)  # monotonic, within the last quarantine
     lines: list[Line] = field(default_factory=list)  # for the catalogue, in order
     late: list[Line] = field(default_factory=list)  # for the tick after the next
+    reopened: set[int] = field(default_factory=set)  # since the start: their footage is another
     gated: bool = False  # there is a catalogue, steps wait for its lines
     unsaid: dict[int, int] = field(default_factory=dict)  # lines not durable yet, by chunk
     _opened: int = 0  # since `opened_within` was asked last
@@ -98,6 +99,8 @@ class Pool:
         """
         if not told:
             self.say(Line(state.name, number, facts), late=late)
+        if state == ChunkState.OPEN:
+            self.reopened.add(number)
         self._opened += state == ChunkState.OPEN
         self.open_count += (state == ChunkState.OPEN) - (self.states[number] == ChunkState.OPEN)
         self.states[number] = state

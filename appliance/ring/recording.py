@@ -103,6 +103,7 @@ class Ring:
         self._ticker.after_tick.append(self.protected.wake)
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
+        self._later: asyncio.Task[None] | None = None  # what the index still lacks
         self._opened = False
         self.before_tick = self._ticker.before_tick
 
@@ -122,6 +123,7 @@ class Ring:
         for member in self._members.all:
             await self._redater.load(member)
         opened = await self._members.load()
+        indexed = await self._shared.start.index_at_once()
         for member in self._members.all:
             await self.destruction.load(member)
         self._opened = True
@@ -131,10 +133,12 @@ class Ring:
         for member in self._members.live:
             self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
             self._ticker.restock(member)
-        await self.settle()
+        await self._shared.settle()
         self._members.recover(opened)
         await self.tick()
         await self.tick()  # the catalogue says that the stock is ready
+        if not indexed:
+            self._later = asyncio.create_task(self._index_later(), name="ring index later")
         self._jobs = [self._supervisor.keep("protected copies", self.protected.run)]
         if self._automatic:
             self._jobs += [
@@ -156,6 +160,9 @@ class Ring:
             job.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs)
+        if self._later is not None:
+            self._later.cancel()
+            await asyncio.wait([self._later])
         await self.protected.stop()
         members = self._members.all
         try:
@@ -238,8 +245,16 @@ class Ring:
         await self._ticker.tick()
 
     async def settle(self) -> None:
-        """Wait for what runs beside the ticks: files being opened, chunks being recovered."""
+        """Wait for what runs beside the ticks: files being opened, chunks being recovered, a large index made again."""
         await self._shared.settle()
+        if self._later is not None and not self._later.cancelled():
+            await asyncio.wait([self._later])
+
+    async def _index_later(self) -> None:
+        try:
+            await self._shared.start.index_later()
+        except (OSError, ApplianceError) as error:
+            log.error("the index is not whole until the next start: %s", error)  # noqa: TRY400 - says all
 
     def _overflow(self) -> None:
         """The queue is full: whole GOPs go, of the least important stream that waits most."""
@@ -334,6 +349,7 @@ class Ring:
         """Disks and streams as plain values for the socket's `state`."""
         return {
             "now_utc_us": self._shared.clock.utc_us(),
+            "rebuilding": self._shared.index.building,
             "tick_ms": self._tick_us // 1000,
             "pending": self._budget.used,
             "disks": self.disk_states(),

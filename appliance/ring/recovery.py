@@ -9,6 +9,7 @@ import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from appliance.core.units import BLOCK, ticks_to_us
@@ -17,6 +18,7 @@ from appliance.media.part import PartEntry
 from appliance.ring.chunk import (
     MAX_HEADER,
     ChunkHeader,
+    Geometry,
     HeaderInfo,
     parse_table,
     read_header,
@@ -136,9 +138,14 @@ def _table(disk: Disk, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
 
 def read_entries(disk: Disk, number: int, generation: int) -> list[PartEntry] | None:
     """The part table of a closed chunk, None when the chunk is another one by now. Raises OSError."""
-    fd = os.open(disk.path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
+    return read_entries_at(disk.path, disk.geometry, number, generation)
+
+
+def read_entries_at(path: Path, geometry: Geometry, number: int, generation: int) -> list[PartEntry] | None:
+    """The same on a disk that is not opened, at `path`."""
+    fd = os.open(path / chunk_name(number), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        table = parse_table(os.pread(fd, disk.geometry.table_reserve, table_offset(disk.geometry)))
+        table = parse_table(os.pread(fd, geometry.table_reserve, table_offset(geometry)))
     except TableUnreadable:
         return None
     finally:

@@ -233,7 +233,7 @@ class DiskWriter:
             for fd, offset, blocks in sorted(pieces, key=lambda piece: len(piece[2])):
                 self._write(fd, offset, blocks)
         except OSError as error:
-            return error
+            return error.with_traceback(None)  # which would hold the arena
         return None
 
     def _slices(self, slices: list[Slice], result: TickResult) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.core.cause import GapCause
-from appliance.ring import start
+from appliance.ring import index, start
 from appliance.ring.catalog_file import read_catalog
 from appliance.ring.catalog_log import CATALOG
 from appliance.ring.catalog_replay import Replay
@@ -18,7 +18,7 @@ from appliance.ring.pool import ChunkState
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan
 from tests.peers.pictures import Camera
-from tests.peers.ring_rig import KEY, Rig
+from tests.peers.ring_rig import KEY, Rig, pictures
 
 
 def catalog_of(disk: Path) -> Replay:
@@ -238,3 +238,68 @@ async def test_a_catalogue_that_cannot_be_written_stops_nothing_and_is_not_belie
     scans = Scans(monkeypatch)
     await again(rig, camera)
     assert scans.all == 2
+
+
+async def test_a_large_index_is_made_again_by_another_process_while_the_ring_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, camera = await recorded(tmp_path)
+    await asyncio.to_thread(lost_index, tmp_path)
+    monkeypatch.setattr(start, "AT_ONCE", 0)
+    before = len(camera.sent)
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        assert ring.state()["rebuilding"] is True
+        await ring._shared.settle()
+        camera.start(GapCause.APPLIANCE_OFF)
+        for _ in range(40):
+            for unit in camera.units(10):
+                camera.sink.append(unit)
+            rig.clock.advance(0.4)
+            await ring.tick()
+        assert ring.state()["rebuilding"] is True
+        now = rig.clock.utc_us()
+        new = pictures(await ring.ranges(KEY, now - 16_000_000, now))
+        assert new == camera.sent[-len(new) :], "what is new is told meanwhile"
+        assert len(new) > 350
+        await ring.settle()
+        assert ring.state()["rebuilding"] is False
+        assert await rig.held() == camera.sent
+        await rig.record(10, camera)
+        assert await rig.held() == camera.sent
+    assert before < len(camera.sent)
+    scans = Scans(monkeypatch)
+    await again(rig, camera)
+    assert scans.all == 0
+
+
+async def test_an_index_found_damaged_after_the_start_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, camera = await recorded(tmp_path)
+    monkeypatch.setattr(index, "CHECKED_AT_ONCE", 0)
+
+    def damaged(_path: Path) -> bool:
+        return False
+
+    monkeypatch.setattr(index, "_holds", damaged)
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        camera.start(GapCause.APPLIANCE_OFF)
+        await rig.record(10, camera)
+        assert ring.state()["rebuilding"] is False
+        assert await rig.held() == camera.sent
+    monkeypatch.undo()
+    await again(rig, camera)
+
+
+async def test_an_index_that_no_process_can_make_is_filled_by_the_recorder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig, camera = await recorded(tmp_path)
+    await asyncio.to_thread(lost_index, tmp_path)
+    monkeypatch.setattr(start, "AT_ONCE", 0)
+    monkeypatch.setattr("appliance.ring.start.sys.executable", "/bin/false")
+    await again(rig, camera)
