@@ -333,15 +333,23 @@ def _merged(
 ) -> list[StreamSpan]:
     """Rows as stretches without holes, cut to [from, to)."""
     merged: list[SpanRow] = []
+    last: SpanRow | None = None  # the stretch under way; its end so far is in `to_us` and `sequence`
+    to_us_so_far = sequence = 0
     for _, span in sorted(found.items()):
-        last = merged[-1] if merged else None
-        if last is not None and last.run == span.run and _follows(last, span):
-            sequence = max(last.last_sequence, span.last_sequence)
-            merged[-1] = last._replace(to_us=max(last.to_us, span.to_us), last_sequence=sequence)
-        elif last is not None and last.last_sequence + 1 < span.first_sequence:
-            # parts are numbered without holes: what lay between was stored and has been given back to the ring
-            away = any(start < span.from_us and last.to_us < end for start, end in lost)
-            merged.append(span._replace(cause=int(GapCause.DISK if away else GapCause.ERASED)))
-        else:
-            merged.append(span)
+        if last is not None:
+            if span.run == last.run and span.first_sequence == sequence + 1 and span.from_us >= to_us_so_far:
+                to_us_so_far, sequence = span.to_us, span.last_sequence  # nearly every row: a day has 700 of them
+                continue
+            last = last._replace(to_us=to_us_so_far, last_sequence=sequence)
+            if last.run == span.run and _follows(last, span):
+                to_us_so_far, sequence = max(last.to_us, span.to_us), max(last.last_sequence, span.last_sequence)
+                continue
+            merged.append(last)
+            if sequence + 1 < span.first_sequence:
+                # parts are numbered without holes: what lay between was stored and has been given back to the ring
+                away = any(start < span.from_us and last.to_us < end for start, end in lost)
+                span = span._replace(cause=int(GapCause.DISK if away else GapCause.ERASED))  # noqa: PLW2901
+        last, to_us_so_far, sequence = span, span.to_us, span.last_sequence
+    if last is not None:
+        merged.append(last._replace(to_us=to_us_so_far, last_sequence=sequence))
     return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]
