@@ -49,7 +49,12 @@ class Ages(Protocol):
     @property
     def elapsed_confirmed(self) -> bool: ...
 
-    def expiry_now_us(self) -> int | None: ...
+    def expiry_now_us(self) -> int | None:
+        """By which pictures are destroyed; None: nothing may be."""
+
+    def shown_now_us(self) -> int | None:
+        """By which they are shown no more; None: nothing is shown anyway."""
+        ...
 
 
 @dataclass(slots=True)
@@ -64,12 +69,18 @@ class Keeping:
 
 @dataclass(slots=True)
 class Slow:
-    """Chunks freed without confirmation that the time has gone by, by disk: (monotonic us, count)."""
+    """Chunks freed without confirmation that the time has gone by, by disk: (monotonic us, count).
 
+    `since_us`: since when it has counted; what was freed before is not known, so that it may have been all.
+    """
+
+    since_us: int
     freed: dict[str, deque[tuple[int, int]]] = field(default_factory=dict)
 
-    def last_hour(self, disk: str, now_us: int) -> int:
-        """How many in the last hour."""
+    def last_hour(self, disk: str, now_us: int, chunks: int) -> int:
+        """How many of a disk's chunks in the last hour, at the most."""
+        if now_us - self.since_us < HOUR_US:
+            return chunks
         freed = self.freed.setdefault(disk, deque())
         while freed and now_us - freed[0][0] > HOUR_US:
             freed.popleft()
@@ -90,7 +101,7 @@ class Expirer:
         self._members = members
         self._destruction = destruction
         self._quarantine_us = quarantine_us
-        self._slow = Slow()
+        self._slow = Slow(shared.clock.monotonic_us())
         self._turn = asyncio.Lock()
         self._limits: dict[tuple[int, int], int] = {}
         self.keeping: Keeping | None = None
@@ -101,7 +112,7 @@ class Expirer:
     def expired_until(self, camera: str) -> int:
         """UTC up to which this camera's pictures are shown to nobody any more."""
         keeping = self.keeping
-        now_us = None if keeping is None else keeping.ages.expiry_now_us()
+        now_us = None if keeping is None else keeping.ages.shown_now_us()
         if keeping is None or now_us is None:
             return NOTHING_EXPIRED
         return self._limit(keeping, now_us, keeping.terms(camera).allowed)
@@ -171,7 +182,7 @@ class Expirer:
             rows,
             member.pool.count,
             elapsed_confirmed=confirmed,
-            freed_last_hour=self._slow.last_hour(member.uuid, now_us),
+            freed_last_hour=self._slow.last_hour(member.uuid, now_us, member.pool.count),
         )
         on_their_way = sum(chunk.until_us is None for chunk in member.pool.wiped)
         leased = self._shared.catalogue.leases.leased  # no reader gets more of it, and a lease lasts a minute at most

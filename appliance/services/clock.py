@@ -144,6 +144,13 @@ class ClockKeeper:
             return None
         return judgement.expiry_now_us + self._clock.monotonic_us() - judged.monotonic_us
 
+    def shown_now_us(self) -> int | None:
+        """The clock by which expired pictures are hidden. One that a person confirmed against other witnesses may
+        hide, which can be undone, and not destroy.
+        """
+        now_us = self.expiry_now_us()
+        return now_us if now_us is not None or self.state() == State.DOUBTFUL else self._clock.utc_us()
+
     @property
     def elapsed_confirmed(self) -> bool:
         """More than the clocks says that the time since the last run has gone by."""

@@ -5,12 +5,16 @@ from pathlib import Path
 import pytest
 
 from appliance.core.judgement import Ntp
-from appliance.media.stream import ClockState
+from appliance.media.stream import ClockState, StreamKey
 from appliance.ring.expirer import Terms
+from appliance.ring.faults import ChunkReused
+from appliance.ring.protocol import chunk_message
+from appliance.ring.reader import read_part_bytes, readable
 from tests.peers.lawful import DAY_S, DAY_US, NO_NTP, TWO, Box
 from tests.peers.ring_rig import KEY
 
 YEAR_US = 365 * DAY_US
+OTHER = StreamKey("hall", "main")
 
 
 async def week_old(base: Path) -> Box:
@@ -180,11 +184,89 @@ async def test_an_unconfirmed_time_destroys_a_twentieth_an_hour_and_shows_nothin
     assert await box.shown() == set()
     for _ in range(3):
         await box.minute()
+    assert await box.on_disk() >= before  # a recorder that starts again and again takes no 5 % each time
+    await box.pass_time(3600)
     lost = before - await box.on_disk()
     assert 0 < len(lost) <= len(before) // 2
+    await box.minute()
+    assert before - await box.on_disk() == lost
     (alarm,) = box.rig.ring.expirer.state()
     assert int(str(alarm["longer_us"])) > 3 * DAY_US
     await box.pass_time(25 * 3600)
     await box.minute()
     assert not before & await box.on_disk()
+    await box.stop()
+
+
+async def test_a_reader_of_what_expires_gets_no_other_cameras_pictures(tmp_path: Path) -> None:
+    box = await week_old(tmp_path)
+    now = box.rig.clock.utc_us()
+    told = (await box.rig.ring.ranges(KEY, now - 9 * DAY_US // 2, now))[0]
+    chunk = readable(chunk_message(told))
+    part = told.parts[0]
+    whole = await read_part_bytes(chunk, part.offset, part.length)
+    assert any(whole)
+    await box.pass_time(2 * DAY_S)
+    with pytest.raises(ChunkReused):  # zeroed
+        await read_part_bytes(chunk, part.offset, part.length)
+    other = box.rig.camera(OTHER, seed=9)
+    other.start()
+    generations = set()
+    for _ in range(200):
+        await box.rig.record(1, other)
+        now = box.rig.clock.utc_us()
+        generations |= {(c.disk, c.number) for c in await box.rig.ring.ranges(OTHER, now - 10**7, now)}
+        if (told.disk, told.number) in generations:
+            break
+    assert (told.disk, told.number) in generations
+    with pytest.raises(ChunkReused):  # another camera's by now
+        await read_part_bytes(chunk, part.offset, part.length)
+    await box.stop()
+
+
+async def test_what_a_hold_needs_stays_and_a_lease_delays_by_a_minute(tmp_path: Path) -> None:
+    box = await week_old(tmp_path)
+    now = box.rig.clock.utc_us()
+    first = await box.rig.ring.ranges(KEY, now - 9 * DAY_US // 2, now - 7 * DAY_US // 2)
+    keeping = box.rig.ring.expirer.keeping
+    assert keeping is not None
+    keeping.holds = {(chunk.disk, chunk.number) for chunk in first}
+    held = box.taken_between(4.5, 3.5)
+    await box.pass_time(2 * DAY_S)
+    assert held <= await box.on_disk()
+    assert not held & await box.shown()
+    keeping.holds = ()
+    await box.minute()
+    on_disk = await box.on_disk()
+    assert not held & on_disk
+
+    oldest = min(at for at, data in box.taken if data in on_disk)
+    leased = {data for at, data in box.taken if at < oldest + DAY_US / 2}
+    leased &= on_disk
+    box.rig.clock.advance((oldest + 5 * DAY_US - box.true_us) / 1e6 - 10)
+    now = box.rig.clock.utc_us()
+    await box.rig.ring.lease(KEY, now - 5 * DAY_US, now, 60)
+    box.rig.clock.advance(20)
+    await box.keeper.judge()
+    await box.rig.ring.keep_lawful(box.keeper.anchor(), box.keeper.former)
+    await box.rig.ring.tick()
+    assert leased <= await box.on_disk()
+    await box.minute()
+    await box.minute()
+    assert not leased & await box.on_disk()
+    await box.stop()
+
+
+async def test_a_persons_word_against_the_witnesses_hides_and_destroys_nothing(tmp_path: Path) -> None:
+    box = await week_old(tmp_path)
+    before = await box.on_disk()
+    box.sources.ntp = NO_NTP
+    await box.reboot(error_us=YEAR_US)
+    await box.keeper.confirm()
+    assert box.keeper.state() == ClockState.HELD
+    await box.record()
+    await box.minute()
+    assert await box.on_disk() >= before
+    assert not before & await box.shown()
+    assert not box.register.lines
     await box.stop()

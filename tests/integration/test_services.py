@@ -146,3 +146,31 @@ def test_a_port_that_is_taken_stops_all_services(tmp_path: Path) -> None:
         french, english = refused("web", site(tmp_path, port=port))
     assert str(port) in french
     assert str(port) in english
+
+
+def say(verb: str, file: Path, language: str) -> tuple[int, str]:
+    environment = {**os.environ, "LC_ALL": f"{language}.UTF-8"}
+    command = [sys.executable, "-m", "appliance", *verb.split(), "--site", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=40, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_time_that_nobody_verifies_is_confirmed_on_the_console(tmp_path: Path) -> None:
+    file = site(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace('clock = "host"\n', ""), encoding="utf-8")
+    with start("recorder", file, "en_GB") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready")
+        code, before = say("clock status", file, "fr_FR")
+        if "heure vérifiée" in before:  # this machine has an RTC and NTP
+            assert code == 0
+        else:
+            assert code == 1
+            assert "heure non vérifiée" in before
+            assert "ne sont pas montrées" in before
+            assert "Clock:" in say("status", file, "en_GB")[1]
+            code, after = say("clock confirm", file, "fr_FR")
+            assert (code, "Heure confirmée par une personne." in after) == (0, True)
+            assert "time not verified" in say("clock status", file, "en_GB")[1]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
