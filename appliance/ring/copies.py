@@ -10,7 +10,7 @@ from typing import Final
 
 from appliance.core.units import ticks_to_us
 from appliance.media.stream import StreamKey
-from appliance.ring.catalogue import Catalogue, ChunkRanges, StreamSpan
+from appliance.ring.catalogue import NOTHING_EXPIRED, Catalogue, ChunkRanges, StreamSpan
 from appliance.ring.faults import UnknownStream
 from appliance.ring.held import Kept
 from appliance.ring.protect import MAX_HOLD_US
@@ -34,7 +34,8 @@ class Copies:
         kept = self._protected.known(hold)
         if key not in kept.hold.streams:
             raise UnknownStream(stream=str(key))
-        return await kept.catalogue.ranges(key, from_us, to_us, from_keyframe=from_keyframe)
+        found = await kept.catalogue.ranges(key, from_us, to_us, from_keyframe=from_keyframe)
+        return _unseen(found, set(), NOTHING_EXPIRED)
 
     async def completed(
         self, key: StreamKey, found: list[ChunkRanges], from_us: int, to_us: int, *, from_keyframe: bool
@@ -44,12 +45,8 @@ class Copies:
         seen = {part.sequence for chunk in found for part in chunk.parts}
         added: list[ChunkRanges] = []
         for kept in self._holds(key, from_us, to_us):
-            for chunk in await kept.catalogue.ranges(key, from_us, to_us, from_keyframe=from_keyframe):
-                parts = [part for part in chunk.parts if part.sequence not in seen and part.utc_us >= lawful_us]
-                if parts:
-                    seen |= {part.sequence for part in parts}
-                    base_us = parts[0].utc_us - ticks_to_us(parts[0].tfdt)
-                    added.append(replace(chunk, parts=parts, base_utc_us=base_us))
+            copies = await kept.catalogue.ranges(key, from_us, to_us, from_keyframe=from_keyframe)
+            added += _unseen(copies, seen, lawful_us)
         return sorted([*found, *added], key=lambda chunk: chunk.parts[0].utc_us) if added else found
 
     async def completed_spans(
@@ -72,6 +69,18 @@ class Copies:
             hold = kept.hold
             if key in hold.streams and hold.from_us - MAX_HOLD_US < to_us and hold.to_us > from_us:
                 yield kept
+
+
+def _unseen(chunks: list[ChunkRanges], seen: set[int], lawful_us: int) -> list[ChunkRanges]:
+    """The parts whose numbers were not seen, which now are; nothing older than `lawful_us`."""
+    left: list[ChunkRanges] = []
+    for chunk in chunks:
+        parts = [part for part in chunk.parts if part.sequence not in seen and part.utc_us >= lawful_us]
+        if parts:
+            seen |= {part.sequence for part in parts}
+            base_us = parts[0].utc_us - ticks_to_us(parts[0].tfdt)
+            left.append(replace(chunk, parts=parts, base_utc_us=base_us))
+    return left
 
 
 def _with(spans: list[StreamSpan], added: StreamSpan) -> list[StreamSpan]:

@@ -26,6 +26,11 @@ class Numbers:
         i = bisect_right(self._first, number) - 1
         return i >= 0 and number <= self._last[i]
 
+    def holds(self, first: int, last: int) -> bool:
+        """Are all numbers from `first` to `last` in it?"""
+        i = bisect_right(self._first, first) - 1
+        return i >= 0 and last <= self._last[i]
+
     def add(self, first: int, last: int) -> None:
         """All numbers from `first` to `last`, both included."""
         i = bisect_right(self._first, first) - 1
@@ -147,12 +152,27 @@ class Kept:
             return "growing" if all(p.passes for p in states) else "copying"
         return "partial" if self.lost_us else "complete"
 
-    def drop_disk(self, uuid: str) -> None:
-        """A disk is gone: its copies do not count any more, and are made again from what the ring has."""
+    def drop_disk(self, index: int, uuid: str) -> list[OpenChunk]:
+        """A disk is gone: its copies do not count any more, and are made again from what the ring has.
+
+        Returns its open chunks.
+        """
         self.rows.held = [held for held in self.rows.held if held[0].disk != uuid]
-        for key, chunks in self.open.items():
-            chunks[:] = [chunk for chunk in chunks if chunk.header.disk_uuid != uuid]
+        gone = [chunk for chunks in self.open.values() for chunk in chunks if chunk.disk == index]
+        for chunks in self.open.values():
+            chunks[:] = [chunk for chunk in chunks if chunk.disk != index]
+        for key in self.hold.streams:
             self.learn(key)
+        return gone
+
+    def covers(self, row: ChunkRow, spans: list[SpanRow]) -> bool:
+        """Has it these parts in other chunks? A disk that comes back may hold what was copied again meanwhile."""
+        numbers = Numbers()
+        for held, others in self.rows.held:
+            if (held.camera, held.stream) == (row.camera, row.stream):
+                for span in others:
+                    numbers.add(span.first_sequence, span.last_sequence)
+        return all(numbers.holds(span.first_sequence, span.last_sequence) for span in spans)
 
     def learn(self, key: StreamKey) -> None:
         """What is copied of a stream or on its way, from the copies themselves."""

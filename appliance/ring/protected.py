@@ -144,7 +144,8 @@ class Protected:
         found: list[tuple[Member, PoolFound]] = []
         for member in chosen:
             try:
-                found.append((member, await member.disk.aside(look, member.disk, member.index)))
+                wiped = frozenset(chunk.number for chunk in member.pool.wiped)
+                found.append((member, await member.disk.aside(look, member.disk, member.index, wiped)))
             except OSError as error:
                 log.error("%s", DiskFailed(path=str(member.disk.path), why=str(error)))  # noqa: TRY400
         known = [hold for _, pool in found for hold in pool.holds]
@@ -178,7 +179,7 @@ class Protected:
         for hold, row, spans in pool.closed:
             member.pool.set(row.number, ChunkState.POOL_CLOSED, told=True)
             kept = self.holds.get(hold.id)
-            if kept is None:
+            if kept is None or kept.covers(row, spans):
                 stray.append(member.pool.free(row.number, self._quarantine_us, REASON))
             else:
                 kept.rows.held.append((row, spans))
@@ -217,8 +218,10 @@ class Protected:
         for member in self._members.all:
             if member.failed and member.index not in self._lost:
                 self._lost.add(member.index)
+                self._lists.close(member)
                 for kept in self.holds.values():
-                    kept.drop_disk(member.uuid)
+                    for chunk in kept.drop_disk(member.index, member.uuid):
+                        member.writer.close_later(chunk.fd)
         for member in live:
             self._restock(member)
         for hold in due([kept.hold for kept in self.holds.values()], self._expiry_us()):

@@ -39,10 +39,10 @@ class PoolFound:
     generation: int = 0
 
 
-def look(disk: Disk, index: int) -> PoolFound:
+def look(disk: Disk, index: int, being_wiped: frozenset[int]) -> PoolFound:
     """Read the pool of a disk; chunks that were being written are cut behind their last good part and sealed.
 
-    Raises OSError when the list itself can be neither read nor made.
+    `being_wiped`: chunks whose destruction was under way. Raises OSError when the list can be neither read nor made.
     """
     found = PoolFound()
     path = disk.path / HOLDS
@@ -50,6 +50,8 @@ def look(disk: Disk, index: int) -> PoolFound:
     make_list(path)
     found.fd = disk.open_file(path)
     for number in range(disk.identity.of_ring, disk.identity.chunks):
+        if number in being_wiped:
+            continue
         try:
             _chunk(disk, index, number, found)
         except OSError as error:
