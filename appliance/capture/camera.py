@@ -50,6 +50,7 @@ in 5 min): one try in five minutes never locks it, and the first is still quick 
 
 Connect = Callable[[RtspUrl, Clock], Awaitable[RtspConnection]]
 Sleep = Callable[[float], Awaitable[None]]
+Explain = Callable[[CaptureError], CaptureError]
 
 
 def backoff_s(failures: int, rng: random.Random) -> float:
@@ -69,7 +70,7 @@ class CameraRunner:
 
     `url`: rtsp URL, user and password in it or in `credentials`. `connect`, `rng`, `sleep`: for tests.
     `clock_state`: the judgement of UTC to write into each run. `first_cause`: why the video before the first run is
-    missing (see RunKeeper).
+    missing (see RunKeeper). `explain`: what a failure really is, when others know more.
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class CameraRunner:
         sleep: Sleep = asyncio.sleep,
         clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL,
         first_cause: GapCause = GapCause.NONE,
+        explain: Explain = lambda error: error,
     ) -> None:
+        self._explain = explain
         self.key = key
         self._url = url
         self._credentials = credentials
@@ -152,6 +155,16 @@ class CameraRunner:
             self._error = self._told = None
             self._turn.set()
 
+    @property
+    def playing(self) -> bool:
+        """True while a run is open."""
+        return self._state is CaptureState.PLAYING
+
+    @property
+    def paused(self) -> bool:
+        """True between `pause` and `resume`."""
+        return self._paused is not GapCause.NONE
+
     def retry_now(self) -> None:
         """Do not wait out the backoff: something was changed."""
         self._wake.set()
@@ -217,16 +230,17 @@ class CameraRunner:
             url = parse_url(self._url)
             self._connection = connection = await self._connect(url, self._clock)
         except CaptureError as error:
-            return error
+            return self._explain(error)
         session = RtspSession(connection, url, self._credentials or url.credentials)
         reason: CaptureError = CameraClosed(reason="the recorder stops")
         cause = GapCause.APPLIANCE_OFF  # unless a failure says otherwise
         try:
             await self._start(session)
-            reason = await self._watch(session)
+            reason = self._explain(await self._watch(session))
             cause = reason.cause
         except CaptureError as error:
-            reason, cause = error, error.cause
+            reason = self._explain(error)
+            cause = reason.cause
         finally:
             # First what has come and the run, then the courtesy: TEARDOWN's answer may take its time, and pictures
             # still on the way must not open another run.

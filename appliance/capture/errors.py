@@ -35,6 +35,15 @@ class CameraUnreachable(CaptureError):
     cause = GapCause.CAMERA_UNREACHABLE
 
 
+class NetworkDown(CaptureError):
+    """No camera can be reached, or the recorder's own link has no carrier: not this camera's fault."""
+
+    code = "camera-network"
+    fr = "Le réseau des caméras est coupé. Vérifiez le commutateur et le câble de l'enregistreur."
+    en = "The camera network is down. Check the switch and the recorder's cable."
+    cause = GapCause.NETWORK
+
+
 class CameraRefused(CaptureError):
     """The TCP connection was refused, or the camera said it is full (453, 503)."""
 

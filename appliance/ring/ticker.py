@@ -8,18 +8,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from appliance.core.cause import GapCause
 from appliance.media.stream import ClockState
 from appliance.ring.catalog_log import closed_facts
 from appliance.ring.destruction import Destruction
 from appliance.ring.feed import FeedPart
+from appliance.ring.lane import Lane
 from appliance.ring.member import Member
 from appliance.ring.members import Members
-from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS, DiskLoad
+from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS, WISHES_PER_HOUR, DiskLoad, may_open
 from appliance.ring.planner import DiskPlan, close
 from appliance.ring.pool import ChunkState, Wiped
 from appliance.ring.recovery import chunk_row, end_us, extend_spans, span_rows
 from appliance.ring.shared import Shared
-from appliance.ring.writer import ChunkJob, TickResult
+from appliance.ring.writer import ChunkJob, OpenChunk, TickResult
 
 IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
@@ -93,10 +95,13 @@ class Ticker:
 
     def _close_stale(self, plans: dict[int, DiskPlan]) -> None:
         """Close chunks that nobody goes on with, and those of cameras that have sent nothing for long."""
-        old_us = self._shared.clock.utc_us() - IDLE_CHUNK_US
+        now_us = self._shared.clock.utc_us()
+        old_us = now_us - IDLE_CHUNK_US
         for lane in self._shared.lanes.values():
             chunk = lane.chunk
-            if chunk is not None and not lane.pending and chunk.header.opened_utc_us < old_us and chunk.disk in plans:
+            if chunk is None or lane.pending or chunk.disk not in plans:
+                continue
+            if chunk.header.opened_utc_us < old_us or _paused(lane, chunk, now_us):
                 close(lane, plans[chunk.disk])
         for chunk in self._shared.start.unclaimed():
             if chunk.header.opened_utc_us < old_us:
@@ -217,3 +222,13 @@ class Ticker:
 
 def _all_leased(_disk: str, _number: int) -> bool:
     return True
+
+
+def _paused(lane: Lane, chunk: OpenChunk, now_us: int) -> bool:
+    """A planned pause has begun: the chunk is closed before the site opens, so that not even its table is written then.
+
+    A calendar that pauses ever again eats no past: a stream that opened many chunks of late keeps this one.
+    """
+    if lane.end_cause is not GapCause.PLANNED:
+        return False
+    return may_open(lane.current_openings(now_us), now_us, chunk.geometry.chunk_size, WISHES_PER_HOUR)

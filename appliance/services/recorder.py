@@ -5,11 +5,14 @@ import gc
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from appliance import __version__
 from appliance.capture.camera import CameraRunner
 from appliance.capture.gate import Gate
+from appliance.capture.network import Network, read_links
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.chain_errors import JournalTruncated
@@ -52,6 +55,9 @@ SUB_PRIORITY = 2
 FORMER_US = 3_000_000
 """Microseconds a starting recorder waits for the former one to leave the disks; a stop takes under 1 s."""
 
+NETWORK_S = 2.0
+"""Seconds between looks at the camera network: well under the time in which silence is noticed."""
+
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
 hundred times a second at 64 cameras for nothing."""
@@ -91,6 +97,7 @@ class Recorder:
         self._disk_lines = DiskLines(self.tell)
         register = JournalRegister(self.journal, self.tell, journal_folder(site), RECORDER)
         self.retention = RetentionKeeper(site, self.ring, self.keeper, register)
+        self.network = Network(clock)
         self.first_cause = GapCause.APPLIANCE_OFF
         self._truncated: JournalTruncated | None = None
         self._credentials = credentials
@@ -163,14 +170,30 @@ class Recorder:
                     self.clock,
                     clock_state=self.keeper.state,
                     first_cause=self.first_cause,
+                    explain=partial(self.network.explain, self._host(camera)),
                 )
                 self.calendar.add(camera, gate, self.runners[key])
         self.calendar.enforce()
         for key, runner in self.runners.items():
             self.ring.before_tick.append(runner.drain)
             _ = self.supervisor.keep(f"camera {key}", runner.run)
+        _ = self.supervisor.supervise("camera network", NETWORK_S, self._look_at_network)
         _ = self.supervisor.supervise("recording calendar", CALENDAR_S, self.calendar.run)
         _ = self.supervisor.supervise("journal lines", LINES_S, self._enter_lines)
+
+    async def _look_at_network(self) -> None:
+        """Which cameras send, and whether the links that lead to them have a carrier."""
+        hosts = {camera.id: self._host(camera) for camera in self.site.camera}
+        for key, runner in self.runners.items():
+            if runner.paused:
+                self.network.forget(hosts[key.camera])
+            elif runner.playing:
+                self.network.alive(hosts[key.camera])
+        self.network.links(await asyncio.to_thread(read_links, set(hosts.values())))
+
+    @staticmethod
+    def _host(camera: CameraSettings) -> str:
+        return urlsplit(camera.main).hostname or ""
 
     async def _enter_lines(self) -> None:
         self.runs.due()

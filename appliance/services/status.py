@@ -42,6 +42,7 @@ def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> 
         name, index = names.get(told.camera, told.camera), 0 if language == "fr" else 1
         found += [("", False, longer(name, told.longer_us)[index])] if told.longer_us else []
         found += [("", False, shorter(name, told.shorter_us)[index])] if told.shorter_us else []
+    found += [("", False, str(fault[language])) for fault in state.get("journal", {}).get("faults", ())]
     if "clock" in state:
         words, shown = sentence(state["clock"], zone, language)
         found.insert(0, (f"{'Horloge' if language == 'fr' else 'Clock'}{colon}", shown, words))

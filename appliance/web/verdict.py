@@ -94,6 +94,7 @@ class RecorderState(_Known):
     cameras: list[CameraState] = []
     disks: list[DiskState] = []
     jobs: list[dict[str, Any]] = []
+    journal: dict[str, Any] = {}
     clock: ClockTold | None = None
     retention: list[RetentionTold] = []
 
@@ -158,6 +159,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
     issues += [_disk_issue(disk) for disk in state.disks if disk.error]
     issues += retention_issues(state.retention, names)
+    issues += [_journal_issue(fault) for fault in state.journal.get("faults", ())]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
     starting = any(
         camera.status(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
@@ -250,6 +252,20 @@ def _disk_issue(disk: DiskState) -> dict[str, Any]:
         "en": f"Disk {disk.path}: not recording ({disk.error})",
         "todo_fr": todo_fr,
         "todo_en": todo_en,
+    }
+
+
+def _journal_issue(fault: Mapping[str, Any]) -> dict[str, Any]:
+    """The recorder's journal is not written, or lacks lines: recording goes on, the proof of it does not."""
+    return {
+        "code": "JOURNAL",
+        "camera": None,
+        "place": "",
+        "since_us": None,
+        "fr": str(fault.get("fr", "")),
+        "en": str(fault.get("en", "")),
+        "todo_fr": _CALL[0],
+        "todo_en": _CALL[1],
     }
 
 

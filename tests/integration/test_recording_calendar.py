@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from appliance.core.chain import Line, journal_files, read
 from appliance.core.chain_verify import verify
 from appliance.core.clock import SystemClock
 from appliance.media.stream import StreamKey
+from appliance.ring.walk import ChunkState, walk
 from appliance.services.journal import RECORDER, journal_folder
 from appliance.services.recorder import Recorder
 from appliance.services.status import status
@@ -123,6 +125,17 @@ async def recording(links: Chain, site: Site, clock: SetClock) -> AsyncIterator[
         await task
 
 
+def files_of_yard(links: Chain) -> dict[Path, tuple[ChunkState, bytes]]:
+    """Every file of the disks that holds pictures of the yard: its state and a digest of all its bytes. Blocks."""
+    found = {}
+    for file in (file for disk in links.disks for file in disk.glob("[0-9a-f][0-9a-f]/*.mp4")):
+        with file.open("rb") as stream:
+            result = walk(stream.fileno(), links.geometry)
+            if result.header is not None and result.header.key in COUR:
+                found[file] = (result.state, sha256(stream.read()).digest())
+    return found
+
+
 def told(site: Site) -> list[Line]:
     files = journal_files(journal_folder(site), RECORDER)
     assert verify(files).ok
@@ -147,6 +160,9 @@ async def test_while_a_school_is_open_no_byte_of_its_yard_reaches_a_disk(tmp_pat
             at_opening = seen.sizes()
             assert yard.counts.teardowns == 2
             sent = len(yard.sent("main"))
+            files = await asyncio.to_thread(files_of_yard, links)
+            assert len(files) == 2
+            assert {state for state, _ in files.values()} == {ChunkState.CLOSED}
             assert seen.state()["pause"]["fr"] == "pause prévue (site ouvert), reprise à 8 h 01"
             await seen.grown(PORTAIL)
             await seen.grown(PORTAIL)
@@ -156,6 +172,7 @@ async def test_while_a_school_is_open_no_byte_of_its_yard_reaches_a_disk(tmp_pat
             during = seen.sizes()
             assert [during[key] for key in COUR] == [at_opening[key] for key in COUR]
             assert during[PORTAIL] > at_opening[PORTAIL]
+            assert await asyncio.to_thread(files_of_yard, links) == files, "not a byte, not even of a table"
             assert len(yard.sent("main")) == sent, "the camera was asked for nothing"
             await seen.grown(*COUR)
             assert clock.utc_us() >= CLOSES

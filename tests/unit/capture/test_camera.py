@@ -10,7 +10,7 @@ import pytest
 
 from appliance.capture.camera import AUTH_BACKOFF_S, BACKOFF_MAX_S, CameraRunner, auth_backoff_s, backoff_s
 from appliance.capture.connection import RtspConnection
-from appliance.capture.errors import CameraRefused, CameraUnreachable, CaptureError
+from appliance.capture.errors import CameraRefused, CameraUnreachable, CaptureError, NetworkDown
 from appliance.capture.state import CaptureState
 from appliance.capture.timeline import NTP_UNIX_S
 from appliance.capture.url import Credentials, RtspUrl
@@ -505,3 +505,18 @@ async def test_a_pause_that_is_over_before_it_was_noticed_begins_a_new_session()
     await reaches(bench, CaptureState.PLAYING)
     assert bench.sink.causes == [(GapCause.NONE, GapCause.PLANNED), (GapCause.PLANNED, None)]
     await ended(task)
+
+
+async def test_a_failure_that_is_the_networks_is_told_as_such_in_state_and_gap() -> None:
+    bench = Bench(first_cause=GapCause.APPLIANCE_OFF)
+    bench.errors = [CameraUnreachable(host="c", reason="x")] * 3
+    seen: list[str] = []
+
+    def explain(error: CaptureError) -> CaptureError:
+        seen.append(error.code)
+        return NetworkDown() if isinstance(error, CameraUnreachable) else error
+
+    bench.runner._explain = explain
+    await bench.run(8)
+    assert seen[:3] == ["camera-unreachable"] * 3
+    assert bench.sink.runs[0].start.cause is GapCause.NETWORK

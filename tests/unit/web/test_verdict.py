@@ -50,3 +50,12 @@ def test_late_jobs_and_lost_disks_are_said() -> None:
     assert [issue["code"] for issue in body["issues"]] == ["DISK", "JOB"]
     assert body["issues"][0]["fr"] == "Disque /a\u202f: n'enregistre plus (absent)"
     assert "ring ticks" in body["issues"][1]["en"]
+
+
+def test_a_journal_that_fails_is_said_in_its_own_words() -> None:
+    fault = {"code": "journal-write-failed", "fr": "Écriture du journal impossible.", "en": "It cannot be written."}
+    body = build_state(answer(stream(0), journal={"head": 1, "faults": [fault]}))
+    assert body["verdict"] == "attention"
+    assert [(issue["code"], issue["fr"], issue["en"]) for issue in body["issues"]] == [
+        ("JOURNAL", "Écriture du journal impossible.", "It cannot be written.")
+    ]
