@@ -61,3 +61,22 @@ class ModelUnknown(ApplianceError):
         "{file} is none of the known models ({sha256}). Check that the copy is complete, or put its description beside "
         "it."
     )
+
+
+class ModelUnreachable(ApplianceError):
+    """A model's origin gave nothing."""
+
+    code = "model-unreachable"
+    fr = (
+        "Le modèle {name} n'a pas pu être téléchargé ({reason}). Copiez-le depuis une clé, puis : "
+        "appliance model install"
+    )
+    en = "The model {name} could not be fetched ({reason}). Copy it from a stick, then: appliance model install"
+
+
+class DetectionRefused(ApplianceError):
+    """Pictures that the law does not let us analyse, or a camera that the site does not have."""
+
+    code = "detection-refused"
+    fr = "Les images de la caméra {camera} ne sont pas analysées. {sentence_fr}"
+    en = "Pictures of the camera {camera} are not analysed. {sentence_en}"

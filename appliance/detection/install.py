@@ -6,19 +6,27 @@ of someone's own has its TOML beside it. Looked for in the installed models fold
 
 import hashlib
 import os
+import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from appliance.detection.errors import ModelUnknown
+from appliance.detection.errors import ModelUnknown, ModelUnreachable
 from appliance.detection.model import Model, ModelDescription, read_description
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 KNOWN: Final = Path(__file__).parent / "models"
 """Descriptions that come with the product."""
 
 ASSETS: Final = "APPLIANCE_ASSETS"
+
+FETCH_S: Final = 30
+MOST_BYTES: Final = 64 << 20
+"""The longest wait for an answer, and the largest model: what is longer is cut, and its hash is then wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +72,48 @@ def install(file: Path, installed: Path, known: Iterable[ModelDescription]) -> M
 
     It is told by its sha256: one of the known models, or one whose TOML lies beside it. Raises ModelUnknown.
     """
+    beside = file.with_suffix(".toml")
     try:
         content = file.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        beside = file.with_suffix(".toml")
         own = [read_description(beside)] if beside.is_file() else []
-        matching = [one for one in (*own, *known) if one.sha256 == digest]
-        if not matching:
-            raise ModelUnknown(file=str(file), sha256=digest)
-        description = matching[0]
-        installed.mkdir(parents=True, exist_ok=True)
-        _place(installed / description.file, content)
-        if own and description is own[0]:
+        description = _put(content, str(file), installed, [*own, *known])
+        if description in own:
             shutil.copyfile(beside, installed / f"{description.name}.toml")
     except OSError as error:
         raise ModelUnknown(file=str(file), sha256=error.strerror or "?") from error
     return description
+
+
+def address(description: ModelDescription) -> str | None:
+    """Where the origin can be fetched from: `OWNER/NAME @ COMMIT : PATH` of GitHub; None for another form."""
+    found = re.fullmatch(r"([\w.-]+/[\w.-]+) @ ([0-9a-f]{40}) : (\S+)", description.origin)
+    return None if found is None else f"https://raw.githubusercontent.com/{found[1]}/{found[2]}/{found[3]}"
+
+
+def fetch(description: ModelDescription, installed: Path, opener: "OpenerDirector") -> None:
+    """Fetch a known model from its pinned origin and install it. Raises ModelUnreachable, ModelUnknown (hash)."""
+    url = address(description)
+    if url is None:
+        raise ModelUnreachable(name=description.name, reason="origin")
+    try:
+        with opener.open(url, timeout=FETCH_S) as answer:
+            content = answer.read(MOST_BYTES)
+    except OSError as error:
+        raise ModelUnreachable(name=description.name, reason=str(error)) from error
+    try:
+        _put(content, url, installed, [description])
+    except OSError as error:
+        raise ModelUnreachable(name=description.name, reason=error.strerror or "?") from error
+
+
+def _put(content: bytes, name: str, installed: Path, known: Sequence[ModelDescription]) -> ModelDescription:
+    digest = hashlib.sha256(content).hexdigest()
+    matching = [one for one in known if one.sha256 == digest]
+    if not matching:
+        raise ModelUnknown(file=name, sha256=digest)
+    installed.mkdir(parents=True, exist_ok=True)
+    _place(installed / matching[0].file, content)
+    return matching[0]
 
 
 def _place(target: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from appliance.core.units import US_PER_SECOND
 from appliance.detection.attention import Attention
 from appliance.detection.decode import Order, Picture, Pixels
 from appliance.detection.gate import Watch
+from appliance.detection.model import Model, ModelDescription
 from appliance.detection.motion import STILL, Motion, MotionGate, mask
 from appliance.detection.rules import Event, Rules
 from appliance.detection.shapes import Box, Detection, Kind, distinct, inside, intersection, overlap
@@ -21,6 +22,7 @@ from appliance.detection.tamper import Tamper
 from appliance.detection.thresholds import THRESHOLDS, Thresholds
 from appliance.detection.track import HITS, Track, Tracker
 from appliance.site.detection import DetectionSettings
+from appliance.site.model import CameraSettings, Site
 
 PRESENT_US: Final = 1_500_000
 """How long after its last finding an object is still said to be there: one look at one who stands, and a half."""
@@ -52,6 +54,11 @@ class Input:
     height: int
     order: Order
     fill: int
+
+    @classmethod
+    def of(cls, description: ModelDescription) -> "Input":
+        """What the described model wants."""
+        return cls(description.width, description.height, description.order, description.fill)
 
 
 Finder = Callable[[Pixels, float], list[Detection]]
@@ -142,6 +149,13 @@ class Pipeline:
         self.rules = Rules.of(self.settings, self.zone, kinds_known=self.kinds_known)
         ignored = mask([area.polygon for area in self.settings.ignore])
         self._gate = MotionGate(self.thresholds, self.settings.sensitivity, ignored)
+
+    @classmethod
+    def of(cls, site: Site, camera: CameraSettings, model: Model | None) -> "Pipeline":
+        """For a camera of the site; without a model, or for a thermal camera, by motion and size."""
+        kinds_known = model is not None and camera.spectrum == "visible"
+        thresholds = THRESHOLDS.at_score(model.description.score) if model is not None else THRESHOLDS
+        return cls(camera.detection, site.site.zone, kinds_known, thresholds)
 
     def look(
         self, picture: Picture, watch: Watch, finder: Finder | None, wanted: Input | None, utc_us: int | None = None

@@ -1,6 +1,6 @@
 """The numbers that decide, in one place: one set for every camera and clip; the scoring tool tries them 20 % off."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,11 @@ class Thresholds:
     def scaled(self, factor: float) -> "Thresholds":
         """Each number times `factor`."""
         return Thresholds(**{field.name: getattr(self, field.name) * factor for field in fields(self)})
+
+    def at_score(self, score: float) -> "Thresholds":
+        """For a model whose sure findings begin at another score than 0.4: the three scores in proportion."""
+        factor = score / self.sure
+        return replace(self, sure=score, weak=self.weak * factor, evidence=self.evidence * factor)
 
 
 THRESHOLDS = Thresholds()

@@ -120,8 +120,7 @@ def run_clip(file: Path, clip: str, truth: dict[str, Any], model: Model, thresho
     polygons = [truth["zone_polygon"]] if "zone_polygon" in truth else []
     zones = tuple(ZoneSettings(name="zone", polygon=polygon) for polygon in polygons)
     pipeline = Pipeline(DetectionSettings(zone=zones), ZoneInfo("Europe/Paris"), thresholds=thresholds)
-    d = model.description
-    wanted = Input(d.width, d.height, d.order, d.fill)
+    wanted = Input.of(model.description)
     trace = Trace(clip)
     began = time.process_time()
     seen: set[int] = set()
