@@ -54,6 +54,12 @@ def _recorder(options: argparse.Namespace, _language: Language) -> int:
     return recorder(options.site)
 
 
+def _detector(options: argparse.Namespace, _language: Language) -> int:
+    from appliance.services.detector import main as detector
+
+    return detector(options.site)
+
+
 def _web(options: argparse.Namespace, _language: Language) -> int:
     from appliance.services.web import main as web
 
@@ -414,6 +420,14 @@ VERBS: Final = (
         "appliance web --site site.toml",
         (_SITE, _PORT),
         _web,
+        field=False,
+    ),
+    Verb(
+        "detector",
+        ("le service de détection et d'alertes seul", "the service of detection and alerts alone"),
+        "appliance detector --site site.toml",
+        (_SITE,),
+        _detector,
         field=False,
     ),
 )

@@ -6,13 +6,13 @@ or whose recorder is away stays an alert, says why, and is tried again until its
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
-from appliance.alerts.life import CAP_PERIOD_US, QUIET_US, Book, Closed, Grew, Opened, Suppressed
+from appliance.alerts.life import CAP_PERIOD_US, COOL_DOWN_US, QUIET_US, Book, Closed, Grew, Opened, Suppressed
 from appliance.alerts.model import Alert, Kind, Signal
 from appliance.alerts.score import rarity
-from appliance.alerts.store import AlertStore, Answer, report
+from appliance.alerts.store import SIGHTING_US, AlertStore, Answer, report
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
@@ -66,6 +66,7 @@ class AlertDesk:
         self._tell = tell
         self._holds: dict[int, str] = {}
         self._until_us: dict[int, int] = {}
+        self._growing: dict[int, Alert] = {}
         self._unprotected: dict[int, tuple[Alert, int]] = {}  # the alert, when it may be tried again (monotonic)
         self._unpictured: dict[int, Alert] = {}
         self._lock = asyncio.Lock()
@@ -80,6 +81,7 @@ class AlertDesk:
             entry = await self.store.entry(alert.number)
             if entry.hold:
                 self._holds[alert.number] = entry.hold
+                self._growing[alert.number] = alert
             elif alert.active or entry.hold_fault:
                 self._unprotected[alert.number] = (alert, 0)
 
@@ -106,6 +108,17 @@ class AlertDesk:
                         pass
             await self.store.saw_activity(signal.camera, signal.zone, signal.utc_us)
 
+    async def present(self, signals: Sequence[Signal]) -> None:
+        """Who is still there, on one camera: feeds its open alert, each SIGHTING_US at most; never opens one."""
+        async with self._lock:
+            alert = self._book.open_on(signals[0].camera) if signals else None
+            if alert is None or signals[-1].utc_us - alert.last_us < SIGHTING_US:
+                return
+            for signal in signals:
+                self._book.signal(signal)
+            await self.store.changed(alert)
+            await self.store.saw(alert.number, signals)
+
     async def report(self, camera: str, kind: Kind, by: str, note: str) -> int:
         """A person reports a fact: the alert's number. Raises ReportEmpty."""
         signal = report(self._clock.utc_us(), camera, kind, by, note)
@@ -121,21 +134,25 @@ class AlertDesk:
         self._tell("alert-answered", {"alert": number, "verdict": answer.verdict.value, "by": answer.by.strip()})
 
     async def tick(self) -> None:
-        """Each second: close what is quiet, let copies grow, try again what failed."""
+        """Each second: close what is quiet."""
         async with self._lock:
             for change in self._book.tick(self._clock.utc_us()):
                 if isinstance(change, Closed):
                     await self.store.changed(change.alert)
-                    await self._grow(change.alert)
                     self._tell("alert-closed", {"alert": change.alert.number})
-            for alert in self._book.active():
-                await self._grow(alert)
-            for number, (alert, due_us) in list(self._unprotected.items()):
-                if self._clock.monotonic_us() >= due_us:
-                    del self._unprotected[number]
-                    await self._protect(alert)
-            for alert in list(self._unpictured.values()):
-                await self._picture(alert)
+
+    async def safeguard(self) -> None:
+        """Twice a second, beside `tick`: copies begin, grow and are tried again, pictures are fetched.
+
+        Never under the lock: a copy answers when seconds of footage are safe, and signals do not wait for it.
+        """
+        for number, (alert, due_us) in list(self._unprotected.items()):
+            if self._clock.monotonic_us() >= due_us:
+                await self._protect(number, alert)
+        for alert in list(self._growing.values()):
+            await self._grow(alert)
+        for alert in list(self._unpictured.values()):
+            await self._picture(alert)
 
     def noisy(self) -> list[str]:
         """Cameras over their cap."""
@@ -154,9 +171,9 @@ class AlertDesk:
         )
         log.info("alert %d: %s on %s", alert.number, first.rule, first.camera)
         self._unpictured[alert.number] = alert
-        await self._protect(alert)
+        self._unprotected[alert.number] = (alert, 0)
 
-    async def _protect(self, alert: Alert) -> None:
+    async def _protect(self, number: int, alert: Alert) -> None:
         until = alert.last_us + AFTER_US
         try:
             hold = await self._protector.protect(alert, alert.opened_us - BEFORE_US, until)
@@ -165,15 +182,19 @@ class AlertDesk:
             self._unprotected[alert.number] = (alert, self._clock.monotonic_us() + RETRY_US)
             await self.store.not_held(alert.number, error.code)
             return
-        self._holds[alert.number], self._until_us[alert.number] = hold, until
-        await self.store.held(alert.number, hold)
+        del self._unprotected[number]
+        self._holds[number], self._until_us[number], self._growing[number] = hold, until, alert
+        await self.store.held(number, hold)
 
     async def _grow(self, alert: Alert) -> None:
         """The copy reaches AFTER_US behind the last signal, and is extended a quiet time ahead, not each second."""
         hold = self._holds.get(alert.number)
-        wanted = min(alert.last_us + AFTER_US, alert.opened_us + LONGEST_COPY_US)
+        longest = alert.opened_us + LONGEST_COPY_US
+        wanted = min(alert.last_us + AFTER_US, longest)
         held = self._until_us.get(alert.number, alert.opened_us)
-        if hold is None or wanted <= held or (alert.active and wanted - held < QUIET_US // 4):
+        if hold is None or wanted <= held or (alert.active and wanted < longest and wanted - held < QUIET_US // 4):
+            if not alert.active and self._clock.utc_us() - alert.last_us > QUIET_US + COOL_DOWN_US:
+                self._growing.pop(alert.number, None)  # it cannot go on any more
             return
         try:
             await self._protector.extend(hold, wanted)

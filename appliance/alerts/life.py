@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from appliance.alerts.model import Alert, Kind, Signal, Source
+from appliance.alerts.model import PRESENCE, Alert, Kind, Signal, Source
 
 SECOND_US: Final = 1_000_000
 
@@ -96,7 +96,7 @@ class Book:
             known.signals += 1
             known.score_sum += signal.score
             known.weight = max(known.weight, signal.weight)
-            if signal.rule not in known.rules:
+            if signal.rule not in known.rules and signal.rule != PRESENCE:
                 known.rules.append(signal.rule)
             if signal.camera not in known.cameras:
                 known.cameras = (*known.cameras, signal.camera)
@@ -121,6 +121,11 @@ class Book:
         for name in self._cameras:
             self._count(name, now_us)
         return changes
+
+    def open_on(self, camera: str) -> Alert | None:
+        """The alert of rules that goes on where this camera looks, None when there is none."""
+        alert = self._recent.get((Kind.PASSIVE.value, min(self._group.get(camera, frozenset({camera})))))
+        return alert if alert is not None and alert.active else None
 
     def active(self) -> list[Alert]:
         """Alerts that still go on."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
+PRESENCE = "presence"
+"""Rule of a signal that only says who is still there: it feeds an alert that is open, and is no reason of it."""
+
 
 class Source(StrEnum):
     """Who raised the signal."""

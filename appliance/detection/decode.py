@@ -95,6 +95,10 @@ class Picture:
         """Width by height."""
         return self.width / self.height
 
+    def frame(self, layout: str) -> VideoFrame:
+        """The picture in a pixel layout of libav, for an encoder."""
+        return self._scaler.reformat(self._frame, format=layout)
+
     def colourfulness(self) -> float:
         """Mean distance of the chroma from grey, in levels: about 0 from an infrared picture."""
         return float(sum(np.abs(plane[::4, ::4].astype(np.int16) - 128).mean() for plane in self._planes[1:]))

@@ -27,6 +27,9 @@ STOP_S = 10.0
 RESTART_S = 0.2
 """Seconds before a service that died starts again: pictures are missing meanwhile; FUTILE_STARTS stops a loop."""
 
+LATER_S = 10.0
+"""Seconds before a service that the others do without is tried again when it cannot work."""
+
 SHORT_LIFE_US = 5_000_000
 FUTILE_STARTS = 3
 """A service that lives under 5 s three times in a row before it was ever ready cannot work: the reason is above."""
@@ -40,12 +43,13 @@ class Service:
     arguments: tuple[str, ...]
     clock: Clock
     on_ready: Callable[[str], None]
+    essential: bool = True  # False: the others work without it, whatever becomes of it
     process: asyncio.subprocess.Process | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: bool = False
 
     async def keep(self) -> None:
-        """Start, wait, start again. Raises ServiceStopped when it never becomes ready."""
+        """Start, wait, start again. Raises ServiceStopped when an essential one never becomes ready."""
         futile = 0
         while True:
             started = self.clock.monotonic_us()
@@ -55,9 +59,9 @@ class Service:
             log.error("service %s ended with code %d; starting it again", self.name, status)
             short = self.clock.monotonic_us() - started < SHORT_LIFE_US
             futile = futile + 1 if short and not self.ready.is_set() else 0
-            if futile == FUTILE_STARTS:
+            if futile >= FUTILE_STARTS and self.essential:
                 raise ServiceStopped(service=self.name, status=status)
-            await asyncio.sleep(RESTART_S)
+            await asyncio.sleep(RESTART_S if futile < FUTILE_STARTS else LATER_S)
 
     def _stop_asked(self) -> bool:
         return self.stopping
@@ -109,9 +113,10 @@ async def _run(file: Path, port: int, clock: Clock) -> None:
     # the web's port is chosen once: a restart of the service must not move the page
     recorder = Service("recorder", site, clock, lambda _: None)
     web = Service("web", (*site, "--port", str(port)), clock, page_ready)
+    detector = Service("detector", site, clock, lambda _: None, essential=False)
     stop = stop_event()
     stopped = asyncio.create_task(stop.wait())
-    keepers = [asyncio.create_task(service.keep(), name=service.name) for service in (recorder, web)]
+    keepers = [asyncio.create_task(service.keep(), name=service.name) for service in (recorder, web, detector)]
     started = asyncio.create_task(_ready(recorder, page))
     try:
         done, _ = await asyncio.wait([stopped, *keepers, started], return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +130,7 @@ async def _run(file: Path, port: int, clock: Clock) -> None:
     finally:
         started.cancel()
         stopped.cancel()
-        await asyncio.gather(web.stop(), recorder.stop())
+        await asyncio.gather(web.stop(), detector.stop(), recorder.stop())
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(started, stopped, *keepers, return_exceptions=True)

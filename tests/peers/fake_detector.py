@@ -94,6 +94,7 @@ class FakeDetector:
             )
             self.clock.advance(1)
             await self.desk.tick()
+            await self.desk.safeguard()
         return (await self.desk.store.newest(0, self.clock.utc_us()))[0].number
 
     async def ask(self, verb: str, **fields: object) -> dict[str, Any]:

@@ -97,6 +97,7 @@ class Rig:
             if seen:
                 await desk.signal(self.sight())
             await desk.tick()
+            await desk.safeguard()
 
 
 @pytest.fixture
@@ -108,6 +109,7 @@ async def test_an_alert_is_protected_from_before_until_after_and_grows_with_it(r
     async with rig.desk(yard=["thermal"]) as desk:
         opened = rig.clock.utc_us()
         await desk.signal(rig.sight())
+        await desk.safeguard()
         assert rig.pool.held == {"hold-1": (("yard", "thermal"), opened - BEFORE_US, opened + AFTER_US)}
         await rig.seconds(desk, 30, seen=True)
         await rig.seconds(desk, QUIET_US // SECOND_US + 1)
@@ -131,6 +133,7 @@ async def test_a_refused_copy_is_said_and_tried_again_until_the_footage_is_safe(
     rig.pool.refusal = NoSuchCamera(camera="x")
     async with rig.desk() as desk:
         await desk.signal(rig.sight())
+        await desk.safeguard()
         assert (await desk.store.entry(1)).hold_fault == "no-such-camera"
         assert desk.unprotected() == [1]
         rig.pool.refusal = None
@@ -145,6 +148,7 @@ async def test_after_a_restart_what_was_not_protected_is_and_the_alert_goes_on(r
     rig.pool.refusal = NoSuchCamera(camera="x")
     async with rig.desk() as desk:
         await desk.signal(rig.sight())
+        await desk.safeguard()
     rig.pool.refusal = None
     async with rig.desk() as desk:
         await rig.seconds(desk, 1, seen=True)
@@ -187,13 +191,16 @@ async def test_the_socket_answers_every_verb_and_refuses_in_words(rig: Rig) -> N
             }
             assert set(asked) == set(MODELS)
             said = {verb: await client.ask(verb, **fields) for verb, fields in asked.items()}
+            assert said["state"]["unprotected"] == [2], "reported just now"
+            await desk.safeguard()
+            assert (await client.ask("state"))["unprotected"] == []
             assert said["alerts"]["alerts"][0]["score"] == 84
             assert said["alert"]["sightings"][0]["box"] == [0.1, 0.2, 0.3, 0.4]
             assert base64.b64decode(said["picture"]["jpeg"]) == b"\xff\xd8jpeg"
             assert said["answer"]["alert"]["answer"]["by"] == "Mme Roux"
             assert said["report"]["number"] == 2
             assert words.said == [(["yard"], True, "M. Petit")]
-            assert (said["state"]["model"], said["state"]["noisy"], said["state"]["unprotected"]) == ("demo", [], [])
+            assert (said["state"]["model"], said["state"]["noisy"]) == ("demo", [])
             assert sum(rate["false"] for rate in said["state"]["rates"]) == 1
             for verb, fields, refusal in (
                 ("alert", {"number": 9}, "unknown-alert"),

@@ -1,0 +1,167 @@
+"""One camera as the detector's process works on it: parts in, work for the model out, findings back in.
+
+Threads share an Eye: one decodes, others run models; its lock is held for the short steps alone, never while a model
+runs. Whatever is slow loses pictures, never memory: parts wait in a short queue that is emptied whole when it is full
+(what follows a hole cannot be decoded anyway), and a camera's older work gives way to its newer.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final, NamedTuple
+
+from appliance.detection.decode import PartDecoder, Picture
+from appliance.detection.gate import Watch
+from appliance.detection.model import Model
+from appliance.detection.pipeline import Input, Pipeline, Work
+from appliance.detection.rules import Event
+from appliance.detection.shapes import Box, Kind
+from appliance.detection.thresholds import THRESHOLDS
+
+MAX_WAITING: Final = 12
+"""Parts that may wait to be decoded: about five seconds of one stream, 250 kB of a light one."""
+
+KEPT_PICTURES: Final = 3
+"""Pictures of events kept for the list of alerts, as JPEG."""
+
+
+class Offered(NamedTuple):
+    """A part as the recorder sent it. `init`: its init segment; `arrived_us`: monotonic."""
+
+    init: bytes
+    data: bytes
+    arrived_us: int
+
+
+class Seen(NamedTuple):
+    """Somebody or something confirmed that is there: for the boxes of an alert."""
+
+    time_us: int
+    kind: Kind
+    box: Box
+    score: float
+    track: int
+
+
+class Job(NamedTuple):
+    """What a model is to look at. `arrived_us`: when its part came (monotonic)."""
+
+    work: Work
+    arrived_us: int
+
+
+@dataclass(slots=True)
+class Eye:
+    """One camera. `bytes_read` counts what came from the recorder's socket: 0 for ever where the law says so."""
+
+    camera: str
+    pipeline: Pipeline
+    armed_zones: bool
+    watch: Watch = Watch.STATISTICS
+    bytes_read: int = 0
+    refused: int = 0
+    lost_parts: int = 0
+    lock: Lock = field(default_factory=Lock)
+    _waiting: deque[Offered] = field(default_factory=deque)
+    _decoder: PartDecoder | None = None
+    _init: bytes = b""
+    _job: Job | None = None
+    _last: Picture | None = None
+    _kept: deque[tuple[int, Picture]] = field(default_factory=lambda: deque(maxlen=KEPT_PICTURES))
+
+    def offer(self, part: Offered) -> None:
+        """The newest part; called in the event loop."""
+        self.bytes_read += len(part.data)
+        if len(self._waiting) >= MAX_WAITING:
+            self.lost_parts += len(self._waiting)
+            self._waiting.clear()
+        self._waiting.append(part)
+
+    @property
+    def waiting(self) -> bool:
+        """Are there parts to decode?"""
+        return bool(self._waiting)
+
+    def forget(self) -> None:
+        """Nothing may be looked at any more: not what waits, not what was decoded."""
+        with self.lock:
+            self._waiting.clear()
+            self._decoder = self._job = self._last = None
+            self._init = b""
+            self._kept.clear()
+
+    def digest(self) -> list[Event]:
+        """Decode what waits and say what the pictures alone tell; work for a model waits in `take`. In a thread."""
+        events: list[Event] = []
+        while True:
+            try:
+                part = self._waiting.popleft()
+            except IndexError:
+                return events
+            with self.lock:
+                if self.watch is Watch.STATISTICS:  # the gate closed while it waited
+                    continue
+                events += self._look(part)
+
+    def _look(self, part: Offered) -> list[Event]:
+        if self._decoder is None or part.init != self._init:
+            self._decoder, self._init = PartDecoder(part.init), part.init
+        before = self._decoder.refused
+        events: list[Event] = []
+        for picture in self._decoder.pictures(part.data):
+            self._last = picture
+            found, work = self.pipeline.prepare(picture, self.watch)
+            events += found
+            if found:
+                self._kept.append((picture.time_us, picture))
+            if work is not None:
+                self._job = Job(work, part.arrived_us)
+        self.refused += self._decoder.refused - before
+        return events
+
+    def has_work(self) -> bool:
+        """Does a model have something to look at?"""
+        return self._job is not None
+
+    def age_us(self) -> int:
+        """When the waiting work's part came (monotonic); far in the future when there is none."""
+        job = self._job
+        return job.arrived_us if job is not None else 1 << 62
+
+    def take(self) -> Job | None:
+        """The newest work, once."""
+        with self.lock:
+            job, self._job = self._job, None
+            return job
+
+    def conclude(self, job: Job, model: Model | None) -> tuple[list[Event], list[Seen]]:
+        """Run the model, then the rules: events, and who is there. In a model's thread."""
+        found = []
+        if model is not None and self.pipeline.kinds_known:
+            d = model.description
+            wanted = Input(d.width, d.height, d.order, d.fill)
+            found = job.work.find(model.find, wanted, min(d.score, THRESHOLDS.weak))
+        with self.lock:
+            if self.watch is not Watch.PERSONS:
+                return [], []
+            events = self.pipeline.conclude(job.work, found, job.work.time_us)
+            if events:
+                self._kept.append((job.work.time_us, job.work.picture))
+            at = job.work.time_us
+            there = [
+                Seen(at, track.kind, track.expected(at).cut(), track.score, track.number)
+                for kind in (Kind.PERSON, Kind.VEHICLE, Kind.MOTION)
+                for track in self.pipeline.present(kind, at)
+            ]
+            return events, there
+
+    def picture_near(self, utc_us: int, within_us: int) -> Picture | None:
+        """The picture of an event near that time, else the last one if it is near."""
+        with self.lock:
+            if self.watch is Watch.STATISTICS:
+                return None
+            known = [(at, picture) for at, picture in self._kept if abs(at - utc_us) <= within_us]
+            if known:
+                return min(known, key=lambda one: abs(one[0] - utc_us))[1]
+            last = self._last
+            return last if last is not None and abs(last.time_us - utc_us) <= within_us else None

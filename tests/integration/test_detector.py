@@ -1,0 +1,167 @@
+"""The detector's process beside a recorder that records: alerts come by themselves, the law is kept, and nothing that
+befalls the detector is felt by the recording.
+"""
+
+import asyncio
+import base64
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from appliance.alerts.client import DetectorClient
+from appliance.alerts.errors import DetectorUnreachable
+from appliance.core.clock import SystemClock
+from appliance.demo.clip import Clip, load
+from appliance.demo.clips import ClipOrder, make
+from tests.peers.live import CACHE, Chain, Service, chain
+from tests.peers.need import EVIDENCE, assets_folder
+
+HOUR = 3_600_000_000
+CLOCK = SystemClock()
+
+CALENDAR = """\
+[detector]
+socket = "detector.sock"
+events = "events.db"
+models = "models"
+[calendar.hours]
+monday = ["08:00-18:00"]
+tuesday = ["08:00-18:00"]
+wednesday = ["08:00-18:00"]
+thursday = ["08:00-18:00"]
+friday = ["08:00-18:00"]
+"""
+
+
+def visited() -> dict[str, Clip]:
+    """Somebody walks through the picture: real footage where it is, else the drawn corridor. Blocking."""
+    folder = assets_folder()
+    source = None if folder is None else folder / "videos" / "hall_a_sub.mp4"
+    if source is not None:
+        EVIDENCE.used["assets"] += 1
+    clips: dict[str, Clip] = {}
+    for stream, fps, rate in (("main", 25, 700_000), ("sub", 10, 220_000)):
+        text = None if source is None else str(source)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        name = make(ClipOrder("couloir", stream, text, 640, 360, (fps, 2 if stream == "main" else 1), rate), CACHE)
+        found = load(CACHE, name)
+        assert found is not None
+        clips[stream] = found
+    return clips
+
+
+def lawful(site: Path) -> None:
+    """cam0 may be watched, cam1 looks at the public road."""
+    head, first, second = site.read_text(encoding="utf-8").split("[[camera]]\n")
+    second = second.replace('"non_public"', '"public_road"').replace('"entrance"', '"street"')
+    first += '[camera.detection]\naipd = "AIPD-2026-07"\n'
+    site.write_text(f"{head}{CALENDAR}[[camera]]\n{first}[[camera]]\n{second}", encoding="utf-8")
+
+
+@dataclass
+class Watched:
+    chain: Chain
+    recorder: Service
+    client: DetectorClient
+
+    def start(self) -> "asyncio.Future[Service]":
+        return asyncio.ensure_future(Service.start("detector", "--site", str(self.chain.site)))
+
+    async def ask(self, verb: str, **fields: object) -> dict[str, Any]:
+        while True:
+            try:
+                return await self.client.ask(verb, **fields)
+            except DetectorUnreachable:
+                await asyncio.sleep(0.05)
+
+    async def armed(self) -> None:
+        """Whatever the hour at which this test runs."""
+        until = CLOCK.utc_us() + HOUR
+        for camera in ("cam0", "cam1"):
+            await self.ask("arm", cameras=[camera], armed=True, by="Essai", why="essai de la chaîne", until_us=until)
+
+    async def alert(self, camera: str = "cam0") -> dict[str, Any]:
+        """The first alert of a camera, once it is there and its footage is safe."""
+        while True:
+            now = CLOCK.utc_us()
+            for each in (await self.ask("alerts", from_us=0, to_us=now))["alerts"]:
+                if each["camera"] == camera and each["protected"] and each["has_picture"]:
+                    found: dict[str, Any] = each
+                    return found
+            await asyncio.sleep(0.1)
+
+    async def pictures(self) -> dict[str, int]:
+        async with self.chain.client() as recorder:
+            state = await recorder.state()
+        for stream in state["streams"].values():
+            assert (stream["dropped"], stream["lost"], stream["refused"]) == (0, 0, 0)
+        return {camera["id"]: camera["streams"]["sub"]["pictures"] for camera in state["cameras"]}
+
+
+@asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[Watched]:
+    clips = await asyncio.to_thread(visited)
+    async with chain(folder, [clips, clips], chunks=48) as running:
+        await asyncio.to_thread(lawful, running.site)
+        recorder = await running.recorder()
+        await running.durable()
+        async with DetectorClient(folder / "detector.sock") as client:
+            yield Watched(running, recorder, client)
+        await recorder.stop()
+
+
+@pytest.mark.timeout(120)
+async def test_an_alert_comes_by_itself_its_footage_is_safe_and_the_road_is_not_looked_at(tmp_path: Path) -> None:
+    async with watched(tmp_path) as rig:
+        detector = await rig.start()
+        await rig.armed()
+        alert = await rig.alert()
+        assert (alert["source"], alert["kind"], alert["rules"][0]) == ("rule", "passive", "intrusion")
+        assert alert["label"] == "person"
+        whole = await rig.ask("alert", number=alert["number"])
+        boxes = [seen["box"] for seen in whole["sightings"] if seen["box"]]
+        assert boxes
+        assert all(0 <= side <= 1 for box in boxes for side in box)
+        jpeg = base64.b64decode((await rig.ask("picture", number=alert["number"]))["jpeg"])
+        assert jpeg.startswith(b"\xff\xd8")
+        async with rig.chain.client() as recorder:
+            held = (await recorder.holds())["holds"]
+        assert {name.rpartition("/")[0] for name in held[0]["streams"]} == {"cam0"}
+        state = await rig.ask("state")
+        assert state["cameras"]["cam0"]["bytes_read"] > 10_000
+        assert state["cameras"]["cam1"]["bytes_read"] == 0, "not one byte of the public road"
+        assert state["cameras"]["cam1"]["watch"] == "statistics"
+        assert state["cameras"]["cam1"]["statistics"]["bitrate"] > 10_000
+        assert not [each for each in state["jobs"] if each["error"]]
+        process = psutil.Process(detector.process.pid)
+        assert not await asyncio.to_thread(process.net_connections, "inet"), "no network"
+        assert await detector.stop() == 0
+
+
+@pytest.mark.timeout(120)
+async def test_stopped_or_killed_the_detector_costs_the_recording_nothing_and_is_back_soon(tmp_path: Path) -> None:
+    async with watched(tmp_path) as rig:
+        detector = await rig.start()
+        await rig.armed()
+        detector.process.send_signal(signal.SIGSTOP)
+        before = await rig.pictures()
+        await asyncio.sleep(6)  # the kernel's and the recorder's buffers are full by then
+        during = await rig.pictures()
+        assert all(during[camera] - before[camera] >= 6 * 10 - 8 for camera in before)
+        detector.process.send_signal(signal.SIGCONT)
+        number = (await rig.alert())["number"]
+        os.kill(detector.process.pid, signal.SIGKILL)
+        await detector.stop(signal.SIGKILL)
+        killed = CLOCK.monotonic_us()
+        again = await rig.start()
+        assert (await rig.ask("alert", number=number))["alert"]["number"] == number
+        assert CLOCK.monotonic_us() - killed < 20_000_000  # 2 s on a quiet machine; a busy one must not fail this
+        await rig.pictures()
+        assert await again.stop() == 0
