@@ -168,6 +168,43 @@ def _disk_format(options: argparse.Namespace, language: Language) -> int:
     return OK
 
 
+def _ring_status(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.ring_words import status
+
+    return status(options.site, language)
+
+
+def _ring_check(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.ring_words import check_disks
+
+    return check_disks(options.site, deep=options.deep == "yes", language=language)
+
+
+def _ring_rebuild(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.ring_words import rebuild
+
+    return rebuild(options.site, language)
+
+
+def _ring_export(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.ring_words import export
+
+    asked = (options.camera, options.stream, getattr(options, "from"), options.to)
+    return export(options.site, asked, options.out, language)
+
+
+def _stream(text: str) -> str:
+    if text not in ("main", "sub"):
+        raise ValueError(text)
+    return text
+
+
+def _yes(text: str) -> str:
+    if text not in ("yes", "no"):
+        raise ValueError(text)
+    return text
+
+
 def _journal_verify(options: argparse.Namespace, language: Language) -> int:
     from appliance.services.journal_words import check
 
@@ -343,6 +380,58 @@ VERBS: Final = (
         "appliance hold release 1f2e3d4c5b6a --site site.toml",
         (Argument("name", str, ("son nom dans la liste", "its name in the list")), _SITE),
         _hold_release,
+    ),
+    Verb(
+        "ring status",
+        (
+            "dit ce que chaque disque contient, depuis quand, même sans l'enregistreur",
+            "tells what each disk holds and since when, with or without the recorder",
+        ),
+        "appliance ring status --site site.toml",
+        (_SITE,),
+        _ring_status,
+    ),
+    Verb(
+        "ring check",
+        (
+            "compare chaque disque à son journal, sans rien changer",
+            "compares each disk with its catalogue and changes nothing",
+        ),
+        "appliance ring check --site site.toml --deep yes",
+        (
+            _SITE,
+            Argument(
+                "--deep", _yes, ("yes : relire toutes les images (des heures)", "yes: read all pictures (hours)"), "no"
+            ),
+        ),
+        _ring_check,
+    ),
+    Verb(
+        "ring rebuild",
+        (
+            "supprime l'index, qui sera refait à partir des disques",
+            "deletes the index, which is made again from the disks",
+        ),
+        "appliance ring rebuild --site site.toml",
+        (_SITE,),
+        _ring_rebuild,
+    ),
+    Verb(
+        "ring export",
+        (
+            "écrit des images en fichiers MP4, même sans l'enregistreur ; heures du site",
+            "writes footage as MP4 files, with or without the recorder; the site's time",
+        ),
+        "appliance ring export --camera cour --from 2026-11-25T14:00 --to … --out dossier --site …",
+        (
+            _SITE,
+            Argument("--camera", str, ("la caméra", "the camera"), required=True),
+            Argument("--stream", _stream, ("main ou sub", "main or sub"), "main"),
+            Argument("--from", str, ("début", "beginning"), required=True),
+            Argument("--to", str, ("fin", "end"), required=True),
+            Argument("--out", Path, ("le dossier où écrire", "the folder to write to"), required=True),
+        ),
+        _ring_export,
     ),
     Verb(
         "journal verify",

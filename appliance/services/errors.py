@@ -41,3 +41,19 @@ class DateUnreadable(ApplianceError):
     code = "date-unreadable"
     fr = "« {text} » n'est pas une date comprise ici : écrivez par exemple 2026-11-25T14:03 (heure du site)."
     en = 'A date is not understood here: "{text}". Write for example 2026-11-25T14:03 (the site\'s time).'
+
+
+class RecorderRuns(ApplianceError):
+    """What is asked may only be done while no recorder has the disks."""
+
+    code = "recorder-runs"
+    fr = "L'enregistreur (processus {pid}) utilise les disques : arrêtez-le d'abord, il refait l'index en démarrant."
+    en = "The recorder (process {pid}) uses the disks: stop it first; it makes the index again when it starts."
+
+
+class NothingRecorded(ApplianceError):
+    """An export of nothing."""
+
+    code = "nothing-recorded"
+    fr = "Aucune image de {camera} entre {start} et {end} : vérifiez la caméra, la date et l'heure."
+    en = "No picture of {camera} between {start} and {end}: check the camera, the date and the time."

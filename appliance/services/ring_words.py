@@ -1,0 +1,221 @@
+"""`appliance ring status|check|rebuild|export`: the disks' recordings, with or without the recorder, in words."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.core.clock import Clock, SystemClock
+from appliance.core.errors import ApplianceError, Language
+from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
+from appliance.media.stream import StreamKey
+from appliance.ring.claim import holder
+from appliance.ring.errors import CatalogUnreadable
+from appliance.ring.expiry import expired_until
+from appliance.ring.faults import RecorderUnreachable
+from appliance.ring.offline import Checked, DiskFiles, Finding, check, parts_of
+from appliance.ring.reader import ReadableChunk, RecorderClient, read_bytes, readable
+from appliance.services.clock_words import instant
+from appliance.services.errors import NothingRecorded, RecorderRuns
+from appliance.services.hold_words import parse_instant
+from appliance.site.load import load_site
+from appliance.site.model import Site
+
+DAY_US: Final = 86_400_000_000
+
+ASKED_US: Final = 3_600_000_000
+"""Microseconds asked of the recorder at a time; it answers 2 h at most."""
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    "catalogue": ("journal du disque non valable : {why}", "catalogue does not hold: {why}"),
+    "file": ("fichier {number} illisible ({why})", "file {number} cannot be read ({why})"),
+    "damaged": ("fichier {number} abîmé ({why})", "file {number} is damaged ({why})"),
+    "not-free": (
+        "fichier {number} dit libre, il contient des images",
+        "file {number} is said to be free and holds pictures",
+    ),
+    "other": ("fichier {number} : d'autres images que celles annoncées", "file {number}: other footage than was told"),
+}
+
+
+def sentence(finding: Finding, language: Language) -> str:
+    """One finding in words."""
+    french, english = WORDS[finding.what]
+    return (french if language == "fr" else english).format(number=finding.number, why=finding.why)
+
+
+def checked_lines(checked: Checked, language: Language) -> list[str]:
+    """A disk and what was found on it. Pure."""
+    lines = [f"  {sentence(finding, language)}" for finding in checked.found]
+    sign = "✖" if checked.found else "✔"
+    if language == "fr":
+        head = f"{sign} {checked.path} : {checked.closed} fichiers d'images complets, {checked.open} ouverts,"
+        return [f"{head} {len(lines)} défaut(s)", *lines]
+    head = f"{sign} {checked.path}: {checked.closed} complete files of pictures, {checked.open} open,"
+    return [f"{head} {len(lines)} fault(s)", *lines]
+
+
+def check_disks(file: Path, *, deep: bool, language: Language) -> int:
+    """Print what each disk holds and what is wrong with it: 0 nothing, 1 something."""
+    logging.disable(logging.ERROR)  # each finding is said once, in words
+    well = True
+    for disk in load_site(file).disk:
+        try:
+            checked = check(disk.path, deep=deep)
+        except (ApplianceError, OSError) as error:
+            words = error.sentence(language) if isinstance(error, ApplianceError) else str(error)
+            print(f"✖ {disk.path}: {words}")
+            well = False
+            continue
+        print("\n".join(checked_lines(checked, language)))
+        well = well and not checked.found
+    return 0 if well else 1
+
+
+def status(file: Path, language: Language) -> int:
+    """Print how each disk stands: 0 all well, 1 otherwise."""
+    site = load_site(file)
+    now_us = SystemClock().utc_us()
+    lines = [line for disk in site.disk for line in disk_lines(disk.path, site, now_us, language)]
+    try:
+        state: Mapping[str, Any] = asyncio.run(_state(site))
+    except RecorderUnreachable:
+        words = ("✖ L'enregistreur ne répond pas", "✖ The recorder does not answer")
+    else:
+        words = ("✔ L'enregistreur fonctionne", "✔ The recorder runs")
+        if state.get("rebuilding"):
+            words = ("✔ L'enregistreur fonctionne et refait son index", "✔ The recorder runs and rebuilds its index")
+    lines.append(words[0] if language == "fr" else words[1])
+    print("\n".join(lines))
+    return 0 if not any(line.startswith("✖") for line in lines) else 1
+
+
+async def _state(site: Site) -> Mapping[str, Any]:
+    client = RecorderClient(site.recorder.socket)
+    try:
+        return dict(await client.state())
+    finally:
+        await client.close()
+
+
+def disk_lines(path: Path, site: Site, now_us: int, language: Language) -> list[str]:
+    """One disk by its catalogue. Blocks."""
+    french = language == "fr"
+    try:
+        disk = DiskFiles.at(path)
+        found = disk.catalog()
+        oldest = next(disk.rows(found, found.closed[:1]), None)
+    except (ApplianceError, OSError) as error:
+        return [f"✖ {path}: {error.sentence(language) if isinstance(error, ApplianceError) else error}"]
+    opened = sum(kind == "OPEN" for kind, _ in found.special.values())
+    suspect = sum(kind == "SUSPECT" for kind, _ in found.special.values())
+    days = 0.0 if oldest is None else max(0, now_us - oldest.first_us) / DAY_US
+    since = "-" if oldest is None else instant(oldest.first_us, site.site.zone, language)
+    head, sign, closed = found.head, "✖" if suspect else "✔", len(found.closed)
+    about = (head.epoch, found.lines, found.beginning.why, head.sha[:16])
+    if french:
+        files = f"{closed} fichiers d'images complets, {opened} ouverts, {suspect} mis de côté"
+        lines = [f"{sign} {path} : {files}, sur {disk.identity.chunks}", f"  images depuis {since} ({days:.1f} jours)"]
+        return [*lines, "  journal n° {} : {} lignes ({}), empreinte {}".format(*about)]
+    files = f"{closed} complete files of pictures, {opened} open, {suspect} set aside"
+    lines = [f"{sign} {path}: {files}, of {disk.identity.chunks}", f"  pictures since {since} ({days:.1f} days)"]
+    return [*lines, "  catalogue no. {}: {} lines ({}), head {}".format(*about)]
+
+
+def rebuild(file: Path, language: Language) -> int:
+    """Delete the index; the recorder makes it again from the disks when it starts. Raises RecorderRuns."""
+    site = load_site(file)
+    for disk in site.disk:
+        if process := holder(disk.path):
+            raise RecorderRuns(pid=process)
+    index = site.recorder.index
+    for suffix in ("", "-wal", "-shm"):
+        index.with_name(index.name + suffix).unlink(missing_ok=True)
+    print(
+        "L'index est supprimé : l'enregistreur le refait à partir des disques à son démarrage."
+        if language == "fr"
+        else "The index is deleted: the recorder makes it again from the disks when it starts."
+    )
+    return 0
+
+
+def export(file: Path, asked: tuple[str, str, str, str], out: Path, language: Language) -> int:
+    """Write the MP4 files of (camera, stream, from, to) into the folder `out`. Raises NothingRecorded, DateUnreadable.
+
+    Asked of the recorder; when it is down, by the disks' own catalogues: complete files only, and nothing that is
+    older than it may be.
+    """
+    camera, stream, start, end = asked
+    site, clock = load_site(file), SystemClock()
+    zone = site.site.zone
+    key = StreamKey(camera, "sub" if stream == "sub" else "main")
+    from_us, to_us = parse_instant(start, zone), parse_instant(end, zone)
+    chunks = find(site, key, from_us, to_us, clock)
+    by_path = {str(chunk.path): chunk for chunk, _ in chunks}
+    clips = [
+        ClipChunk(str(c.path), c.generation, read_bytes(c, 0, c.init_length), tuple(parts), c.codec, c.width, c.height)
+        for c, parts in chunks
+    ]
+    files = plan_clip(clips, from_us, to_us)
+    if not files:
+        raise NothingRecorded(camera=camera, start=start, end=end)
+    out.mkdir(parents=True, exist_ok=True)
+    for number, clip in enumerate(files, 1):
+        target = out / name_of(camera, key.stream, clip, instant(clip.from_us, zone, "en"), number)
+        _write(target, clip, by_path)
+        seconds = (clip.to_us - clip.from_us) / 1e6
+        print(f"{target} : {seconds:.1f} s" if language == "fr" else f"{target}: {seconds:.1f} s")
+    return 0
+
+
+def name_of(camera: str, stream: str, clip: ClipFile, start: str, number: int) -> str:
+    """`cour_main_2026-11-25_14h03m00s_1.mp4`, the site's time."""
+    date, _, hour = start.partition(" ")
+    return f"{camera}_{stream}_{date}_{hour.replace(':', 'h', 1).replace(':', 'm', 1)}s_{number}.mp4"
+
+
+def find(
+    site: Site, key: StreamKey, from_us: int, to_us: int, clock: Clock
+) -> list[tuple[ReadableChunk, Sequence[Any]]]:
+    """The chunks of an interval, in order of time."""
+    try:
+        return asyncio.run(_asked(site, key, from_us, to_us))
+    except RecorderUnreachable:
+        pass
+    camera = next((camera for camera in site.camera if camera.id == key.camera), None)
+    allowed_us = expired_until(clock.utc_us(), site.days_of(camera)[0], site.site.zone)
+    found: list[tuple[ReadableChunk, Sequence[Any]]] = []
+    for disk in site.disk:
+        try:
+            found += parts_of(disk.path, key, max(from_us, allowed_us + 1), to_us)
+        except (CatalogUnreadable, OSError) as error:
+            logging.getLogger(__name__).error("%s: %s", disk.path, error)  # noqa: TRY400 - the other disks are read
+    return sorted(
+        ((chunk, [part for part in parts if part.utc_us > allowed_us]) for chunk, parts in found),
+        key=lambda pair: pair[1][0].utc_us if pair[1] else 0,
+    )
+
+
+async def _asked(site: Site, key: StreamKey, from_us: int, to_us: int) -> list[tuple[ReadableChunk, Sequence[Any]]]:
+    client = RecorderClient(site.recorder.socket)
+    found: list[tuple[ReadableChunk, Sequence[Any]]] = []
+    try:
+        for start in range(from_us, to_us, ASKED_US):
+            end = min(to_us, start + ASKED_US)
+            answer = await client.ranges(*key, start, end, from_keyframe=start == from_us)
+            found += [(chunk, chunk.parts) for chunk in map(readable, answer["chunks"])]
+    finally:
+        await client.close()
+    return found
+
+
+def _write(target: Path, clip: ClipFile, chunks: Mapping[str, ReadableChunk]) -> None:
+    def blocks() -> Iterator[bytes | memoryview]:
+        return clip.blocks(lambda path, offset, length: read_bytes(chunks[path], offset, length))
+
+    draft = target.with_suffix(".part")
+    with draft.open("wb") as file:
+        for block in blocks():
+            file.write(block)
+    draft.replace(target)

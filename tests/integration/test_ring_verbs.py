@@ -1,0 +1,154 @@
+"""`appliance ring status|check|rebuild|export`: on disks without a recorder, and beside one."""
+
+import asyncio
+import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from appliance.cli import main
+from appliance.core.clock import SimulatedClock
+from appliance.media.stream import StreamKey
+from appliance.ring.catalog_log import CATALOG
+from appliance.ring.disk import chunk_name
+from appliance.ring.offline import DiskFiles, check, parts_of
+from appliance.services.clock_words import instant
+from appliance.services.ring_words import sentence
+from tests.peers.pictures import Camera
+from tests.peers.ring_rig import Rig
+
+KEY = StreamKey("cour", "main")
+
+SITE = """
+secrets = "secrets.toml"
+[site]
+name = "Essai"
+place = "Banc"
+kind = "school"
+[recorder]
+clock = "host"
+socket = "recorder.sock"
+index = "index.db"
+[[disk]]
+path = "disk0"
+[[disk]]
+path = "disk1"
+[[camera]]
+id = "cour"
+name = "Cour"
+place = "banc"
+main = "rtsp://127.0.0.1/main"
+legal_zone = "non_public"
+area_type = "entrance"
+purpose = "essai"
+view = "wide"
+"""
+
+
+async def recorded(base: Path, ticks: int = 80) -> tuple[Rig, Camera]:
+    """A stream recorded up to now, so that nothing of it is too old."""
+    rig = Rig(base, SimulatedClock(utc_us=time.time_ns() // 1000 - 60_000_000))
+    await rig.format(disks=2, chunks=24)
+    ring = rig.new()
+    camera = Camera(ring.stream(KEY, "Essai"), rig.clock, size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(ticks, camera)
+    return rig, camera
+
+
+async def test_a_sound_ring_has_no_findings_also_beside_its_recorder(tmp_path: Path) -> None:
+    rig, camera = await recorded(tmp_path)
+    for disk in rig.disks:
+        for deep in (False, True):
+            checked = await asyncio.to_thread(check, disk.path, deep=deep)
+            assert checked.found == []
+            assert checked.closed > 2
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        await ring.settle()
+        camera.start()
+        for _ in range(20):
+            await rig.record(5, camera)
+            assert (await asyncio.to_thread(check, rig.disks[0].path)).found == []
+
+
+async def test_each_kind_of_damage_has_its_finding_in_words(tmp_path: Path) -> None:
+    rig, _ = await recorded(tmp_path)
+    disk = rig.disks[0].path
+    files = await asyncio.to_thread(DiskFiles.at, disk)
+    found = await asyncio.to_thread(files.catalog)
+    payload, header, gone = found.closed[:3]
+
+    def damage() -> None:
+        for number, at in ((payload, 40_000), (header, 700)):
+            path = disk / chunk_name(number)
+            data = bytearray(path.read_bytes())
+            data[at] ^= 1
+            path.write_bytes(data)
+        (disk / chunk_name(gone)).write_bytes(bytes(files.geometry.chunk_size))
+        (disk / chunk_name(20)).write_bytes((disk / chunk_name(found.closed[-1])).read_bytes())
+
+    await asyncio.to_thread(damage)
+    quick = await asyncio.to_thread(check, disk)
+    assert {(f.what, f.number) for f in quick.found} == {("damaged", header), ("damaged", gone), ("not-free", 20)}
+    deep = await asyncio.to_thread(check, disk, deep=True)
+    assert ("damaged", payload) in {(f.what, f.number) for f in deep.found}
+    for finding in deep.found:
+        assert str(finding.number) in sentence(finding, "fr")
+        assert sentence(finding, "fr") != sentence(finding, "en")
+    data = bytearray(await asyncio.to_thread((disk / CATALOG).read_bytes))
+    data[500] ^= 1
+    await asyncio.to_thread((disk / CATALOG).write_bytes, data)
+    without = await asyncio.to_thread(check, disk)
+    assert without.found[0].what == "catalogue"
+    assert without.closed >= len(found.closed) - 2
+
+
+async def test_closed_files_are_read_by_the_catalogue_alone(tmp_path: Path) -> None:
+    rig, _ = await recorded(tmp_path)
+    (tmp_path / "index.db").unlink()
+    now = rig.clock.utc_us()
+    found = [p for d in rig.disks for p in await asyncio.to_thread(parts_of, d.path, KEY, 0, now)]
+    sequences = sorted(part.sequence for _, parts in found for part in parts)
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert len(sequences) > 60
+    assert await asyncio.to_thread(parts_of, rig.disks[0].path, StreamKey("other", "main"), 0, now) == []
+
+
+def test_the_verbs_say_what_they_find_and_their_exit_code_means_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "fr_FR.UTF-8")
+    rig, _ = asyncio.run(recorded(tmp_path))
+    site = tmp_path / "site.toml"
+    site.write_text(SITE, encoding="utf-8")
+    assert main(["ring", "check", "--site", str(site), "--deep", "yes"]) == 0
+    assert "0 défaut" in capsys.readouterr().out
+    assert main(["ring", "status", "--site", str(site)]) == 1
+    told = capsys.readouterr().out
+    assert "ne répond pas" in told
+    assert "fichiers d'images complets" in told
+    assert main(["ring", "rebuild", "--site", str(site)]) == 0
+    assert not (tmp_path / "index.db").exists()
+    capsys.readouterr()
+    start, end = (minute(rig.clock.utc_us() + shift) for shift in (-120_000_000, 60_000_000))
+    out = tmp_path / "out"
+    asked = ["ring", "export", "--site", str(site), "--camera", "cour", "--from", start, "--to", end]
+    assert main([*asked, "--out", str(out)]) == 0
+    (file,) = out.glob("*.mp4")
+    assert file.stat().st_size > 500_000
+    assert str(file) in capsys.readouterr().out
+    assert main([*asked[:7], "2020-01-01", "--to", "2020-01-02", "--out", str(out)]) == 3
+    assert "Aucune image" in capsys.readouterr().err
+    first = tmp_path / "disk0" / chunk_name(0)
+    first.write_bytes(bytes(first.stat().st_size))
+    assert main(["ring", "check", "--site", str(site)]) == 1
+    assert "fichier 0" in capsys.readouterr().out
+
+
+def minute(utc_us: int) -> str:
+    """As it is typed: the site's time."""
+    return instant(utc_us, ZoneInfo("Europe/Paris"), "en").replace(" ", "T")
