@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Literal, Protocol, Self, TypeVar
@@ -49,6 +50,9 @@ ASK_S: Final = 10.0
 MAX_ID: Final = 1 << 62
 
 _UCRED: Final = struct.Struct("3i")  # pid, uid, gid
+
+PEER_UID: Final[ContextVar[int]] = ContextVar("peer_uid", default=-1)
+"""The user whose request is being answered, by the kernel's word; -1: nobody's."""
 
 
 class LineRequest(BaseModel):
@@ -147,6 +151,7 @@ class LineServer(Generic[R]):
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         uid = _peer_uid(writer)
+        PEER_UID.set(uid)  # a connection is a task of its own, with its own context
         while True:
             try:
                 line = await reader.readuntil()

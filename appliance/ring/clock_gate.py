@@ -25,6 +25,9 @@ class ClockDesk(Protocol):
     def refusal(self) -> ApplianceError | None:
         """Why pictures may not be shown now, None when they may."""
 
-    async def confirm(self) -> dict[str, object]:
-        """A person said that the time shown is right: judge again at once; the status that came of it."""
+    async def confirm(self, uid: int) -> dict[str, object]:
+        """A person said that the time shown is right: judge again at once; the status that came of it.
+
+        `uid`: of whoever asked, by the kernel's word.
+        """
         ...

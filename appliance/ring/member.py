@@ -62,6 +62,7 @@ class Member:
     due_us: int = 0
     mark_utc_us: int = 0
     heartbeat_us: int = -(1 << 62)
+    last_beat: Heartbeat | None = None  # as the disk was found, before this process wrote its own
     failed: str = ""
     fault: ApplianceError | None = None
     left_utc_us: int | None = None

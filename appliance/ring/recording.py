@@ -14,12 +14,13 @@ from appliance.core.cause import GapCause
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
-from appliance.core.judgement import Stamp
+from appliance.core.judgement import Evidence, Stamp
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.catalogue import ChunkRanges, StreamSpan
 from appliance.ring.copies import Copies
 from appliance.ring.destruction import Destruction
+from appliance.ring.evidence import witness
 from appliance.ring.expirer import Expirer
 from appliance.ring.faults import NoDisk, UnknownStream
 from appliance.ring.feed import Feed, Subscriber
@@ -106,6 +107,7 @@ class Ring:
         self._later: asyncio.Task[None] | None = None  # what the index still lacks
         self._opened = False
         self.before_tick = self._ticker.before_tick
+        self.on_witness: Callable[[Evidence], None] = lambda _evidence: None
 
     # life
 
@@ -222,9 +224,18 @@ class Ring:
 
     async def before_serving(self, member: Member) -> None:
         """A disk that came back: what its file says of true times, what it did not tell, and what expired meanwhile."""
+        self._hear(member)
         await self._redater.load(member)
         await self.destruction.load(member)
         await self.expirer.once()  # while the clock is doubtful nothing goes, and nothing is served
+
+    def _hear(self, member: Member) -> None:
+        """What a disk that came tells of the time. One of another appliance is a foreign witness."""
+        others = [m.disk.identity.appliance for m in self._members.all if m is not member]
+        own = not others or member.disk.identity.appliance in others
+        seen = None if member.last_beat is None else witness(member.last_beat, own=own)
+        if seen is not None:
+            self.on_witness(seen)
 
     async def _progress(self) -> None:
         """Wait for a tick, or make one where nothing ticks by itself."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from appliance.core.cause import GapCause
 from appliance.core.line_errors import BadRequest
-from appliance.core.lines import LineServer, Refused, encode, send, unheard
+from appliance.core.lines import PEER_UID, LineServer, Refused, encode, send, unheard
 from appliance.media.stream import StreamKey
 from appliance.ring import hold_protocol
 from appliance.ring.clock_gate import ClockDesk
@@ -128,7 +128,7 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
             case SubscribeRequest():
                 raise BadRequest(why="subscribe")  # has its own way
             case ConfirmTimeRequest():
-                return {} if self._clock is None else {"clock": await self._clock.confirm()}
+                return {} if self._clock is None else {"clock": await self._clock.confirm(PEER_UID.get())}
 
     async def _spans(self, request: SpansRequest) -> dict[str, Any]:
         spans = await self._ring.spans(request.key, request.from_us, request.to_us)

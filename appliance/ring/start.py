@@ -87,7 +87,7 @@ class Start:
         catalogue is begun that says so.
         """
         loop = asyncio.get_running_loop()
-        beat = await member.disk.aside(member.disk.read_heartbeat)
+        beat = member.last_beat = await member.disk.aside(member.disk.read_heartbeat)
         witness, generation = (beat.catalog, beat.generation) if beat else ("", 0)
         self._planner.generation = max(self._planner.generation, generation)
         mark = await self._index.head(member.uuid)

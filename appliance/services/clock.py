@@ -107,10 +107,13 @@ class ClockKeeper:
             raise
         self._save_failed, self._saved_us = False, now_us
 
-    async def confirm(self) -> dict[str, object]:
-        """A person said that the time shown is right. Returns the status that came of it. Raises RecordNotSaved."""
+    async def confirm(self, uid: int) -> dict[str, object]:
+        """A person said that the time shown is right. Returns the status that came of it. Raises RecordNotSaved.
+
+        `uid`: the user of whoever said so.
+        """
         self._confirmed = stamp_of(self._clock)
-        self._tell("time-confirmed", {"utc_us": self._confirmed.utc_us})
+        self._tell("time-confirmed", {"utc_us": self._confirmed.utc_us, "uid": uid})
         await self.judge()
         return self.status()
 

@@ -27,6 +27,7 @@ class RetentionKeeper:
         self._clock = clock
         ring.expirer.keeping = Keeping(site.site.zone, self._terms, clock, holds=ring.protected)
         ring.destruction.register = register
+        ring.on_witness = clock.hear
         clock.on_change.append(self._changed)
 
     async def start(self) -> None:

@@ -1,12 +1,14 @@
 """A doubtful clock and the socket: pictures are refused in words, what there is is told, recording goes on."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from appliance.core.chain import Facts
 from appliance.core.judgement import Ntp
 from appliance.ring.clock_gate import ClockDoubtful
 from appliance.ring.faults import RecorderRefused, RecorderUnreachable
@@ -83,3 +85,32 @@ async def test_a_subscription_ends_when_the_clock_becomes_doubtful(tmp_path: Pat
                 pass
         with pytest.raises(RecorderRefused):
             await anext(client.subscribe([KEY]))
+
+
+async def test_who_may_confirm_is_declared_and_the_journal_says_who_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format()
+    rig.new()
+    told: list[tuple[str, Facts]] = []
+
+    def tell(kind: str, facts: Facts) -> bool:
+        told.append((kind, facts))
+        return True
+
+    sources = Sources(tmp_path, rig.clock)
+    keeper = ClockKeeper(rig.clock, tmp_path, source=sources.source(), tell=tell)
+    await keeper.open()
+    async with served(rig, keeper) as client:
+        own = os.getuid()
+        monkeypatch.setattr("appliance.core.lines._peer_uid", lambda _writer: 65_533)
+        with pytest.raises(RecorderRefused) as refused:
+            await client.confirm_time()
+        assert refused.value.facts["refusal"] == "not-allowed"
+        assert keeper.refusal() is not None
+        await client.close()
+        monkeypatch.setattr("appliance.core.lines._peer_uid", lambda _writer: own)
+        await client.confirm_time()
+    assert keeper.refusal() is None
+    (confirmed,) = [facts for kind, facts in told if kind == "time-confirmed"]
+    assert confirmed == {"uid": own, "utc_us": rig.clock.utc_us()}

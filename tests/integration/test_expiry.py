@@ -262,7 +262,7 @@ async def test_a_persons_word_against_the_witnesses_hides_and_destroys_nothing(t
     before = await box.on_disk()
     box.sources.ntp = NO_NTP
     await box.reboot(error_us=YEAR_US)
-    await box.keeper.confirm()
+    await box.keeper.confirm(1000)
     assert box.keeper.state() == ClockState.HELD
     await box.record()
     await box.minute()

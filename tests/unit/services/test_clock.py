@@ -139,7 +139,7 @@ async def test_a_person_confirms_and_everybody_who_listens_hears_of_it(sources: 
         heard.append(judgement)
 
     keeper.on_change.append(listener)
-    status = await keeper.confirm()
+    status = await keeper.confirm(1000)
     assert (status["state"], status["reason"]) == ("held", why.CONFIRMED.code)
     assert keeper.refusal() is None
     assert [judgement.reason for judgement in heard] == [why.CONFIRMED]
