@@ -27,6 +27,10 @@ CALENDAR_S: Final = 0.5
 """Seconds between two looks: how late recording may begin again, and how late a camera is hung up."""
 
 
+LEARN_S: Final = 5.0
+"""Seconds for reading a month of the journal, which takes under one: the page must not wait for a disk that hangs."""
+
+
 class Pausable(Protocol):
     """What the calendar needs of a runner."""
 
@@ -105,9 +109,14 @@ class RecordingCalendar:
             self._tell(BEGUN, {"camera": name, "cause": decision.cause.name, **times})
 
     async def learn(self, folder: Path, process: str) -> None:
-        """Read earlier pauses from the journal, once."""
+        """Read earlier pauses from the journal, once; without them a gap is told by its run's cause alone."""
         now = self._clock.utc_us()
-        rows = await asyncio.to_thread(past_lines, folder, process, now - KEPT_US)
+        try:
+            async with asyncio.timeout(LEARN_S):
+                rows = await asyncio.to_thread(past_lines, folder, process, now - KEPT_US)
+        except TimeoutError:
+            log.warning("the journal's disk does not answer: earlier pauses are not known")
+            return
         self._book.learn([*rows, (STARTED, now, {})])
 
     def pauses(self, camera: str, from_us: int, to_us: int) -> list[tuple[int, int, str]]:

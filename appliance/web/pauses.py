@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from appliance.core.cause import GapCause
-from appliance.web.timeline import NOT_KEPT, SLIVER_US, Gap, cause_name, words
+from appliance.web.timeline import SLIVER_US, Gap, cause_name, words
 
 Row = tuple[int, int, str]
 """From, to, name of the cause."""
@@ -26,11 +26,12 @@ def read_pauses(answer: Mapping[str, Any]) -> list[Row]:
 def cut_by_pauses(gaps: Sequence[Gap], pauses: Sequence[Row]) -> list[Gap]:
     """The gaps, cut where a pause begins or ends. `pauses`: in order, disjoint.
 
-    What is left beside a pause and lasts less than SLIVER_US belongs to it: a camera takes its time to be met again.
+    Time before the oldest picture held is cut, too: in a pause there never was one to keep. What is left beside a
+    pause and lasts less than SLIVER_US belongs to it: a camera takes its time to be met again.
     """
     found: list[Gap] = []
     for gap in gaps:
-        inside = [row for row in pauses if row[0] < gap.to_us and row[1] > gap.from_us and gap.cause != NOT_KEPT]
+        inside = [row for row in pauses if row[0] < gap.to_us and row[1] > gap.from_us]
         at, pieces = gap.from_us, list[Row]()
         for from_us, to_us, cause in inside:
             if from_us - at >= SLIVER_US:

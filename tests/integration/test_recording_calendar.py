@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from appliance.capture.state import CaptureState
 from appliance.capture.url import Credentials
 from appliance.core.chain import Line, journal_files, read
 from appliance.core.chain_verify import verify
@@ -217,6 +218,28 @@ async def test_a_recorder_that_starts_while_the_site_is_open_does_not_even_meet_
         assert not any(key in stored for key in COUR)
         assert stored[PORTAIL]
         assert said(await asyncio.to_thread(told, site), "cam0") == [("pause-begun", "PLANNED")]
+
+
+async def test_a_clock_that_jumps_in_the_night_stops_the_yard_and_no_other_camera(tmp_path: Path) -> None:
+    clips = await asyncio.to_thread(small_clips)
+    async with chain(tmp_path, [clips, clips]) as links:
+        site = await asyncio.to_thread(with_calendar, links, OPEN_ONE_MINUTE)
+        clock = await asyncio.to_thread(SetClock, at("2026-11-24T03:00"))
+        async with recording(links, site, clock) as seen:
+            await reach(lambda: bool(seen.recorder.runners))
+            await seen.grown(*COUR, PORTAIL)
+            clock.step(2 * 3600)
+            await reach(lambda: seen.state()["pause"] is not None)
+            assert seen.state()["pause"]["cause"] == "CLOCK_DOUBTFUL"
+            assert "heure" in seen.state()["pause"]["fr"]
+            await reach(lambda: seen.recorder.runners[COUR[0]].state().state is CaptureState.PAUSED)
+            await seen.grown(PORTAIL)
+            stopped = seen.sizes()
+            await seen.grown(PORTAIL)
+            assert [seen.sizes()[key] for key in COUR] == [stopped[key] for key in COUR]
+        lines = said(await asyncio.to_thread(told, site), "cam0")
+        assert ("pause-begun", "CLOCK_DOUBTFUL") in lines
+        assert lines.count(("run-ended", "CLOCK_DOUBTFUL")) == 2
 
 
 async def test_a_refused_request_is_in_the_journal(tmp_path: Path) -> None:

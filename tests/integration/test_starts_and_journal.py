@@ -14,10 +14,10 @@ from appliance.core.cause import GapCause
 from appliance.core.chain import Line, journal_files, read
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import HEARTBEAT, encode_heartbeat
-from appliance.services.journal import RECORDER, journal_folder
+from appliance.services.journal import RECORDER, WEB, journal_folder
 from appliance.services.last_stop import MARK_FILE, announce_update, read_heartbeat
 from appliance.site.load import load_site
-from tests.peers.live import Chain, chain, small_clips
+from tests.peers.live import Chain, Service, chain, small_clips
 
 KEY = StreamKey("cam0", "main")
 
@@ -115,3 +115,31 @@ async def test_the_disks_know_how_long_the_journal_was(
         capsys.readouterr()
         assert await asyncio.to_thread(cli.main, verify) == cli.FOUND
         assert "lignes retirées à la fin (numéros 1 à" in capsys.readouterr().out
+
+
+async def test_the_pages_service_has_a_journal_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page").mkdir()
+    await asyncio.to_thread((tmp_path / "page" / "index.html").write_text, "<!doctype html>", encoding="utf-8")
+    monkeypatch.setenv("APPLIANCE_STATIC", str(tmp_path / "page"))
+    async with chain(tmp_path, []) as links:
+        text = await asyncio.to_thread(links.site.read_text, encoding="utf-8")
+        await asyncio.to_thread(links.site.write_text, text + CAMERA, encoding="utf-8")
+        service = await Service.start("web", "--site", str(links.site), "--port", "0")
+        assert await service.stop() == 0
+        (file,) = await asyncio.to_thread(journal_files, tmp_path / "journal", WEB)
+        kinds = [line.kind for line in await asyncio.to_thread(lambda: list(read([file])))]
+        assert kinds == ["journal", "service-started", "service-stopped"]
+        assert await asyncio.to_thread(cli.main, ["journal", "verify", str(links.site)]) == cli.OK
+
+
+CAMERA = """
+[[camera]]
+id = "cam"
+name = "Porte"
+place = "Hall"
+main = "rtsp://127.0.0.1:1/main"
+legal_zone = "non_public"
+area_type = "entrance"
+purpose = "essai"
+view = "wide"
+"""

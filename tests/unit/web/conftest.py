@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from appliance.core.chain import Facts
 from appliance.web.app import make_app, serve
 from appliance.web.recorder import SiteInfo
 from tests.peers.fake_detector import FakeDetector
@@ -34,6 +35,7 @@ class Api:
     detector: FakeDetector
     folder: Path
     site: SiteInfo
+    told: list[tuple[str, Facts]]
 
     async def get(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Answer:
         async with self.session.get(f"{self.base}{path}", params=params) as response:
@@ -88,10 +90,16 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     site = SiteInfo("Collège Émile-Zola", "Lyon", "Europe/Paris")
     detector = FakeDetector(tmp_path, ("hall", "yard"))
     await detector.desk.open()
-    app = make_app(recorder, detector, tmp_path, site)
+    told: list[tuple[str, Facts]] = []
+
+    def tell(kind: str, facts: Facts) -> bool:
+        told.append((kind, facts))
+        return True
+
+    app = make_app(recorder, detector, tmp_path, site, tell)
     runner = await serve(app, "127.0.0.1", 0)
     port = runner.addresses[0][1]
     async with aiohttp.ClientSession() as session:
-        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site)
+        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site, told)
     await runner.cleanup()
     await detector.desk.close()

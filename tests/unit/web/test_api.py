@@ -158,6 +158,21 @@ async def test_clip_crosses_gap_and_chunks_and_is_named(api: Api) -> None:
     await api.json("clip", f"{CAMERA}/clip.mp4", status=404, **asked, file=2)
 
 
+async def test_a_clip_that_leaves_is_entered_in_the_journal_and_one_that_does_not_is_not(api: Api) -> None:
+    asked: dict[str, Any] = {"from": START_US, "to": START_US + 4 * SECOND, "q": "sub"}
+    await api.json("clips", f"{CAMERA}/clips", **asked)
+    async with api.session.head(f"{api.base}{CAMERA}/clip.mp4", params=asked) as response:
+        assert response.status == 200
+    await api.json("clip", f"{CAMERA}/clip.mp4", status=404, **asked, file=2)
+    assert api.told == []
+    data = (await api.get("clip", f"{CAMERA}/clip.mp4", **asked)).body
+    ((kind, facts),) = api.told
+    assert kind == "clip-taken"
+    assert (facts["camera"], facts["stream"], facts["bytes"]) == ("portail", "sub", len(data))
+    assert facts["from_utc_us"] == START_US
+    assert START_US + 4 * SECOND <= int(facts["to_utc_us"]) < START_US + 6 * SECOND
+
+
 async def test_instants_may_be_iso_with_an_offset(api: Api) -> None:
     us = await api.get("gop", f"{CAMERA}/gop", t=START_US + SECOND)
     iso = await api.get("gop", f"{CAMERA}/gop", t="2026-11-24T08:00:01.123+01:00")

@@ -42,11 +42,16 @@ def test_what_a_camera_takes_to_be_met_again_belongs_to_the_pause() -> None:
     assert cut(slow, (8 * HOUR, 18 * HOUR, "PLANNED")) == [(8 * HOUR, 18 * HOUR + 60_000_000, "PLANNED", False)]
 
 
-def test_a_gap_without_pause_and_what_is_not_kept_stay_as_they_are() -> None:
+def test_a_gap_without_pause_stays_as_it_is() -> None:
     gap = Gap(HOUR, 2 * HOUR, "DISK", open=True)
     assert cut_by_pauses([gap], [(3 * HOUR, 4 * HOUR, "PLANNED")]) == [gap]
-    old = Gap(HOUR, 2 * HOUR, NOT_KEPT)
-    assert cut_by_pauses([old], [(0, 4 * HOUR, "PLANNED")]) == [old]
+
+
+def test_a_camera_that_has_only_ever_been_paused_is_shown_so() -> None:
+    assert cut(Gap(HOUR, 9 * HOUR, NOT_KEPT), (3 * HOUR, 12 * HOUR, "PLANNED")) == [
+        (HOUR, 3 * HOUR, NOT_KEPT, False),
+        (3 * HOUR, 9 * HOUR, "PLANNED", False),
+    ]
 
 
 @given(
