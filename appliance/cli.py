@@ -156,16 +156,23 @@ def _model_list(options: argparse.Namespace, language: Language) -> int:
 
 
 def _disk_format(options: argparse.Namespace, language: Language) -> int:
-    from appliance.ring.disk import DEMO_GEOMETRY, FIELD_GEOMETRY, format_disk
+    from appliance.ring.disk import DEMO_GEOMETRY, FIELD_GEOMETRY
+    from appliance.services.disks import format_for
 
     geometry = {64: FIELD_GEOMETRY, 4: DEMO_GEOMETRY}[options.chunk_mib]
-    made = format_disk(options.path, geometry, options.chunks)
-    size = made.chunks * geometry.chunk_size >> 20
-    if language == "fr":
-        print(f"{options.path} est prêt : {made.chunks} fichiers de {options.chunk_mib} Mio, {size} Mio en tout.")
-    else:
-        print(f"{options.path} is ready: {made.chunks} files of {options.chunk_mib} MiB, {size} MiB in all.")
-    return OK
+    return format_for(options.path, geometry, options.chunks, options.site, options.destroy, language)
+
+
+def _disk_list(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.disks import list_disks
+
+    return list_disks(options.site, language)
+
+
+def _disk_adopt(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.disks import adopt
+
+    return adopt(options.site, options.path, options.take_over, language)
 
 
 def _ring_status(options: argparse.Namespace, language: Language) -> int:
@@ -260,6 +267,9 @@ def _port(text: str) -> int:
 
 
 _SITE: Final = Argument("--site", Path, ("le fichier du site, site.toml", "the site file, site.toml"), required=True)
+_OPTIONAL_SITE: Final = Argument(
+    "--site", Path, ("le fichier du site, dont le nom est écrit sur le disque", "the site file, to name the disk by")
+)
 _PORT: Final = Argument(
     "--port",
     _port,
@@ -292,10 +302,10 @@ VERBS: Final = (
     Verb(
         "disk format",
         (
-            "prépare un disque vide pour l'enregistrement ; refuse un disque déjà préparé",
-            "prepares an empty disk for recording; refuses one that is prepared already",
+            "prépare un disque vide pour l'enregistrement ; montre et garde les images qui s'y trouvent",
+            "prepares an empty disk for recording; shows and keeps the pictures that lie on it",
         ),
-        "appliance disk format /srv/disk1 --chunks 1000",
+        "appliance disk format /srv/disk1 --chunks 1000 --site site.toml",
         (
             Argument("path", Path, ("le point de montage du disque", "the disk's mount point")),
             Argument(
@@ -307,8 +317,48 @@ VERBS: Final = (
                 ("taille d'un fichier en Mio : 64, ou 4 pour un essai", "size of a file in MiB: 64, or 4 for a trial"),
                 64,
             ),
+            _OPTIONAL_SITE,
+            Argument(
+                "--destroy",
+                str,
+                (
+                    "détruit les images du disque que ces quatre signes, ou le nom de son site, désignent",
+                    "destroys the pictures of the disk that these four characters, or its site's name, mean",
+                ),
+            ),
         ),
         _disk_format,
+    ),
+    Verb(
+        "disk list",
+        (
+            "dit quel disque est où, comment il va, et ce qui manque sans lui",
+            "says which disk is where, how it is, and what is missing without it",
+        ),
+        "appliance disk list --site site.toml",
+        (_SITE,),
+        _disk_list,
+    ),
+    Verb(
+        "disk adopt",
+        (
+            "montre ce qu'il y a sur le disque d'un autre enregistreur, et le reprend ici si on le nomme",
+            "shows what lies on another recorder's disk, and takes it over here when it is named",
+        ),
+        "appliance disk adopt /srv/disk1 --site site.toml",
+        (
+            Argument("path", Path, ("le point de montage du disque", "the disk's mount point")),
+            _SITE,
+            Argument(
+                "--take-over",
+                str,
+                (
+                    "reprend le disque que ces quatre signes, ou le nom de son site, désignent",
+                    "takes over the disk that these four characters, or its site's name, mean",
+                ),
+            ),
+        ),
+        _disk_adopt,
     ),
     Verb(
         "run",

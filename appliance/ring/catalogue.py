@@ -324,7 +324,7 @@ def open_row(chunk: OpenChunk) -> ChunkRow:
 def _follows(last: SpanRow, span: SpanRow) -> bool:
     """Does this stretch of the same run go on where the other ends, or lie in it (parts that are on two disks)?"""
     return last.last_sequence + 1 == span.first_sequence or (
-        last.first_sequence <= span.first_sequence <= last.last_sequence
+        last.first_sequence <= span.first_sequence <= last.last_sequence and span.from_us < last.to_us
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from appliance.core.units import BLOCK
+from appliance.ring.adoption import TYPED
 from appliance.ring.catalog_file import begin_catalog
 from appliance.ring.catalog_log import NO_HEAD, Beginning
 from appliance.ring.chunk import Geometry
@@ -26,22 +27,16 @@ from appliance.ring.claim import claim, release
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
     DiskFailed,
-    DiskMissing,
-    DiskNotFormatted,
     DiskUnreadable,
-    DiskVersion,
 )
+from appliance.ring.identity import IDENTITY, NOBODY, DiskIdentity, read_identity
 from appliance.ring.naming import look_up
 from appliance.ring.thread import DiskThreads
 from appliance.ring.unmount import Watch
 
 T = TypeVar("T")
 
-IDENTITY: Final = "nvr-disk.json"
 HEARTBEAT: Final = "nvr-heartbeat"
-
-FORMAT_VERSION: Final = 1
-"""Version of the whole disk format; a higher one is refused."""
 
 PROTECTED_PERCENT: Final = 8
 """Share of a new disk's chunks that are the protected pool's: 320 GB of 4 TB."""
@@ -90,25 +85,6 @@ class Flush(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DiskIdentity:
-    """What `nvr-disk.json` holds. `uuid`, `appliance`: 32 hex digits.
-
-    `protected`: how many of the chunks, the last ones, are the protected pool's; 0 on disks formatted before it.
-    """
-
-    uuid: str
-    appliance: str
-    geometry: Geometry
-    chunks: int
-    protected: int = 0
-
-    @property
-    def of_ring(self) -> int:
-        """Chunks that recording goes round in, from number 0."""
-        return self.chunks - self.protected
-
-
-@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """The last sign of life of a recorder on this disk. `generation`: the highest given out so far.
 
@@ -140,59 +116,36 @@ def protected_share(chunks: int) -> int:
 
 
 def format_disk(
-    path: Path, geometry: Geometry, chunks: int, *, appliance: str = "", protected: int | None = None
+    path: Path,
+    geometry: Geometry,
+    chunks: int,
+    *,
+    appliance: str = "",
+    site: str = "",
+    protected: int | None = None,
 ) -> DiskIdentity:
     """Make every chunk of a new disk, then its identity (the last thing written: a torn format is no disk).
 
-    `protected`: chunks of the protected pool, `protected_share` as a rule.
+    `protected`: chunks of the protected pool, `protected_share` as a rule; `site`: whose name is on it.
     Raises DiskAlreadyFormatted, or DiskFailed when there is no room.
     """
     if (path / IDENTITY).exists():
-        raise DiskAlreadyFormatted(path=str(path))
+        raise DiskAlreadyFormatted(path=str(path), last=read_identity(path).uuid[-TYPED:])
     share = protected_share(chunks) if protected is None else protected
-    identity = DiskIdentity(uuid.uuid4().hex, appliance or uuid.UUID(int=0).hex, geometry, chunks, share)
+    identity = DiskIdentity(uuid.uuid4().hex, appliance or NOBODY, geometry, chunks, share, site)
     try:
         path.mkdir(parents=True, exist_ok=True)
         for number in range(chunks):
             _allocate(path / chunk_name(number), geometry.chunk_size)
         _allocate(path / HEARTBEAT, BLOCK)
         begin_catalog(path, Beginning(1, identity.uuid, chunks, NO_HEAD, "format"))
-        text = {
-            "version": FORMAT_VERSION,
-            "uuid": identity.uuid,
-            "appliance": identity.appliance,
-            "chunk_size": geometry.chunk_size,
-            "table_reserve": geometry.table_reserve,
-            "chunks": chunks,
-            "protected_chunks": share,
-        }
         draft = path / (IDENTITY + ".new")
-        draft.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+        draft.write_bytes(identity.encode())
         _syncfs(path)
         draft.rename(path / IDENTITY)
         _syncfs(path)
     except OSError as error:
         raise DiskFailed(**look_up(path).facts, why=error.strerror or str(error)) from error
-    return identity
-
-
-def read_identity(path: Path) -> DiskIdentity:
-    """Raises DiskMissing, DiskNotFormatted, DiskUnreadable or DiskVersion."""
-    try:
-        text = json.loads((path / IDENTITY).read_text(encoding="utf-8"))
-        version = text["version"]
-        if version != FORMAT_VERSION:
-            raise DiskVersion(path=str(path), version=str(version))
-        geometry = Geometry(chunk_size=int(text["chunk_size"]), table_reserve=int(text["table_reserve"]))
-        chunks, protected = int(text["chunks"]), int(text.get("protected_chunks", 0))
-        identity = DiskIdentity(str(text["uuid"]), str(text["appliance"]), geometry, chunks, protected)
-    except FileNotFoundError as error:
-        missing = DiskNotFormatted if path.is_dir() else DiskMissing
-        raise missing(path=str(path)) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: {error}") from error
-    if len(identity.uuid) != 32 or not 0 <= identity.protected < identity.chunks:
-        raise DiskUnreadable(path=str(path), why=f"{IDENTITY}: uuid or chunks")
     return identity
 
 

@@ -9,7 +9,8 @@ from typing import Final
 from appliance.core.errors import ApplianceError
 from appliance.core.judgement import Evidence, Stamp
 from appliance.media.stream import ClockState
-from appliance.ring.disk import HEARTBEAT, Heartbeat, decode_heartbeat, read_identity
+from appliance.ring.disk import HEARTBEAT, Heartbeat, decode_heartbeat
+from appliance.ring.identity import read_identity
 
 TRUSTED: Final = frozenset({ClockState.VERIFIED, ClockState.HELD})
 """Under any other judgement, or none, a heartbeat proves how long a boot lasted and no date."""

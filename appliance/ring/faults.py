@@ -11,6 +11,14 @@ class DiskNotFormatted(ApplianceError):
     en = 'No recording disk at {path}: is it mounted? If it is new: "appliance disk format".'
 
 
+class DiskNew(ApplianceError):
+    """A mounted filesystem without `nvr-disk.json`: formatted by a person only."""
+
+    code = "disk-new"
+    fr = "Le disque monté sur {path} est neuf, rien n'y est enregistré. Pour l'utiliser : « appliance disk format »."
+    en = 'The disk mounted at {path} is new, nothing is recorded on it. To use it: "appliance disk format".'
+
+
 class DiskMissing(ApplianceError):
     """The path is not there at all."""
 
@@ -39,8 +47,8 @@ class DiskAlreadyFormatted(ApplianceError):
     """Formatting would destroy recordings."""
 
     code = "disk-already-formatted"
-    fr = "{path} est déjà un disque d'enregistrement : videz-le d'abord si ses images peuvent disparaître."
-    en = "{path} already is a recording disk: empty it first if its footage may be lost."
+    fr = "{path} est déjà un disque d'enregistrement, sans image. Pour le refaire : ajoutez « --destroy {last} »."
+    en = '{path} already is a recording disk, without pictures. To make it again: add "--destroy {last}".'
 
 
 class DiskInUse(ApplianceError):
@@ -169,3 +177,71 @@ class RecorderRefused(ApplianceError):
     code = "recorder-refused"
     fr = "{sentence_fr}"
     en = "{sentence_en}"
+
+
+class DiskForeign(ApplianceError):
+    """The disk of another appliance: looked at, never written to."""
+
+    code = "disk-foreign"
+    fr = (
+        "Le disque {disk_fr} vient d'un autre enregistreur (site « {site} », n° …{box}) : il n'est que lu. "
+        "Pour le reprendre ici : « appliance disk adopt {path} »."
+    )
+    en = (
+        'Disk {disk_en} comes from another recorder (site "{site}", no. …{box}): it is only read. '
+        'To take it over here: "appliance disk adopt {path}".'
+    )
+
+
+class DiskTwin(ApplianceError):
+    """Two disks with the same identity: one is a copy, and only one may record."""
+
+    code = "disk-twin"
+    fr = "Le disque {disk_fr} est la copie d'un disque en service : il est laissé de côté, retirez l'un des deux."
+    en = "Disk {disk_en} is the copy of a disk in service: it is left aside, remove one of the two."
+
+
+class DiskNotConfigured(ApplianceError):
+    """A path that is no disk of the site file."""
+
+    code = "disk-not-configured"
+    fr = "{path} n'est pas un disque de site.toml : ajoutez-le à ce fichier, puis redémarrez l'enregistreur."
+    en = "{path} is no disk of site.toml: add it to that file, then restart the recorder."
+
+
+class DiskOwn(ApplianceError):
+    """There is nothing to adopt."""
+
+    code = "disk-own"
+    fr = "Le disque {disk_fr} appartient déjà à cet enregistreur : il n'y a rien à reprendre."
+    en = "Disk {disk_en} belongs to this recorder already: there is nothing to take over."
+
+
+class NameNotTyped(ApplianceError):
+    """What a person typed does not name the disk."""
+
+    code = "disk-name-not-typed"
+    fr = "« {typed} » ne désigne pas ce disque : tapez le nom de son site, ou ses quatre derniers signes {last}."
+    en = 'The name "{typed}" is not this disk: type the name of its site, or its last four characters {last}.'
+
+
+class DiskHoldsFootage(ApplianceError):
+    """Formatting would destroy recordings, and nobody has said that they may be lost."""
+
+    code = "disk-holds-footage"
+    fr = (
+        "{path} contient {hours} h d'images : formater les détruirait. "
+        "Si elles peuvent vraiment disparaître : ajoutez « --destroy {last} »."
+    )
+    en = (
+        "{path} holds {hours} h of pictures: formatting would destroy them. "
+        'If they may really be lost: add "--destroy {last}".'
+    )
+
+
+class ApplianceIdDamaged(ApplianceError):
+    """The file that says which appliance this is does not hold."""
+
+    code = "appliance-id-damaged"
+    fr = "{path} est abîmé : remettez-le depuis une sauvegarde ; sans lui, tous les disques seraient étrangers."
+    en = "{path} is damaged: restore it from a backup; without it all disks would be foreign."

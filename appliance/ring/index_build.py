@@ -18,8 +18,8 @@ from appliance.core.errors import ApplianceError
 from appliance.ring.catalog_file import reader, until
 from appliance.ring.catalog_log import CATALOG, CLOSED_FIELDS, Head
 from appliance.ring.catalog_replay import READ, Replay, replay
-from appliance.ring.disk import read_identity
 from appliance.ring.errors import CatalogUnreadable
+from appliance.ring.identity import read_identity
 from appliance.ring.index import CHUNK_SCHEMA, SCHEMA_VERSION, SPAN_SCHEMA, ChunkRow, SpanRow
 from appliance.ring.recovery import read_entries_at, span_rows, spans_of
 

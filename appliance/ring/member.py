@@ -46,7 +46,7 @@ class Member:
     again: it stays where it is in the order, and its disk comes back as another member. `plan`: what its thread is
     writing now, since `asked_us`; `losses`: what of the past left with it, complete when `accounted`; `spoiled`: files
     it could not write to; `known`: its disk was a member in this life before, so that what it holds has numbers that
-    this life knows.
+    this life knows; `late`: it joined while the ring recorded.
     """
 
     index: int
@@ -71,6 +71,7 @@ class Member:
     losses: list[Loss] = field(default_factory=list)
     accounted: asyncio.Event = field(default_factory=asyncio.Event)
     known: bool = False
+    late: bool = False
     spoiled: int = 0
     took_us: deque[int] = field(default_factory=lambda: deque(maxlen=TICKS_SHOWN))
     ticks: int = 0

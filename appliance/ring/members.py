@@ -14,15 +14,28 @@ from typing import Final
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import MAX_HEADER, HeaderInfo, parts_limit
-from appliance.ring.faults import DiskFailed, DiskRemoved, DiskStuck, DiskTooSmall, NoDisk
+from appliance.ring.faults import (
+    DiskFailed,
+    DiskForeign,
+    DiskNotConfigured,
+    DiskOwn,
+    DiskRemoved,
+    DiskStuck,
+    DiskTooSmall,
+    DiskTwin,
+    NoDisk,
+)
 from appliance.ring.lane import Lane
 from appliance.ring.loss import losses
 from appliance.ring.member import Member
-from appliance.ring.opening import ANSWER_S, DiskPath, Opener
+from appliance.ring.naming import name_of
+from appliance.ring.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
 from appliance.ring.placement import chunks_needed
 from appliance.ring.planner import DiskPlan
 from appliance.ring.pool import ChunkState
 from appliance.ring.shared import Shared
+from appliance.ring.survey import Survey, survey
+from appliance.ring.thread import DiskThreads
 from appliance.ring.writer import ChunkJob, PartJob
 
 log = logging.getLogger(__name__)
@@ -37,14 +50,16 @@ class Members:
     `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
     """
 
-    def __init__(self, disks: Sequence[DiskPath], shared: Shared, quarantine_us: int) -> None:
+    def __init__(self, disks: Sequence[DiskPath], shared: Shared, quarantine_us: int, owner: Owner = NO_OWNER) -> None:
         self.slots = list(disks)
         self._shared = shared
         self._quarantine_us = quarantine_us
-        self._opener = Opener()
+        self._opener = Opener(owner)
         self._joining = asyncio.Lock()
         self.all: list[Member] = []
         self.unusable: dict[Path, ApplianceError] = {}
+        self.foreign: dict[Path, Survey] = {}
+        self._surveys: dict[Path, asyncio.Task[None]] = {}
         self.joined: Callable[[Member], None] = lambda _member: None
         self.before_serving: Callable[[Member], Awaitable[None]] | None = None
 
@@ -63,6 +78,9 @@ class Members:
         """Open every disk that can be used, all at once. Raises NoDisk."""
         opened = await asyncio.gather(*(self._open(slot) for slot in self.slots))
         for member in filter(None, opened):
+            if any(member.uuid == other.uuid for other in self.all):  # both were opened at once
+                self._leave_twin(member)
+                continue
             member.index = len(self.all)
             self.all.append(member)
         if not self.all:
@@ -109,26 +127,59 @@ class Members:
         """The disk of this path as a member that is in no list yet."""
         last = self.at(slot.path)
         try:
-            disk = await self._opener.open(slot, None if last is None else last.disk)
+            in_use = {member.uuid for member in self.live}
+            disk = await self._opener.open(slot, None if last is None else last.disk, in_use)
         except ApplianceError as error:
             known = self.unusable.get(slot.path)
             if known is None or known.code != error.code:  # once, not at each look
                 log.error("disk left aside: %s", error)  # noqa: TRY400 - the sentence says all
             self.unusable[slot.path] = error
+            if isinstance(error, DiskForeign) and slot.path not in self._surveys:
+                self._surveys[slot.path] = asyncio.create_task(self._survey(slot.path), name="survey of a disk")
             return None
         if disk is None:
             return None
         self.unusable.pop(slot.path, None)
+        self._forget_survey(slot.path)
         member = Member(-1, disk, self._shared.clock, self._quarantine_us)
         member.known = any(other.uuid == member.uuid for other in self.all)
         return member
+
+    async def _survey(self, path: Path) -> None:
+        """What a foreign disk holds, for the state. It may take long, and nobody waits for it."""
+        threads = DiskThreads(f"ring-survey-{path.name}")
+        try:
+            self.foreign[path] = await asyncio.get_running_loop().run_in_executor(threads, survey, path)
+        except (OSError, ApplianceError) as error:
+            log.error("%s cannot be looked through: %s", path, error)  # noqa: TRY400
+        finally:
+            threads.shutdown()
+
+    def _forget_survey(self, path: Path) -> None:
+        self.foreign.pop(path, None)
+        task = self._surveys.pop(path, None)
+        if task is not None:
+            task.cancel()
+
+    def close(self) -> None:
+        """Look through no disk any more."""
+        for path in list(self._surveys):
+            self._forget_survey(path)
+
+    async def surveyed(self) -> None:
+        """Wait until every foreign disk has been looked through."""
+        await asyncio.gather(*self._surveys.values())
 
     async def _join(self, slot: DiskPath) -> None:
         """A disk that was absent or had failed is here: it becomes a new member, and its past is served again."""
         member = await self._open(slot)
         if member is None:
             return
+        member.late = True
         async with self._joining:
+            if any(member.uuid == other.uuid for other in self.live):
+                self._leave_twin(member)
+                return
             for former in self.all:
                 if former.uuid == member.uuid:
                     await former.accounted.wait()
@@ -161,6 +212,31 @@ class Members:
         self._shared.index.hidden.discard(member.uuid)
         self._announce()
         log.info("disk %s records again", member.disk.name.words("en"))
+
+    def _leave_twin(self, member: Member) -> None:
+        self.unusable[member.disk.path] = DiskTwin(**member.disk.name.facts)
+        member.failed = "twin"
+        member.abandon(OSError(errno.EIO, "twin"), [])
+
+    async def adopt(self, path: Path, typed: str = "") -> None:
+        """Another appliance's disk becomes ours, when what a person typed names it; it joins as if it had returned.
+
+        Raises DiskNotConfigured, DiskOwn, NameNotTyped, DiskFailed and what opening raises.
+        """
+        slot = next((slot for slot in self.slots if slot.path == path), None)
+        if slot is None:
+            raise DiskNotConfigured(path=str(path))
+        refused = self.unusable.get(path)
+        name = name_of(path, slot.bay)
+        if not isinstance(refused, DiskForeign):
+            raise DiskOwn(**name.facts) if refused is None else refused
+        try:
+            await self._opener.take_over(path, typed)
+        except OSError as error:
+            raise DiskFailed(**name.facts, why=error.strerror or str(error)) from error
+        await self._join(slot)
+        if (still := self.unusable.get(path)) is not None:
+            raise still
 
     async def _refuse(self, member: Member, error: OSError | ApplianceError) -> None:
         named = error if isinstance(error, ApplianceError) else DiskFailed(**member.disk.name.facts, why=str(error))

@@ -97,8 +97,23 @@ class ConfirmTimeRequest(LineRequest):
     verb: Literal["confirm-time"]
 
 
+class AdoptRequest(LineRequest):
+    """Take over the disk of another appliance. `name`: what a person typed to say which (see adoption.names)."""
+
+    verb: Literal["adopt"]
+    path: str = Field(min_length=1, max_length=4096)
+    name: str = Field(min_length=1, max_length=256)
+
+
 Request = (
-    StateRequest | SpansRequest | RangesRequest | LeaseRequest | ReleaseRequest | SubscribeRequest | ConfirmTimeRequest
+    StateRequest
+    | SpansRequest
+    | RangesRequest
+    | LeaseRequest
+    | ReleaseRequest
+    | SubscribeRequest
+    | ConfirmTimeRequest
+    | AdoptRequest
 )
 
 
@@ -126,6 +141,7 @@ _MODELS: Final[dict[str, type[Request]]] = {
     "release": ReleaseRequest,
     "subscribe": SubscribeRequest,
     "confirm-time": ConfirmTimeRequest,
+    "adopt": AdoptRequest,
 }
 
 

@@ -130,6 +130,10 @@ class RecorderClient(LineClient):
         """A person says that the appliance's time is right; {"clock": status}. Raises what `ask` raises."""
         return await self.ask("confirm-time")
 
+    async def adopt(self, path: Path, name: str) -> None:
+        """Take over another appliance's disk, which a person has named. Raises what `ask` raises."""
+        await self.ask("adopt", path=str(path), name=name)
+
     def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         """Bytes of a chunk of `ranges`; blocks: use a thread. Raises ChunkReused, DiskUnreadable."""
         return read_bytes(readable(chunk), offset, length)

@@ -29,7 +29,7 @@ from appliance.ring.index import Index
 from appliance.ring.lane import Budget, Lane
 from appliance.ring.member import Member
 from appliance.ring.members import Members
-from appliance.ring.opening import DiskPath
+from appliance.ring.opening import DiskPath, Owner
 from appliance.ring.planner import Planner
 from appliance.ring.protect import Hold
 from appliance.ring.protected import Protected
@@ -65,6 +65,7 @@ class Ring:
         index_path: Path,
         *,
         site_name: str = "",
+        appliance: str = "",
         tick_s: float = TICK_S,
         quarantine_s: float = 120,
         queue_limit: int = QUEUE_LIMIT,
@@ -90,7 +91,7 @@ class Ring:
         index, planner = Index(index_path, clock), Planner(clock, site_name)
         self._shared = Shared(clock, index, planner, Feed(clock), clock_state, anchor)
         quarantine_us = round(quarantine_s * 1_000_000)
-        self._members = Members(disks, self._shared, quarantine_us)
+        self._members = Members(disks, self._shared, quarantine_us, Owner(appliance, site_name))
         self.destruction = Destruction(self._shared.index, clock, lambda: self._members.all)
         self.expirer = Expirer(self._shared, lambda: self._members.all, self.destruction, quarantine_us)
         self._redater = Redater(self._shared, lambda: self._members.all)
@@ -166,6 +167,7 @@ class Ring:
             self._later.cancel()
             await asyncio.wait([self._later])
         await self.protected.stop()
+        self._members.close()
         members = self._members.all
         try:
             async with asyncio.timeout(CLOSE_S):
@@ -240,6 +242,10 @@ class Ring:
     async def _progress(self) -> None:
         """Wait for a tick, or make one where nothing ticks by itself."""
         await (asyncio.sleep(self._tick_us / 1e6) if self._automatic else self.tick())
+
+    async def adopt(self, path: Path, typed: str) -> None:
+        """Take over the disk of another appliance: see Members.adopt."""
+        await self._members.adopt(path, typed)
 
     def stream(self, key: StreamKey, title: str, priority: int = 0) -> StreamSink:
         """The sink of a stream; a higher `priority` loses pictures later when the queue is full."""
@@ -376,6 +382,6 @@ class Ring:
         member = self._members.at(slot.path)
         refused = self._members.unusable.get(slot.path)
         if member is not None:
-            return disk_state(member, self._tick_us, refused)
+            return disk_state(member, self._tick_us, refused, self._members.foreign.get(slot.path))
         assert refused is not None
-        return absent_disk_state(slot, refused)
+        return absent_disk_state(slot, refused, self._members.foreign.get(slot.path))

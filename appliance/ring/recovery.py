@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from appliance.core.units import BLOCK, ticks_to_us
 from appliance.media.boxes import BOX_HEADER
@@ -28,10 +28,12 @@ from appliance.ring.chunk import (
 )
 from appliance.ring.disk import Disk, chunk_name
 from appliance.ring.errors import ChunkUnreadable, TableUnreadable
+from appliance.ring.faults import DiskUnreadable
+from appliance.ring.identity import DiskIdentity
 from appliance.ring.index import ChunkRow, SpanRow
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import walk
-from appliance.ring.writer import OpenChunk, Span
+from appliance.ring.writer import DATA_ERRORS, OpenChunk, Span
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,19 @@ FIRST_READ: Final = 2 * BLOCK
 
 MAX_UNREADABLE: Final = 16
 """Chunk files that may fail at start; more, each after seconds of retries of the drive, are a disk that fails."""
+
+
+class Formatted(Protocol):
+    """A disk whose chunks can be read, opened for recording or not."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def identity(self) -> DiskIdentity: ...
+
+    @property
+    def geometry(self) -> Geometry: ...
 
 
 @dataclass(slots=True)
@@ -55,7 +70,7 @@ class Scan:
     generation: int = 0
 
 
-def scan(disk: Disk, known: dict[int, int], numbers: Iterable[int] | None = None) -> Scan:
+def scan(disk: Formatted, known: dict[int, int], numbers: Iterable[int] | None = None) -> Scan:
     """Read the header of every chunk of the ring; of closed chunks the index does not know, the table too.
 
     `numbers`: of these chunks only. A file that is missing, short or unreadable is suspect and costs itself. Raises
@@ -79,7 +94,7 @@ def scan(disk: Disk, known: dict[int, int], numbers: Iterable[int] | None = None
     return result
 
 
-def _one(disk: Disk, number: int, fd: int, known: dict[int, int], result: Scan) -> None:
+def _one(disk: Formatted, number: int, fd: int, known: dict[int, int], result: Scan) -> None:
     if os.fstat(fd).st_size != disk.geometry.chunk_size:
         raise OSError(errno.EIO, "another size than formatted")
     prefix = os.pread(fd, FIRST_READ, 0)
@@ -115,7 +130,7 @@ def _header(fd: int, prefix: bytes, number: int) -> HeaderInfo | None:
         return None
 
 
-def _own(disk: Disk, number: int, info: HeaderInfo) -> bool:
+def _own(disk: Formatted, number: int, info: HeaderInfo) -> bool:
     """Written here, to this file of this disk?"""
     own = info.header.disk_uuid == disk.identity.uuid and info.header.number == number
     if not own or info.geometry != disk.geometry:
@@ -124,7 +139,7 @@ def _own(disk: Disk, number: int, info: HeaderInfo) -> bool:
     return True
 
 
-def _table(disk: Disk, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
+def _table(disk: Formatted, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
     """The parts of a chunk that was closed, None when it is open or its closing was cut short."""
     try:
         table = parse_table(os.pread(fd, disk.geometry.table_reserve, table_offset(disk.geometry)))
@@ -136,7 +151,7 @@ def _table(disk: Disk, fd: int, info: HeaderInfo) -> list[PartEntry] | None:
     return table.entries if sealed(head, table.end_offset, disk.geometry) else None
 
 
-def read_entries(disk: Disk, number: int, generation: int) -> list[PartEntry] | None:
+def read_entries(disk: Formatted, number: int, generation: int) -> list[PartEntry] | None:
     """The part table of a closed chunk, None when the chunk is another one by now. Raises OSError."""
     return read_entries_at(disk.path, disk.geometry, number, generation)
 
@@ -204,6 +219,21 @@ def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
             spans.append(Span(entry.run, entry.utc_us, end_us(entry), cause, sequence, sequence, entry.clock_state))
 
 
+def _sealed(fd: int, end: int, geometry: Geometry) -> bool:
+    """Write the terminator; False when it is only this file that takes none. Raises OSError."""
+    with mmap.mmap(-1, BLOCK) as block:
+        block[:] = terminator(end, geometry)
+        try:
+            os.pwrite(fd, block, end)
+        except OSError as error:
+            os.close(fd)
+            if error.errno not in DATA_ERRORS:
+                raise
+            log.error("a chunk cannot be sealed at byte %d: %s", end, error.strerror)  # noqa: TRY400
+            return False
+    return True
+
+
 def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:
     """Read an OPEN chunk, cut it behind its last good part, seal it there and flush. Raises OSError.
 
@@ -226,11 +256,14 @@ def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:
         return None
     if result.reason:
         log.warning("chunk %s: cut at byte %d (%s)", path, result.end_offset, result.reason)
-    fd = disk.open_chunk(number)
     end = result.end_offset
-    with mmap.mmap(-1, BLOCK) as block:
-        block[:] = terminator(end, disk.geometry)
-        os.pwrite(fd, block, end)
+    try:
+        fd = disk.open_chunk(number)
+        if not _sealed(fd, end, disk.geometry):
+            return None
+    except DiskUnreadable as error:
+        log.error("chunk cannot be continued: %s", error)  # noqa: TRY400 - the sentence says all
+        return None
     disk.zero(fd, end + BLOCK)
     os.fdatasync(fd)
     with path.open("rb") as file:

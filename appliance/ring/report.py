@@ -4,13 +4,14 @@ from typing import Final
 
 from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
-from appliance.ring.faults import DiskMissing, DiskNotFormatted, DiskRemoved
+from appliance.ring.faults import DiskMissing, DiskNotFormatted
 from appliance.ring.lane import Lane
 from appliance.ring.loss import Loss
 from appliance.ring.member import Member
 from appliance.ring.naming import DiskName, name_of
 from appliance.ring.opening import DiskPath
 from appliance.ring.pool import ChunkState
+from appliance.ring.survey import Survey
 
 _ABSENT: Final = {
     **dict.fromkeys(
@@ -21,7 +22,9 @@ _ABSENT: Final = {
 """Figures of a disk that is left aside, so that every disk of the state has the same fields."""
 
 
-def disk_state(member: Member, tick_us: int, refused: ApplianceError | None = None) -> dict[str, object]:
+def disk_state(
+    member: Member, tick_us: int, refused: ApplianceError | None = None, foreign: Survey | None = None
+) -> dict[str, object]:
     """One disk. `tick_ms`: the longest of the last ticks; `loss_bound_ms`: what a power cut now may take at most,
     one tick period and that tick (a picture under way in the camera apart); `error`: "" or why it left the pool;
     `refused`: why what is in its place now does not record; `suspect`: chunks that are used no more, or will not be;
@@ -29,8 +32,8 @@ def disk_state(member: Member, tick_us: int, refused: ApplianceError | None = No
     """
     slowest_ms = max(member.took_us, default=0) / 1000
     fault = member.fault
-    if fault is not None and refused is not None and not isinstance(fault, DiskRemoved):
-        fault = refused if isinstance(refused, DiskMissing | DiskNotFormatted) else fault
+    if fault is not None and refused is not None and not isinstance(refused, DiskMissing | DiskNotFormatted):
+        fault = refused  # what lies in its place now is what has to be acted on
     return {
         "path": str(member.disk.path),
         "uuid": member.uuid,
@@ -52,17 +55,19 @@ def disk_state(member: Member, tick_us: int, refused: ApplianceError | None = No
         "spoiled": member.spoiled,
         "left_utc_us": member.left_utc_us,
         "lost": [loss_state(loss) for loss in member.losses],
+        "foreign": None if foreign is None else survey_state(foreign),
         **name_state(member.disk.name),
         **error_state(fault),
     }
 
 
-def absent_disk_state(slot: DiskPath, error: ApplianceError) -> dict[str, object]:
+def absent_disk_state(slot: DiskPath, error: ApplianceError, foreign: Survey | None = None) -> dict[str, object]:
     """A disk of the site description that could not be opened."""
     return {
         **_ABSENT,
         "path": str(slot.path),
         "lost": [],
+        "foreign": None if foreign is None else survey_state(foreign),
         **name_state(name_of(slot.path, slot.bay)),
         **error_state(error),
     }
@@ -118,4 +123,17 @@ def stream_state(lane: Lane) -> dict[str, object]:
         "recovering": lane.recovering,
         "error": "" if lane.fault is None else lane.fault.sentence("en"),
         "error_fr": "" if lane.fault is None else lane.fault.sentence("fr"),
+    }
+
+
+def survey_state(found: Survey) -> dict[str, object]:
+    """What lies on a disk that is only looked at."""
+    return {
+        "uuid": found.identity.uuid,
+        "site": found.identity.site,
+        "appliance": found.identity.appliance,
+        "from_us": found.from_us,
+        "to_us": found.to_us,
+        "hours": found.hours,
+        "streams": [loss_state(stream) for stream in found.streams],
     }

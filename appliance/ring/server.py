@@ -19,6 +19,7 @@ from appliance.ring import hold_protocol
 from appliance.ring.clock_gate import ClockDesk
 from appliance.ring.feed import Subscriber
 from appliance.ring.protocol import (
+    AdoptRequest,
     ConfirmTimeRequest,
     LeaseRequest,
     RangesRequest,
@@ -122,13 +123,20 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
             case LeaseRequest():
                 lease, until_us = await self._ring.lease(request.key, request.from_us, request.to_us, request.seconds)
                 return {"lease": lease, "until_us": until_us}
-            case ReleaseRequest():
-                self._ring.release(request.lease)
+            case ReleaseRequest() | AdoptRequest():
+                await self._do(request)
                 return {}
             case SubscribeRequest():
                 raise BadRequest(why="subscribe")  # has its own way
             case ConfirmTimeRequest():
                 return {} if self._clock is None else {"clock": await self._clock.confirm(PEER_UID.get())}
+
+    async def _do(self, request: ReleaseRequest | AdoptRequest) -> None:
+        """What is answered by being done."""
+        if isinstance(request, ReleaseRequest):
+            self._ring.release(request.lease)
+        else:
+            await self._ring.adopt(Path(request.path), request.name)
 
     async def _spans(self, request: SpansRequest) -> dict[str, Any]:
         spans = await self._ring.spans(request.key, request.from_us, request.to_us)

@@ -303,8 +303,7 @@ class Start:
         self._count_again(key, Opening(info.header.opened_utc_us, 0))
         lane = self._lanes.get(key)
         other = self._adopted.get(key) if lane is None else lane.chunk
-        unwritten = member.known and lane is not None and chunk.entries and chunk.entries[-1].sequence > lane.sequence
-        if unwritten:  # it holds parts that the disk did not acknowledge, and that are to be written elsewhere
+        if member.late and not self._goes_on(member, lane, chunk):
             self._leave(chunk)
             return
         if other is not None and other.header.generation > chunk.header.generation:
@@ -317,6 +316,15 @@ class Start:
         else:
             lane.chunk = chunk
             lane.number_after(*self._past.get(key, (0, 0)))
+
+    @staticmethod
+    def _goes_on(member: Member, lane: Lane | None, chunk: OpenChunk) -> bool:
+        """May a stream continue this chunk of a disk that came while it records? Not one of another appliance, not
+        when it has another chunk, and not when it is to write again what the disk did not acknowledge.
+        """
+        if lane is None or lane.chunk is not None or not member.known:
+            return False
+        return not chunk.entries or chunk.entries[-1].sequence <= lane.sequence
 
     def _read(self, key: StreamKey) -> None:
         self._unread[key] -= 1

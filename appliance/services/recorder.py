@@ -23,6 +23,7 @@ from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.claim import holder
 from appliance.ring.disk import Heartbeat
 from appliance.ring.faults import NoDisk
+from appliance.ring.identity import appliance_id
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.clock import JUDGE_S, ClockKeeper
@@ -83,6 +84,7 @@ class Recorder:
             clock,
             site.recorder.index,
             site_name=site.site.name,
+            appliance=appliance_id(site.recorder.index.parent),
             quarantine_s=site.recorder.quarantine_s,
             supervisor=self.supervisor,
             clock_state=self.keeper.state,

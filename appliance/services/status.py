@@ -9,6 +9,7 @@ from appliance.core.cause import GapCause
 from appliance.core.errors import Language
 from appliance.ring.reader import RecorderClient
 from appliance.services.clock_words import sentence
+from appliance.services.disk_words import disk_lines, none_records, title
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.lawful import RetentionTold, longer, shorter
@@ -36,8 +37,13 @@ def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> 
             continue
         for name, stream in camera["streams"].items():
             found.append((f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language)))
-    found += [(f"{disk['path']}{colon}", *_disk(disk, language)) for disk in state["disks"]]
-    names = {camera.get("id"): camera["name"] for camera in state["cameras"]}
+    names = {camera.get("id", ""): camera["name"] for camera in state["cameras"]}
+    none = none_records(state["disks"], language)
+    if none:
+        found.insert(0, (f"{'Disques' if language == 'fr' else 'Disks'}{colon}", False, none))
+    for disk in state["disks"]:
+        well, said = disk_lines(disk, names, zone, language)
+        found.append((f"{title(disk, language)}{colon}", well, "\n    ".join(said)))
     for told in map(RetentionTold.model_validate, state.get("retention", ())):
         name, index = names.get(told.camera, told.camera), 0 if language == "fr" else 1
         found += [("", False, longer(name, told.longer_us)[index])] if told.longer_us else []
@@ -64,18 +70,6 @@ def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bo
     rate = f"{stream['fps']:.0f} {'im/s' if french else 'fps'}"
     words = "enregistre" if french else "recording"
     return True, f"{words}, {stream['width']}x{stream['height']}, {rate}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
-
-
-def _disk(disk: dict[str, Any], language: Language) -> tuple[bool, str]:
-    if disk["error"]:
-        return False, str(disk.get("error_fr", disk["error"]) if language == "fr" else disk["error"])
-    held = disk["closed"] + disk["open"]
-    pool, used = disk["protected"], disk["protected"] - disk["pool_free"]
-    if language == "fr":
-        kept = f"{used} fichiers protégés sur {pool}" if pool else "pas de réserve protégée"
-        return True, f"{held} fichiers d'images sur {disk['chunks']}, {disk['free']} libres, {kept} ({disk['backend']})"
-    kept = f"{used} of {pool} protected files in use" if pool else "no protected reserve"
-    return True, f"{held} of {disk['chunks']} files hold pictures, {disk['free']} free, {kept} ({disk['backend']})"
 
 
 def status(file: Path, language: Language) -> int:

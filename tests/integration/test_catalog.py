@@ -13,7 +13,8 @@ from appliance.ring import index, start
 from appliance.ring.catalog_file import read_catalog
 from appliance.ring.catalog_log import CATALOG
 from appliance.ring.catalog_replay import Replay
-from appliance.ring.disk import Disk, read_identity
+from appliance.ring.disk import Disk
+from appliance.ring.identity import read_identity
 from appliance.ring.pool import ChunkState
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan

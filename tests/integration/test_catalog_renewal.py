@@ -13,7 +13,8 @@ from appliance.ring import catalog_keeper, start
 from appliance.ring.catalog_file import NEW, read_catalog, reader
 from appliance.ring.catalog_log import CATALOG, NO_HEAD, Head
 from appliance.ring.catalog_replay import Replay, replay
-from appliance.ring.disk import Disk, read_identity
+from appliance.ring.disk import Disk
+from appliance.ring.identity import read_identity
 from appliance.ring.member import Member
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan

@@ -35,6 +35,8 @@ class Rig:
     base: Path
     clock: SimulatedClock = field(default_factory=SimulatedClock)
     disks: list[Folder] = field(default_factory=list)
+    appliance: str = ""
+    site: str = "Essai"
     ring: Ring = field(init=False)
 
     async def format(
@@ -60,7 +62,8 @@ class Rig:
             self.disks,
             self.clock,
             self.base / "index.db",
-            site_name="Essai",
+            site_name=self.site,
+            appliance=self.appliance,
             quarantine_s=quarantine_s,
             queue_limit=queue_limit,
             automatic=automatic,

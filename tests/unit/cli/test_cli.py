@@ -173,7 +173,8 @@ def test_status_names_a_failed_disk() -> None:
     state = {**STATE, "cameras": [], "disks": [{**STATE["disks"][0], "error": "EIO"}]}  # type: ignore[index]
     lines, well = sentences(state, "en")
     assert not well
-    assert lines[0].startswith("✖ /srv/d: EIO")
+    assert lines[0].startswith("✖ Disks: NO DISK IS RECORDING")
+    assert lines[1].startswith("✖ Disk /srv/d (/srv/d): EIO")
 
 
 def test_status_survives_a_disk_that_could_not_be_opened() -> None:
@@ -184,4 +185,4 @@ def test_status_survives_a_disk_that_could_not_be_opened() -> None:
     }
     lines, well = sentences(state, "en")
     assert not well
-    assert lines == ["✖ /srv/d: gone"]
+    assert lines[1:] == ["✖ Disk /srv/d (/srv/d): gone"]

@@ -16,7 +16,6 @@ from appliance.ring import disk as module
 from appliance.ring.chunk import Geometry
 from appliance.ring.disk import (
     HEARTBEAT,
-    IDENTITY,
     Disk,
     Flush,
     Heartbeat,
@@ -25,7 +24,6 @@ from appliance.ring.disk import (
     encode_heartbeat,
     format_disk,
     protected_share,
-    read_identity,
 )
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
@@ -34,6 +32,7 @@ from appliance.ring.faults import (
     DiskUnreadable,
     DiskVersion,
 )
+from appliance.ring.identity import IDENTITY, read_identity
 
 SMALL = Geometry(chunk_size=64 << 10, table_reserve=8 << 10)
 
