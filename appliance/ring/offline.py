@@ -12,8 +12,9 @@ from appliance.ring.catalog_file import read_catalog, reader
 from appliance.ring.catalog_log import CATALOG, NO_HEAD, Head
 from appliance.ring.catalog_replay import Replay, replay, rows
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import HEARTBEAT, DiskIdentity, Heartbeat, chunk_name, decode_heartbeat, read_identity
+from appliance.ring.disk import HEARTBEAT, Heartbeat, chunk_name, decode_heartbeat
 from appliance.ring.errors import CatalogUnreadable
+from appliance.ring.identity import DiskIdentity, read_identity
 from appliance.ring.index import ChunkRow
 from appliance.ring.part_ref import PartRef
 from appliance.ring.reader import ReadableChunk
