@@ -8,7 +8,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from appliance.core.cause import GapCause
@@ -32,6 +32,12 @@ CHECK_SPAN_US = 600_000_000
 
 DURABLE_S = 1.5
 """Seconds after which a picture must be safe on disk and shown: a tick, a flush and the network, with room."""
+
+FIRST_ALERT_US = 50_000_000
+"""us within which somebody has walked through a watched picture: every clip is shorter."""
+
+ALERTS_SHOWN = 8
+"""Alerts that the summary tells, the first ones."""
 
 LAST_FAULT_US = 3_000_000
 """us before the end within which a fault need not show: it may not have been noticed."""
@@ -130,7 +136,7 @@ class Show:
     async def _record(self, rig: CameraRig) -> int:
         options = self._options
         port = await asyncio.to_thread(free_port, options.port)
-        site = await asyncio.to_thread(write_site, options.work, rig.ports, port)
+        site = await asyncio.to_thread(write_site, options.work, rig.ports, port, self._today())
         log = options.work / "recorder.log"
         recorder = Recorder(site, log, port)
         problems: list[str] = []
@@ -150,6 +156,9 @@ class Show:
             return 0 if self._stop.is_set() else 1  # stopped in the middle of a fault nothing is proven
         self._voice.say("sound")
         return 0
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._clock.utc_us() / 1e6, UTC).date()
 
     async def _watch(self, rig: CameraRig, recorder: Recorder) -> list[str]:
         """Wait until all streams record, then run the plan until the end. What went wrong, in words."""
@@ -218,8 +227,25 @@ class Show:
         wall = (end_us - started) / 1e6
         percent = 100 * cpu_s / max(wall, 1.0)
         self._voice.say("cpu", recorder=cpu_s, wall=wall, percent=percent, cameras=cameras_cpu_s)
+        problems += await self._alerts(recorder, started, end_us)
         if audio:
             problems.append(self._voice.text("audio", count=audio))
+        return problems
+
+    async def _alerts(self, recorder: Recorder, started_us: int, end_us: int) -> list[str]:
+        """What the detector told by itself; none within a minute is a problem."""
+        found = (await recorder.get("alerts", **{"from": str(started_us), "to": str(end_us + 1)}))["alerts"]
+        names = {camera.scene: camera.name for camera in CAMERAS}
+        self._voice.say("alerts", count=len(found))
+        for alert in reversed(found[-ALERTS_SHOWN:]):
+            after = (alert["opened_us"] - started_us) / 1e6
+            what = self._voice.text(f"alert_{alert['label'] or 'something'}")
+            self._voice.say("alert", camera=names[alert["camera"]], after=after, what=what, score=alert["score"])
+        unlawful = {camera.scene for camera in CAMERAS if camera.legal_zone != "non_public"}
+        unseen = [names[alert["camera"]] for alert in found if alert["camera"] in unlawful]
+        problems = [self._voice.text("alert_unlawful", camera=name) for name in unseen]
+        if not found and end_us - started_us > FIRST_ALERT_US:
+            problems.append(self._voice.text("alert_none"))
         return problems
 
     async def _evidence(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 MARKER = ".appliance-demo"
@@ -29,10 +30,13 @@ class DemoCamera:
     place: str
     area_type: str
     purpose: str
+    legal_zone: str = "non_public"
 
 
 CAMERAS = (
-    DemoCamera("portail", "Portail", "Entrée des élèves, rue de la Gare", "entrance", "levée de doute à l'entrée"),
+    DemoCamera(
+        "portail", "Portail", "Entrée des élèves, rue de la Gare", "entrance", "levée de doute", "open_to_public"
+    ),
     DemoCamera("cour", "Cour", "Abords de la cour, façade sud", "perimeter", "levée de doute hors horaires"),
     DemoCamera("couloir", "Couloir", "Rez-de-chaussée, bâtiment B", "circulation", "levée de doute hors horaires"),
     DemoCamera("parking", "Parking", "Parking du personnel", "car_park", "dégradations de véhicules"),
@@ -49,8 +53,8 @@ def fresh_folder(folder: Path) -> None:
     (folder / MARKER).touch()
 
 
-def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
-    """Write `site.toml` and `secrets.toml` (0600); the path of the former."""
+def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date) -> Path:
+    """Write `site.toml` and `secrets.toml` (0600); the path of the former. `today`: on which the college is closed."""
     lines = [
         "[site]",
         'name = "Collège Jean Moulin (démonstration)"',
@@ -68,15 +72,19 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
             "place": camera.place,
             "main": f"{base}/main",
             "sub": f"{base}/sub",
-            "legal_zone": "non_public",
+            "legal_zone": camera.legal_zone,
             "area_type": camera.area_type,
             "purpose": camera.purpose,
             "view": "wide",
         }
         lines += ["[[camera]]", *(f"{key} = {_text(value)}" for key, value in facts.items()), ""]
+        if camera.legal_zone == "non_public":
+            lines += ["[camera.detection]", 'aipd = "AIPD de démonstration"', ""]
     for disk in ("disk-a", "disk-b"):
         lines += ["[[disk]]", f'path = "{disk}"', ""]
     lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", 'clock = "host"', ""]
+    lines += ["[detector]", 'socket = "detector.sock"', 'events = "events.db"', 'models = "models"', ""]
+    lines += _closed(today)
     lines += ["[web]", f"port = {port}", ""]
     lines.insert(0, 'secrets = "secrets.toml"\n')
     site_file = folder / "site.toml"
@@ -86,6 +94,16 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(secrets)
     return site_file
+
+
+def _closed(today: date) -> list[str]:
+    """A college out of hours, at whatever hour the demonstration runs: closed from the day before to two days after."""
+    week = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    lines = ["[calendar.hours]", *(f'{day} = ["08:00-18:00"]' for day in week), ""]
+    for offset in range(-1, 3):
+        day = (today + timedelta(days=offset)).isoformat()
+        lines += ["[[calendar.exceptional_day]]", 'name = "Démonstration"', f"date = {day}", "hours = []", ""]
+    return lines
 
 
 def format_disks(folder: Path) -> None:

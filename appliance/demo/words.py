@@ -47,8 +47,26 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "gap": ("    trou de {seconds:5.1f} s : {cause}{mark}", "    gap of {seconds:5.1f} s: {cause}{mark}"),
     "gap_expected": (" (attendu)", " (expected)"),
     "cpu": (
-        "Processeur : enregistreur {recorder:.1f} s en {wall:.0f} s ({percent:.1f} %), caméras {cameras:.1f} s.",
-        "CPU: recorder {recorder:.1f} s in {wall:.0f} s ({percent:.1f} %), cameras {cameras:.1f} s.",
+        "Processeur : enregistrement, détection et page {recorder:.1f} s en {wall:.0f} s ({percent:.1f} %), "
+        "caméras {cameras:.1f} s.",
+        "CPU: recording, detection and page {recorder:.1f} s in {wall:.0f} s ({percent:.1f} %), "
+        "cameras {cameras:.1f} s.",
+    ),
+    "alerts": ("Alertes venues d'elles-mêmes : {count}.", "Alerts that came by themselves: {count}."),
+    "alert": (
+        "    {camera:<10} après {after:5.1f} s : {what}, score {score} sur 100",
+        "    {camera:<10} after {after:5.1f} s: {what}, score {score} of 100",
+    ),
+    "alert_person": ("une personne", "a person"),
+    "alert_vehicle": ("un véhicule", "a vehicle"),
+    "alert_something": ("un mouvement", "motion"),
+    "alert_none": (
+        "Aucune alerte en une minute : la détection n'a rien dit. Lire recorder.log.",
+        "No alert within a minute: detection told nothing. Read recorder.log.",
+    ),
+    "alert_unlawful": (
+        "Alerte sur {camera}, que la loi interdit d'analyser.",
+        "An alert on {camera}, which the law forbids to analyse.",
     ),
     "audio": (
         "Le son d'une caméra a été demandé {count} fois : il ne doit jamais l'être.",

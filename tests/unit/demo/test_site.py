@@ -2,6 +2,7 @@
 
 import socket
 import stat
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,21 @@ from appliance.demo.errors import PortTaken
 from appliance.demo.scenes import SCENES
 from appliance.demo.show import PORTS_TRIED, free_port
 from appliance.demo.site import CAMERAS, MARKER, PASSWORD, USER, fresh_folder, write_site
+from appliance.detection.gate import CameraRecord, gate
 from appliance.site.load import load_credentials, load_site
 
 
 def test_the_site_file_is_accepted_by_the_product(tmp_path: Path) -> None:
     fresh_folder(tmp_path / "demo")
     ports = {camera.scene: 20_000 + index for index, camera in enumerate(CAMERAS)}
-    file = write_site(tmp_path / "demo", ports, 8080)
+    file = write_site(tmp_path / "demo", ports, 8080, date(2026, 11, 25))
     site = load_site(file)
     assert [camera.id for camera in site.camera] == list(SCENES)
     assert str(site.camera[0].main) == "rtsp://127.0.0.1:20000/main"
     assert [disk.path for disk in site.disk] == [tmp_path / "demo" / "disk-a", tmp_path / "demo" / "disk-b"]
+    noon = 1_795_690_800_000_000  # Wednesday 25 November 2026: the college is closed for the show
+    gates = {c.id: gate(CameraRecord.of(site, c), None, noon, clock_certain=True) for c in site.camera}
+    assert {name for name, verdict in gates.items() if verdict.armed} == {"cour", "couloir", "parking"}
     credentials = load_credentials(site)
     assert {(c.user, c.password) for c in credentials.values()} == {(USER, PASSWORD)}
     assert stat.S_IMODE((tmp_path / "demo" / "secrets.toml").stat().st_mode) == 0o600
