@@ -47,10 +47,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "gap": ("    trou de {seconds:5.1f} s : {cause}{mark}", "    gap of {seconds:5.1f} s: {cause}{mark}"),
     "gap_expected": (" (attendu)", " (expected)"),
     "cpu": (
-        "Processeur : enregistrement, détection et page {recorder:.1f} s en {wall:.0f} s ({percent:.1f} %), "
-        "caméras {cameras:.1f} s.",
-        "CPU: recording, detection and page {recorder:.1f} s in {wall:.0f} s ({percent:.1f} %), "
-        "cameras {cameras:.1f} s.",
+        (
+            "Processeur : enregistrement, détection et page {recorder:.1f} s en {wall:.0f} s ({percent:.1f} %), "
+            "caméras {cameras:.1f} s."
+        ),
+        (
+            "CPU: recording, detection and page {recorder:.1f} s in {wall:.0f} s ({percent:.1f} %), "
+            "cameras {cameras:.1f} s."
+        ),
     ),
     "alerts": ("Alertes venues d'elles-mêmes : {count}.", "Alerts that came by themselves: {count}."),
     "alert": (
