@@ -75,6 +75,22 @@ class CatalogFailed(ApplianceError):
     en = "The catalogue of disk {path} cannot be written ({why}): recording goes on; check the disk."
 
 
+class BackupFailed(ApplianceError):
+    """A database cannot be copied onto a recording disk; the former copies stay."""
+
+    code = "backup-failed"
+    fr = "La sauvegarde de {name} a échoué ({why}) : les précédentes restent ; vérifiez les disques."
+    en = "The backup of {name} failed ({why}): the former ones stay; check the disks."
+
+
+class NoBackup(ApplianceError):
+    """No disk has a whole copy."""
+
+    code = "no-backup"
+    fr = "Aucun disque n'a de sauvegarde entière de {name}."
+    en = "No disk has a whole backup of {name}."
+
+
 class DiskTooSmall(ApplianceError):
     """Fewer chunks than the streams need to be recorded at all."""
 

@@ -17,6 +17,9 @@ from appliance.core.errors import ApplianceError
 from appliance.core.judgement import Evidence, Stamp
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
+from appliance.ring import audit, backup
+from appliance.ring.audit import Audit
+from appliance.ring.backup import Backups
 from appliance.ring.catalogue import ChunkRanges, StreamSpan
 from appliance.ring.copies import Copies
 from appliance.ring.destruction import Destruction
@@ -105,6 +108,8 @@ class Ring:
         self._ticker.after_tick.append(self.protected.wake)
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
+        self.backups = Backups(clock, lambda: self._members.live)
+        self.audit = Audit(self._shared.index)
         self._later: asyncio.Task[None] | None = None  # what the index still lacks
         self._opened = False
         self.before_tick = self._ticker.before_tick
@@ -147,6 +152,8 @@ class Ring:
             self._jobs += [
                 self._supervisor.keep("ring ticks", self._ticker.run),
                 self._supervisor.supervise("ring index", 1.0, self.keep_index),
+                self._supervisor.supervise("ring audit", audit.PERIOD_S, self.audit_once),
+                self._supervisor.supervise("backups", backup.PERIOD_S, self.backups.once),
                 self._supervisor.supervise("ring disks", LOOK_S, self.look),
             ]
 
@@ -338,6 +345,10 @@ class Ring:
             raise UnknownStream(stream=str(key))
         return key
 
+    async def audit_once(self) -> None:
+        """Periodic work: compare a header of each disk with its catalogue."""
+        await self.audit.once(self._members.live)
+
     async def keep_index(self) -> None:
         """Periodic work: commit the index, refresh how far the past reaches."""
         await self._shared.index.note(self._heads())
@@ -367,6 +378,8 @@ class Ring:
         return {
             "now_utc_us": self._shared.clock.utc_us(),
             "rebuilding": self._shared.index.building,
+            "backups": dict(self.backups.last_us),
+            "audit": {"looked": sum(self.audit.looked.values()), "faults": sum(self.audit.faults.values())},
             "tick_ms": self._tick_us // 1000,
             "pending": self._budget.used,
             "disks": self.disk_states(),

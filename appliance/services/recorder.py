@@ -26,7 +26,7 @@ from appliance.ring.faults import NoDisk
 from appliance.ring.identity import appliance_id
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
-from appliance.services.clock import JUDGE_S, ClockKeeper
+from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
 from appliance.services.errors import DisksUnusable
 from appliance.services.journal import (
     RECORDER,
@@ -93,6 +93,7 @@ class Recorder:
             tell=self.tell,
             anchor=self._anchor,
         )
+        self.ring.backups.add("clock.record", site.recorder.index.parent / RECORD_FILE)
         self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
         self.runs = RunLines(clock, self.tell)
         self.refusals = RefusalLines(clock, self.tell)

@@ -10,6 +10,7 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Language
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.media.stream import StreamKey
+from appliance.ring.backup import FOLDER, copies_of
 from appliance.ring.claim import holder
 from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.expiry import expired_until
@@ -87,8 +88,20 @@ def status(file: Path, language: Language) -> int:
         if state.get("rebuilding"):
             words = ("✔ L'enregistreur fonctionne et refait son index", "✔ The recorder runs and rebuilds its index")
     lines.append(words[0] if language == "fr" else words[1])
+    lines += backup_lines([disk.path for disk in site.disk], site, language)
     print("\n".join(lines))
     return 0 if not any(line.startswith("✖") for line in lines) else 1
+
+
+def backup_lines(disks: Sequence[Path], site: Site, language: Language) -> list[str]:
+    """When each copied file was copied last. Blocks."""
+    names = sorted({file.stem for disk in disks for file in (disk / FOLDER).glob("*.json")})
+    lines = []
+    for name in names:
+        last = max((copy.utc_us for disk in disks for copy in copies_of(disk / FOLDER, name)), default=0)
+        when = instant(last, site.site.zone, language)
+        lines.append(f"  {name} : dernière copie {when}" if language == "fr" else f"  {name}: last copy {when}")
+    return lines
 
 
 async def _state(site: Site) -> Mapping[str, Any]:
