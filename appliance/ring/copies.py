@@ -31,6 +31,7 @@ class Copies:
         self, hold: str, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool
     ) -> list[ChunkRanges]:
         """Parts of one hold's copies. Raises UnknownHold, UnknownStream."""
+        await self._protected.loaded()
         kept = self._protected.known(hold)
         if key not in kept.hold.streams:
             raise UnknownStream(stream=str(key))

@@ -30,14 +30,11 @@ from appliance.ring.hold_lists import HoldLists
 from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.pool import ChunkState, Wiped
+from appliance.ring.pool_room import PoolRoom
 from appliance.ring.protect import (
     LATEST,
-    HeldChunks,
     Hold,
-    PoolLoad,
-    admit,
     checked,
-    choose_target,
     due,
     ended,
     extended,
@@ -48,9 +45,6 @@ from appliance.ring.protected_start import PoolFound, look
 from appliance.ring.shared import Shared
 
 log = logging.getLogger(__name__)
-
-STOCK: Final = 2
-"""Zeroed chunks of the pool that each disk keeps ready: main and sub-stream of the next alert."""
 
 AT_ONCE: Final = 4
 """Streams copied at a time: eight batches of 1 MiB each are in memory, and a disk takes 8 MiB a tick at most."""
@@ -106,6 +100,7 @@ class Protected:
         self._wake = asyncio.Event()
         self._ticked = asyncio.Condition()
         self._loaded = asyncio.Event()
+        self.room = PoolRoom(shared, members, self._lists, self.holds, self._end, self._ticked)
 
     # life
 
@@ -192,10 +187,14 @@ class Protected:
             else:
                 kept.open.setdefault(chunk.header.key, []).append(chunk)
                 kept.open[chunk.header.key].sort(key=lambda chunk: chunk.header.generation)
-        self._wipe(member, stray)
+        self.room.wipe(member, stray)
 
     def _kept(self, hold: Hold) -> Kept:
         return Kept(hold, self._shared.clock, self._shared.catalogue.disks, self._shared.redating)
+
+    async def loaded(self) -> None:
+        """Wait until it is known what the disks hold: minutes after a start in the field, recording goes on."""
+        await self._loaded.wait()
 
     @property
     def ready_for_holds(self) -> bool:
@@ -223,23 +222,13 @@ class Protected:
                     for chunk in kept.drop_disk(member.index, member.uuid):
                         member.writer.close_later(chunk.fd)
         for member in live:
-            self._restock(member)
+            self.room.restock(member)
         for hold in due([kept.hold for kept in self.holds.values()], self._expiry_us()):
             _ = self._end(self.holds[hold.id], "expired")
         self._renew()
         for kept in sorted(self.holds.values(), key=lambda kept: (not kept.hold.of_person, -kept.hold.asked_us)):
             for key in kept.hold.streams:
                 self._follow(kept, key)
-
-    def _restock(self, member: Member) -> None:
-        pool = member.pool
-        coming = len(pool.protected_ready) + sum(chunk.number >= pool.of_ring for chunk in pool.wiped)
-        if member.index in self._looked and member.uuid in self._lists and coming < STOCK and not self._shared.stopping:
-            self._wipe(member, pool.take_protected(STOCK - coming))
-
-    def _wipe(self, member: Member, chunks: list[Wiped]) -> None:
-        if chunks:
-            self._shared.help(member.prepare(chunks, [], self._shared.index))
 
     def _follow(self, kept: Kept, key: StreamKey) -> None:
         name = (kept.hold.id, key)
@@ -248,7 +237,7 @@ class Protected:
         if kept.progress[key].waiting and self._passes % RETRY_PASSES:
             return
         follower = Follower(
-            kept, key, self._shared.catalogue, self._members.all, self, self._shared.clock, self._durable_us
+            kept, key, self._shared.catalogue, self._members.all, self.room, self._shared.clock, self._durable_us
         )
         if follower.due:
             task = asyncio.create_task(self._advance(follower), name=f"protected copy {kept.hold.id} {key}")
@@ -295,64 +284,6 @@ class Protected:
             if kept.hold.asked_us > oldest_us and kept.state != "waiting"
         )
 
-    # room
-
-    def free(self) -> int:
-        """Chunks of all pools that are neither used nor promised."""
-        return sum(map(_free, self._with_pool())) - sum(kept.promised for kept in self.holds.values())
-
-    def free_bytes(self) -> int:
-        """The same in bytes, as if all disks had chunks of the smallest size."""
-        sizes = [member.disk.geometry.chunk_size for member in self._with_pool()]
-        return max(0, self.free()) * min(sizes, default=0)
-
-    def target(self, kept: Kept, source: str, current: int | None) -> Member | None:
-        """See follower.Room: an alert makes older ones go when nothing is left."""
-        origin = next((member.index for member in self._members.all if member.uuid == source), None)
-        chosen = choose_target(self._loads(), origin, current)
-        if chosen is None or chosen != current:  # a new chunk
-            if not self._admit(kept.hold, 1, own=kept.promised):
-                return None if current is None else self._members.all[current]
-            chosen = choose_target(self._loads(), origin, current)
-        return None if chosen is None else self._members.all[chosen]
-
-    def _loads(self) -> list[PoolLoad]:
-        return [PoolLoad(member.index, _free(member)) for member in self._with_pool()]
-
-    def _with_pool(self) -> list[Member]:
-        return [member for member in self._members.all if not member.failed and member.uuid in self._lists]
-
-    def _admit(self, hold: Hold, needed: int, own: int = 0) -> bool:
-        """Room for so many more chunks, made if it must be and may. `own`: promised to this hold already."""
-        others = [
-            HeldChunks(kept.hold.id, kept.hold.asked_us, kept.chunks + kept.promised, kept.hold.of_person)
-            for kept in self.holds.values()
-            if kept.hold.id != hold.id
-        ]
-        result = admit(needed, self.free() + own, others, of_person=hold.of_person, asked_us=hold.asked_us)
-        if result.missing:
-            return False
-        for name in result.evict:
-            _ = self._end(self.holds[name], "evicted")
-        return True
-
-    async def ready(self, member: Member) -> bool:
-        """See follower.Room."""
-        while not member.pool.protected_ready:
-            pool = member.pool
-            if member.failed or not _free(member):
-                return False
-            if not any(chunk.number >= pool.of_ring for chunk in pool.wiped):
-                self._wipe(member, pool.take_protected(1))
-            async with self._ticked:
-                await self._ticked.wait()
-        return True
-
-    def next_generation(self) -> int:
-        """See follower.Room."""
-        self._shared.planner.generation += 1
-        return self._shared.planner.generation
-
     # verbs
 
     async def hold(self, asked: Hold) -> Kept:
@@ -389,9 +320,9 @@ class Protected:
 
     def _take(self, kept: Kept, needed: int) -> None:
         """Raises HoldPoolFull."""
-        if not self._admit(kept.hold, needed):
+        if not self.room.admit(kept.hold, needed):
             alerts = (k.chunks + k.promised for k in self.holds.values() if not k.hold.of_person)
-            usable = self.free() + (0 if kept.hold.of_person else sum(alerts))
+            usable = self.room.free() + (0 if kept.hold.of_person else sum(alerts))
             size = max((m.disk.geometry.chunk_size for m in self._members.all), default=0)
             missing = -(-(needed - usable) * size // 1_000_000)
             self._tell("hold-refused", {**_facts(kept.hold), "missing_mb": missing})
@@ -427,6 +358,14 @@ class Protected:
             raise UnknownHold(hold=name)
         return kept
 
+    def free(self) -> int:
+        """Chunks of all pools that are neither used nor promised."""
+        return self.room.free()
+
+    def free_bytes(self) -> int:
+        """The same in bytes."""
+        return self.room.free_bytes()
+
     def report(self) -> list[dict[str, object]]:
         """Every hold and how it stands, oldest request first."""
         return [kept.report() for kept in sorted(self.holds.values(), key=lambda kept: kept.hold.asked_us)]
@@ -456,7 +395,7 @@ class Protected:
         kept.rows.held.clear()
         kept.open.clear()
         for member, chunk_ in wiped:
-            self._wipe(member, [chunk_])
+            self.room.wipe(member, [chunk_])
         return self._do(self._destroyed(wiped, facts))
 
     async def _destroyed(self, wiped: list[tuple[Member, Wiped]], facts: Facts) -> None:
@@ -472,7 +411,7 @@ class Protected:
         now = self._shared.clock.utc_us()
         self._gone = {name: hold for name, hold in self._gone.items() if hold.expires_us > now}
         holds = [kept.hold for kept in self.holds.values()]
-        return await self._lists.save(self._with_pool(), holds, list(self._gone.values()))
+        return await self._lists.save(self.room.with_pool(), holds, list(self._gone.values()))
 
     async def _until(self, done: Callable[[], bool]) -> None:
         while not done():
@@ -484,13 +423,6 @@ class Protected:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _free(member: Member) -> int:
-    """Chunks of a disk's pool that hold nothing, or will in a moment."""
-    pool = member.pool
-    states = pool.states[pool.of_ring :]
-    return states.count(ChunkState.POOL_FREE) + states.count(ChunkState.FREED)
 
 
 def _facts(hold: Hold) -> dict[str, str | int]:
