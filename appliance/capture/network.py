@@ -4,7 +4,7 @@ A camera that does not answer looks the same whether it is broken, its cable is 
 Two facts tell them apart: the carrier of the interface that leads to it, and whether the others went with it. Which
 makes one fault to mend of sixty that no camera has.
 
-`judge` is pure; `link_of` reads what the kernel knows and blocks for less than a millisecond.
+`judge` is pure; `read_links` reads what the kernel knows, a few milliseconds for 64 cameras.
 """
 
 import ipaddress
@@ -97,28 +97,42 @@ class Network:
             self._hosts[host] = Host(alive, self._clock.monotonic_us())
 
 
-def read_links(hosts: Iterable[str]) -> dict[str, bool | None]:
-    """Carrier towards each host: see `link_of`. Blocks."""
-    return {host: link_of(host) for host in hosts}
+def read_links(hosts: Iterable[str], sys: Path = _SYS) -> dict[str, bool | None]:
+    """Carrier of the interface that leads to each host: False without carrier or route, None unknown. Blocks."""
+    owners = {
+        one.address.partition("%")[0]: name for name, addresses in psutil.net_if_addrs().items() for one in addresses
+    }
+    carriers: dict[str, bool] = {}
+    found: dict[str, bool | None] = {}
+    for host in hosts:
+        local = _local_address(host)
+        if not local:
+            found[host] = None if local is None else False
+            continue
+        name = owners.get(local)
+        if name is not None and name not in carriers:
+            carriers[name] = _carrier(sys / name)
+        found[host] = None if name is None else carriers[name]
+    return found
 
 
-def link_of(host: str, sys: Path = _SYS) -> bool | None:
-    """Does the interface that leads to a numeric address have a carrier? False without a route, None unknown."""
+def _local_address(host: str) -> str | None:
+    """The address that packets to a numeric address leave from; "" without a route, None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return None  # a name: whoever looks it up may wait for the very network
+        return None  # whoever looks a name up may wait for the very network
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((host, 554))  # sends nothing: the kernel chooses the route
         except OSError:
-            return False
-        local = str(probe.getsockname()[0])
-    for name, addresses in psutil.net_if_addrs().items():
-        if any(one.address.partition("%")[0] == local for one in addresses):
-            try:
-                return (sys / name / "carrier").read_text(encoding="ascii").strip() == "1"
-            except OSError:
-                return False  # EINVAL: the interface is switched off
-    return None
+            return ""
+        return str(probe.getsockname()[0])
+
+
+def _carrier(interface: Path) -> bool:
+    try:
+        return (interface / "carrier").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False  # EINVAL: the interface is switched off

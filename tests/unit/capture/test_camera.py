@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from appliance.capture.camera import AUTH_BACKOFF_S, BACKOFF_MAX_S, CameraRunner, auth_backoff_s, backoff_s
+from appliance.capture.backoff import AUTH_BACKOFF_S, BACKOFF_MAX_S, auth_backoff_s, backoff_s
+from appliance.capture.camera import CameraRunner
 from appliance.capture.connection import RtspConnection
 from appliance.capture.errors import CameraRefused, CameraUnreachable, CaptureError, NetworkDown
 from appliance.capture.state import CaptureState

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.capture.errors import CameraAuthentication, CameraSilent, CameraUnreachable, NetworkDown
-from appliance.capture.network import RECOVERY_US, TOGETHER_US, Host, Network, judge, link_of, read_links
+from appliance.capture.network import RECOVERY_US, TOGETHER_US, Host, Network, judge, read_links
 from appliance.core.clock import SimulatedClock
 
 S = 1_000_000
@@ -119,11 +119,9 @@ def test_a_carrier_that_is_gone_is_known_at_once() -> None:
 
 def test_the_carrier_as_the_kernel_tells_it(tmp_path: Path) -> None:
     (tmp_path / "lo").mkdir()
-    (tmp_path / "lo" / "carrier").write_text("1\n", encoding="ascii")
-    assert link_of("127.0.0.1", tmp_path) is True
-    (tmp_path / "lo" / "carrier").write_text("0\n", encoding="ascii")
-    assert link_of("127.0.0.1", tmp_path) is False
-    assert link_of("127.0.0.1", tmp_path / "nowhere") is False
-    assert link_of("camera.example") is None
-    assert link_of("") is None
-    assert read_links(["127.0.0.1", "x"]) == {"127.0.0.1": True, "x": None}
+    here = ["127.0.0.1", "127.0.0.1", "camera.example", ""]
+    for told, expected in (("1\n", True), ("0\n", False)):
+        (tmp_path / "lo" / "carrier").write_text(told, encoding="ascii")
+        assert read_links(here, tmp_path) == {"127.0.0.1": expected, "camera.example": None, "": None}
+    assert read_links(here, tmp_path / "nowhere")["127.0.0.1"] is False
+    assert read_links(["127.0.0.1"]) == {"127.0.0.1": True}
