@@ -111,6 +111,14 @@ async def report(request: web.Request) -> web.StreamResponse:
     return await _json(request, "report", camera=said.camera, kind=said.kind.value, by=said.by, note=said.note)
 
 
+async def detection(request: web.Request) -> web.StreamResponse:
+    """GET how detection is: its model, how fast it is, cameras that tell too much, false alarms by week."""
+    query.query(request, query.NoQuery)
+    answer = await _ask(request, "state")
+    wanted = ("model", "delay_p95_us", "noisy", "unprotected", "rates")
+    return json_response({name: answer[name] for name in wanted})
+
+
 async def arming(request: web.Request) -> web.StreamResponse:
     """GET what is watched, and why the rest is not."""
     query.query(request, query.NoQuery)

@@ -60,6 +60,7 @@ def make_app(
     app.router.add_get(f"{API}/alerts/{{number}}", alerts.alert)
     app.router.add_get(f"{API}/alerts/{{number}}/picture.jpg", alerts.picture)
     app.router.add_post(f"{API}/alerts/{{number}}/verdict", alerts.verdict)
+    app.router.add_get(f"{API}/detection", alerts.detection)
     app.router.add_get(f"{API}/arming", alerts.arming)
     app.router.add_post(f"{API}/arming", alerts.arm)
     for address in PAGES:

@@ -82,7 +82,8 @@ class FakeDetector:
         return PICTURE
 
     async def _state(self) -> dict[str, Any]:
-        return {"model": "demo"}
+        model = {"name": "demo", "demo": True, "interpreter": "ai_edge_litert", "fell_back": False, "sha256": "0" * 64}
+        return {"model": model, "delay_p95_us": 80_000}
 
     async def visit(self, camera: str, seconds: int = 4, zone: str = "cour") -> int:
         """A person walks through a picture: the number of the alert."""

@@ -1,8 +1,8 @@
 // Alerts: the list, one alert played with what was seen drawn on it, a person's verdict, a fact reported by hand.
 import { LitElement, html, nothing } from "lit";
-import { type Alert, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, alerts as fetchAlerts, answer, report } from "./api";
+import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, alerts as fetchAlerts, answer, detection as fetchDetection, report } from "./api";
 import { type Key, keyOr, locale, plural, said, t } from "./i18n";
-import { DAY, SECOND, clock, length, moment } from "./time";
+import { DAY, SECOND, clock, length, longDate, moment } from "./time";
 
 const REFRESH_MS = 3000;
 const SHOWN = 31 * DAY; // as long as anything may be kept
@@ -23,7 +23,7 @@ function labelled(label: string): string {
 
 export class AlertsElement extends LitElement {
   static override properties = {
-    data: { attribute: false }, number: { type: Number },
+    data: { attribute: false }, number: { type: Number }, how: { state: true },
     list: { state: true }, open: { state: true }, boxes: { state: true }, refusal: { state: true }, done: { state: true },
   };
   declare data: State | null;
@@ -31,13 +31,14 @@ export class AlertsElement extends LitElement {
   declare list: Alert[] | null;
   declare open: Alert | null;
   declare boxes: Sighting[];
+  declare how: Detection | null;
   declare refusal: string;
   declare done: string;
   private timer = 0;
 
   constructor() {
     super();
-    this.data = this.list = this.open = null;
+    this.data = this.list = this.open = this.how = null;
     this.number = null;
     this.boxes = [];
     this.refusal = this.done = "";
@@ -77,6 +78,7 @@ export class AlertsElement extends LitElement {
       } else if (this.data) {
         const now = this.data.now_utc_us;
         this.list = await fetchAlerts(now - SHOWN, now + DAY);
+        this.how = await fetchDetection();
       }
       if (!this.done) this.refusal = "";
     } catch (error) {
@@ -106,7 +108,22 @@ export class AlertsElement extends LitElement {
       ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
       ${list === null ? html`<p>${t("play.loading")}</p>` : list.length === 0 ? html`<p class="card">${t("alerts.none")}</p>`
         : html`<p class="hint">${plural("alerts.count", list.length)}</p><ol class="alerts">${list.map((each) => this.row(each))}</ol>`}
-      ${this.reporting()}`;
+      ${this.reporting()}${this.detection()}`;
+  }
+
+  /** What told these alerts, and how often it was wrong: who trusts a list must know both. */
+  private detection() {
+    const how = this.how;
+    if (!how) return nothing;
+    const { model } = how;
+    const words = !model.name ? t("detection.none") : model.demo ? t("detection.demo", { name: model.name }) : t("detection.model", { name: model.name, interpreter: model.interpreter });
+    const answered = how.rates.filter((each) => each.alerts > 0);
+    return html`<section class="card"><h2>${t("detection.title")}</h2><p>${words}</p>
+      ${model.fell_back ? html`<p class="refusal">${t("detection.fellBack", { interpreter: model.interpreter })}</p>` : nothing}
+      ${how.noisy.map((each) => html`<p class="refusal">${t("detection.noisy", { name: this.camera(each) })}</p>`)}
+      ${answered.length === 0 ? nothing : html`<table class="stack"><thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("detection.week")}</th><th scope="col">${t("detection.alerts")}</th><th scope="col">${t("detection.false")}</th></tr></thead>
+        <tbody>${answered.map((each) => html`<tr><th scope="row">${this.camera(each.camera)}</th><td data-label=${t("detection.week")}>${longDate(each.week_us)}</td>
+          <td data-label=${t("detection.alerts")}>${each.alerts}</td><td data-label=${t("detection.false")}>${t("detection.of", { n: each.false, all: each.answered })}</td></tr>`)}</tbody></table>`}</section>`;
   }
 
   private row(alert: Alert) {

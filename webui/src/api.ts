@@ -146,6 +146,14 @@ export interface Sighting {
   box: [number, number, number, number] | null;
 }
 
+export interface Detection {
+  model: { name: string; demo: boolean; interpreter: string; fell_back: boolean; sha256: string };
+  delay_p95_us: number | null;
+  noisy: string[];
+  unprotected: number[];
+  rates: { camera: string; week_us: number; alerts: number; answered: number; false: number }[];
+}
+
 export interface Armed {
   camera: string;
   watch: "statistics" | "camera_truth" | "persons";
@@ -213,6 +221,10 @@ export async function answer(number: number, given: { verdict: Verdict; by: stri
 
 export async function report(fact: { camera: string; kind: string; by: string; note: string }): Promise<number> {
   return ((await (await ask("/api/v1/alerts", fact)).json()) as { number: number }).number;
+}
+
+export async function detection(): Promise<Detection> {
+  return (await (await ask("/api/v1/detection")).json()) as Detection;
 }
 
 export async function arming(): Promise<Armed[]> {

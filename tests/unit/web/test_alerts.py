@@ -69,6 +69,14 @@ async def test_arming_is_shown_and_said_by_name(api: Api) -> None:
     assert (await api.post("arm", "/api/v1/arming", {**word, "why": "non"}, status=400))["code"] == "alert-refused"
 
 
+async def test_detection_says_its_model_and_its_false_alarms(api: Api) -> None:
+    number = await api.detector.visit(CAMERA)
+    await api.post("verdict", f"/api/v1/alerts/{number}/verdict", {"verdict": "false", "by": "Mme Roux"})
+    told = await api.json("detection", "/api/v1/detection")
+    assert (told["model"]["name"], told["model"]["demo"]) == ("demo", True)
+    assert [(rate["camera"], rate["alerts"], rate["false"]) for rate in told["rates"]] == [(CAMERA, 1, 1)]
+
+
 async def test_a_change_comes_from_the_page_alone_and_in_json(api: Api) -> None:
     number = await api.detector.visit(CAMERA)
     url = f"{api.base}/api/v1/alerts/{number}/verdict"
