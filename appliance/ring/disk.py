@@ -6,6 +6,7 @@ Everything here blocks and belongs to the disk's writer thread or to a helper th
 """
 
 import asyncio
+import contextlib
 import ctypes
 import errno
 import json
@@ -294,8 +295,9 @@ class Disk:
 
     def close(self) -> None:
         """Close the descriptors this object opened itself, all but the watch."""
-        os.close(self._heartbeat)
-        os.close(self._root)
+        for fd in (self._heartbeat, self._root):
+            with contextlib.suppress(OSError):  # closed all the same (close(2))
+                os.close(fd)
         release(self._claim)
 
 

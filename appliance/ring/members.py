@@ -55,7 +55,7 @@ class Members:
         self._shared = shared
         self._quarantine_us = quarantine_us
         self._opener = Opener(owner)
-        self._joining = asyncio.Lock()
+        self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
         self.all: list[Member] = []
         self.unusable: dict[Path, ApplianceError] = {}
         self.foreign: dict[Path, Survey] = {}
@@ -108,8 +108,9 @@ class Members:
 
     async def look(self) -> None:
         """Are the disks that record still where they were, and has one of the others come back?"""
-        absent = [slot for slot in self.slots if (last := self.at(slot.path)) is None or last.failed]
-        await asyncio.gather(*(self._check(member) for member in self.live), *(self._join(slot) for slot in absent))
+        async with self._looking:
+            absent = [slot for slot in self.slots if (last := self.at(slot.path)) is None or last.failed]
+            await asyncio.gather(*(self._check(member) for member in self.live), *(self._join(slot) for slot in absent))
 
     async def _check(self, member: Member) -> None:
         try:
@@ -234,7 +235,8 @@ class Members:
             await self._opener.take_over(path, typed)
         except OSError as error:
             raise DiskFailed(**name.facts, why=error.strerror or str(error)) from error
-        await self._join(slot)
+        async with self._looking:
+            await self._join(slot)
         if (still := self.unusable.get(path)) is not None:
             raise still
 

@@ -203,7 +203,7 @@ class DiskWriter:
             let_go(fd)
         for piece in job.slices[: result.slices]:
             if not piece.data:
-                os.close(piece.fd)
+                let_go(piece.fd)
         result.took_us = self._clock.monotonic_us() - started
         result.written = self._bytes
         return result
@@ -359,8 +359,9 @@ class DiskWriter:
         for fd in {*fds, *self._held, *(fd for fd, _, _ in self._borders)}:
             let_go(fd)
         self._borders, self._held = [], []
-        self._view.release()
-        self._arena.close()
+        with contextlib.suppress(BufferError):  # the trace of an error still shows it: it goes with that
+            self._view.release()
+            self._arena.close()
 
 
 def let_go(fd: int) -> None:

@@ -27,6 +27,7 @@ from appliance.ring.identity import appliance_id
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
+from appliance.services.devices import BlockDevices
 from appliance.services.errors import DisksUnusable
 from appliance.services.journal import (
     RECORDER,
@@ -142,6 +143,7 @@ class Recorder:
             await self.retention.start()
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
             _ = self.supervisor.supervise("retention", RETENTION_S, self.retention.run)
+            _ = self.supervisor.keep("block devices", self._watch_devices)
             await self.calendar.learn(journal_folder(self.site), RECORDER)
             server = await serve(
                 self.ring,
@@ -202,6 +204,19 @@ class Recorder:
         self.runs.due()
         self.refusals.due()
         self._disk_lines.look(self.ring.disk_states())
+
+    async def _watch_devices(self) -> None:
+        """Look at the disks as soon as the system says that one came or went."""
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        devices = BlockDevices(lambda: loop.call_soon_threadsafe(changed.set))
+        await asyncio.to_thread(devices.start)
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                await self.ring.look()
+        finally:
+            devices.close()
 
     def clock_word(self) -> str:
         """The judgement on UTC in a word, for the journal; called from its thread too."""
