@@ -246,11 +246,11 @@ class DiskHoldsFootage(ApplianceError):
 
     code = "disk-holds-footage"
     fr = (
-        "{path} contient {hours} h d'images : formater les détruirait. "
+        "{path} contient {length_fr} d'images : formater les détruirait. "
         "Si elles peuvent vraiment disparaître : ajoutez « --destroy {last} »."
     )
     en = (
-        "{path} holds {hours} h of pictures: formatting would destroy them. "
+        "{path} holds {length_en} of pictures: formatting would destroy them. "
         'If they may really be lost: add "--destroy {last}".'
     )
 

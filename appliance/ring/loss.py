@@ -41,7 +41,9 @@ def losses(held: Iterable[tuple[StreamKey, int, int]]) -> list[Loss]:
 
 
 def hours_words(us: int, language: Language) -> str:
-    """«12,5 h», «40 min»: a length as people say it."""
+    """«12,5 h», «40 min», «9 s»: a length as people say it."""
+    if us < 60 * US_PER_SECOND:
+        return f"{us // US_PER_SECOND} s"
     if us < HOUR_US:
         return f"{us // (60 * US_PER_SECOND)} min"
     text = f"{us / HOUR_US:.1f}".removesuffix(".0")

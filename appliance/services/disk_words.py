@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from appliance.core.errors import Language
+from appliance.ring.identity import NOBODY
 from appliance.ring.loss import hours_words
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -13,9 +14,9 @@ _STREAMS: Final = {"main": ("pleine définition", "full definition"), "sub": ("f
 
 
 def minute(utc_us: int, zone: tzinfo, language: Language) -> str:
-    """A date and an hour of the site, to the minute."""
+    """A date and an hour of the site, to the minute; where no site is known it says that it is UTC."""
     local = (_EPOCH + timedelta(microseconds=utc_us)).astimezone(zone)
-    return local.strftime("%d/%m/%Y %H:%M" if language == "fr" else "%Y-%m-%d %H:%M")
+    return local.strftime("%d/%m/%Y %H:%M" if language == "fr" else "%Y-%m-%d %H:%M") + (" UTC" if zone is UTC else "")
 
 
 def title(disk: Mapping[str, Any], language: Language) -> str:
@@ -58,7 +59,7 @@ def disk_lines(
     said = [str(disk.get("error_fr", disk["error"]) if french else disk["error"])]
     if disk.get("left_utc_us"):
         when = minute(disk["left_utc_us"], zone, language)
-        said[0] += f" (depuis le {when})" if french else f" (since {when})"
+        said[0] += f" Absent depuis le {when}." if french else f" Out since {when}."
     lost = loss_lines(disk.get("lost", ()), cameras, zone, language)
     if lost:
         said.append(
@@ -76,8 +77,10 @@ def foreign_lines(found: Mapping[str, Any], zone: tzinfo, language: Language) ->
     """Whose a disk is and what it holds."""
     french = language == "fr"
     site = found["site"] or ("inconnu" if french else "unknown")
-    box = str(found["appliance"])[-4:]
-    lines = [f"Site « {site} », enregistreur n° …{box}" if french else f'Site "{site}", recorder no. …{box}']
+    box = str(found["appliance"])
+    lines = [f"Site « {site} », enregistreur n° …{box[-4:]}" if french else f'Site "{site}", recorder no. …{box[-4:]}']
+    if box == NOBODY:
+        lines = ["Préparé, encore à aucun enregistreur." if french else "Prepared, no recorder's yet."]
     if found["from_us"] is None:
         return [*lines, "Aucune image." if french else "No picture."]
     start, end = minute(found["from_us"], zone, language), minute(found["to_us"], zone, language)

@@ -24,6 +24,7 @@ from appliance.ring.faults import (
     RecorderUnreachable,
 )
 from appliance.ring.identity import IDENTITY, appliance_id
+from appliance.ring.loss import hours_words
 from appliance.ring.naming import look_up
 from appliance.ring.reader import RecorderClient
 from appliance.ring.report import survey_state
@@ -142,7 +143,10 @@ def _empty(path: Path, destroy: str | None, zone: tzinfo, language: Language) ->
     if destroy is None:
         if not found.streams:
             raise DiskAlreadyFormatted(path=str(path), last=last)
-        raise DiskHoldsFootage(path=str(path), hours=found.hours, last=last)
+        held = sum(stream.us for stream in found.streams)
+        raise DiskHoldsFootage(
+            path=str(path), length_fr=hours_words(held, "fr"), length_en=hours_words(held, "en"), last=last
+        )
     if not names(found.identity, destroy):
         raise NameNotTyped(typed=destroy, last=last)
     (path / IDENTITY).unlink()

@@ -33,7 +33,7 @@ def test_a_lost_disk_says_since_when_and_what_each_camera_misses_in_hours() -> N
     assert not well
     between = "entre le 22/11/2025 17:00 et le 24/11/2025 17:00"
     assert lines == [
-        "Le disque baie 2 a été retiré : remettez-le en place. (depuis le 24/11/2025 17:00)",
+        "Le disque baie 2 a été retiré : remettez-le en place. Absent depuis le 24/11/2025 17:00.",
         "Tant qu'il est absent, une partie du passé manque ; le présent s'enregistre sur les autres disques :",
         f"  - Portail : il manque 12,3 h (pleine définition) et 30 min (flux léger) {between}",
         "  - cour : il manque 2 h (pleine définition) entre le 24/11/2025 12:00 et le 24/11/2025 16:00",
