@@ -15,6 +15,7 @@ from appliance.services.journal import RECORDER, journal_folder
 from appliance.services.journal_errors import JournalMissing
 from appliance.services.last_stop import last_heartbeats
 from appliance.site.load import load_site
+from appliance.site.pauses import STARTED
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME: Final = re.compile(r"(?P<process>[a-z][a-z0-9-]*?)-\d{12}(\.damaged)?\.log")
@@ -137,6 +138,8 @@ def sentence(line: Line, zone: tzinfo, language: Language) -> str:
         return f"{line.kind} ({told})" if told else line.kind
     facts = _Facts({name: _fact(name, value, zone, language) for name, value in line.facts.items()})
     words = known[0 if language == "fr" else 1].format_map(facts)
+    if line.kind == STARTED and "cause" in facts:
+        words += f" ; avant cela : {facts['cause']}" if language == "fr" else f"; before that: {facts['cause']}"
     changes = line.facts.get("changes")
     if changes:
         words += f" ({changes} changements groupés)" if language == "fr" else f" ({changes} changes told together)"
@@ -151,7 +154,7 @@ class _Facts(dict[str, str]):
 
 
 def _fact(name: str, value: Value, zone: tzinfo, language: Language) -> str:
-    if name.endswith("_utc_us") and isinstance(value, int):
+    if name.endswith("_us") and isinstance(value, int):
         if value <= 0:
             return "–"
         local = (_EPOCH + timedelta(microseconds=value)).astimezone(zone)
@@ -165,10 +168,7 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     HEADER_KIND: ("nouveau fichier de journal ({reason})", "new file of the journal ({reason})"),
     "journal-lost": ("{count} lignes n'ont pas pu être écrites", "{count} lines could not be written"),
     "journal-cut": ("{bytes} octets d'une ligne inachevée retirés", "{bytes} bytes of an unfinished line taken off"),
-    "service-started": (
-        "démarrage, version {version} ; avant cela : {cause}",
-        "started, version {version}; before that: {cause}",
-    ),
+    "service-started": ("démarrage, version {version}", "started, version {version}"),
     "service-stopped": ("arrêt normal, version {version}", "stopped in order, version {version}"),
     "configuration-loaded": (
         "configuration lue : {cameras} caméras, {disks} disques, empreinte {sha256}",
@@ -196,6 +196,31 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "footage-destroyed": (
         "{camera} : images du {from_utc_us} au {to_utc_us} détruites ({reason})",
         "{camera}: pictures from {from_utc_us} to {to_utc_us} destroyed ({reason})",
+    ),
+    "hold-accepted": (
+        "séquence {id} protégée : {streams}, du {from_us} au {to_us}, pour {requester} ({words})",
+        "sequence {id} protected: {streams}, from {from_us} to {to_us}, for {requester} ({words})",
+    ),
+    "hold-refused": (
+        "séquence {id} non protégée, faute de place : {streams}, du {from_us} au {to_us}",
+        "sequence {id} not protected, for want of room: {streams}, from {from_us} to {to_us}",
+    ),
+    "hold-extended": ("séquence {id} prolongée jusqu'au {to_us}", "sequence {id} extended to {to_us}"),
+    "hold-destroyed": ("séquence {id} rendue, ses copies détruites", "sequence {id} given back, its copies destroyed"),
+    "alert-opened": ("alerte {alert} : {rule}, {camera}", "alert {alert}: {rule}, {camera}"),
+    "alert-closed": ("alerte {alert} terminée", "alert {alert} over"),
+    "alert-answered": ("alerte {alert} : {verdict}, par {by}", "alert {alert}: {verdict}, by {by}"),
+    "camera-noisy": (
+        "{camera} : trop d'alertes, les suivantes sont comptées",
+        "{camera}: too many alerts, now counted",
+    ),
+    "watch-armed": (
+        "{camera} : surveillance mise par {by} ({why}), jusqu'au {until_us}",
+        "{camera}: watch armed by {by} ({why}), until {until_us}",
+    ),
+    "watch-disarmed": (
+        "{camera} : surveillance levée par {by} ({why}), jusqu'au {until_us}",
+        "{camera}: watch disarmed by {by} ({why}), until {until_us}",
     ),
     "clip-taken": (
         "extrait pris : {camera} ({stream}), du {from_utc_us} au {to_utc_us}",

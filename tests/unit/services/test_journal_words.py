@@ -1,10 +1,12 @@
 """Journals in words: every line has some, a time that nobody vouches for is marked, problems name what is missing."""
 
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import appliance
 from appliance import cli
 from appliance.core.chain import Facts, Head, Line, Stamp, parse_head
 from appliance.core.chain_file import ChainFile, JournalSettings
@@ -47,6 +49,21 @@ def test_every_known_kind_has_words_even_without_its_facts(kind: str) -> None:
         told = sentence(line(kind, {}), PARIS, "fr" if language == "fr" else "en")
         assert "{" not in told
         assert not told.startswith(f"{kind} (")
+
+
+def test_every_kind_that_the_product_enters_has_words() -> None:
+    found: set[str] = set()
+    for file in Path(appliance.__file__).parent.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        found |= set(re.findall(r"""tell\(\s*"([a-z]+(?:-[a-z]+)+)\"""", text))
+    assert len(found) > 12
+    assert found <= set(_SENTENCES)
+
+
+def test_a_start_is_told_with_its_cause_when_it_has_one() -> None:
+    assert sentence(line("service-started", {"version": "1"}), PARIS, "fr") == "démarrage, version 1"
+    told = sentence(line("service-started", {"version": "1", "cause": "UPDATE"}), PARIS, "fr")
+    assert told == "démarrage, version 1 ; avant cela : mise à jour"
 
 
 def test_a_kind_that_has_no_words_shows_its_facts() -> None:
