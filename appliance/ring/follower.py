@@ -117,6 +117,7 @@ class Follower:
             with contextlib.suppress(OSError, ApplianceError):
                 await self._written(0)  # of a healthy disk what is on its way is still written
             self._give_up()
+            self._set_aside()
             self.kept.learn(self.key)
             raise
         except asyncio.CancelledError:
@@ -253,6 +254,17 @@ class Follower:
         self.kept.rows.held.append((chunk_row(chunk.header, chunk.init_length, chunk.entries), span_rows(chunk.spans)))
         member.pool.set(chunk.number, ChunkState.POOL_CLOSED)
         _ = member.slices.close_fd(chunk.fd, urgent=True)
+
+    def _set_aside(self) -> None:
+        """A chunk that alone took no writing has a hole where it ends: its parts are copied again, elsewhere."""
+        chunks = self.kept.open.get(self.key, [])
+        for chunk in [chunk for chunk in chunks if chunk.durable < len(chunk.entries)]:
+            member = self._members[chunk.disk]
+            if not member.failed:
+                log.error("%s: chunk %d of the protected pool takes no more", member.disk.path, chunk.number)
+                chunks.remove(chunk)
+                member.pool.set(chunk.number, ChunkState.SUSPECT, "write")
+                _ = member.slices.close_fd(chunk.fd, urgent=True)
 
     def _give_up(self) -> None:
         """Stopped or failed: what was on its way is not written, or not counted."""

@@ -141,7 +141,7 @@ class Member:
 
     def account(self, result: TickResult) -> None:
         """Figures of a finished tick, and what of the slices it wrote."""
-        self.slices.settle(result.slices, result.took_us)
+        self.slices.settle(result.slices, result.took_us, result.refused)
         self.catalog.settle(result.catalog_error)
         self.ticks += 1
         self.took_us.append(result.took_us)

@@ -9,8 +9,9 @@ policy, pure; `SliceQueue` is the loop side, one a disk; `DiskWriter` writes wha
 import asyncio
 import statistics
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from appliance.core.units import BLOCK
@@ -111,7 +112,8 @@ class SliceQueue:
         change. Data of one file are written in the order of `put`, and those of several ticks become durable in it;
         within a tick a power cut may take any of them, so what must come after waits for the future before. `urgent`
         goes before all that is not. `overwrites`: blocks that were written since the file's were zeroed or made, so
-        that the write changes no extents (see `Disk.flush`). The future raises what the disk failed with.
+        that the write changes no extents (see `Disk.flush`). The future raises DiskFailed when the disk did, OSError
+        when only this could not be written (no room, a bad block): then the recording goes on without it.
         """
         if offset % BLOCK or len(data) % BLOCK or not len(data):
             raise ValueError(f"{len(data)} bytes at {offset}: not whole blocks")
@@ -142,11 +144,18 @@ class SliceQueue:
                 break
         return slices
 
-    def settle(self, written: int, took_us: int) -> None:
-        """The tick is durable with the first `written` slices of `take`, the writer had no time for the others."""
+    def settle(self, written: int, took_us: int, refused: Mapping[int, OSError] = MappingProxyType({})) -> None:
+        """The tick is durable with the first `written` slices of `take`, the writer had no time for the others.
+
+        `refused`: those among them, by place, that could not be written: their data are given up, and whoever waits
+        is told why.
+        """
         cut = written < len(self._sent)
         done, self._sent = self._sent[:written], []
-        for item, size in done:
+        for place, (item, size) in enumerate(done):
+            if place in refused:
+                self._refuse(item, refused[place])
+                continue
             item.flushed += size
             if item.flushed == len(item.data) and not item.done.done():
                 item.done.set_result(None)

@@ -164,6 +164,7 @@ class TickResult:
     slices: int = 0
     catalog_error: OSError | None = None
     spoiled: dict[int, OSError] = field(default_factory=dict)
+    refused: dict[int, OSError] = field(default_factory=dict)  # slices, by place in the job, that were not written
 
 
 class DiskWriter:
@@ -244,8 +245,7 @@ class DiskWriter:
         for piece in slices:
             if result.slices and self._clock.monotonic_us() - started > SLICES_US:
                 break
-            if piece.data:
-                self._write(piece.fd, piece.offset, piece.data)
+            if piece.data and self._slice(piece, result):
                 overwritten = piece.overwrites
                 if not piece.overwrites:
                     last_fresh = piece.fd
@@ -266,6 +266,17 @@ class DiskWriter:
             chunk.last_crc = crc
             self._written = [fd for fd in self._written if fd != chunk.fd]  # its flush would fail for the others too
             result.spoiled[chunk.number] = error.with_traceback(None)  # its frames hold views of the arena
+
+    def _slice(self, piece: Slice, result: TickResult) -> bool:
+        """A backup that finds the disk full costs itself, not the recording. Raises what the whole disk fails with."""
+        try:
+            self._write(piece.fd, piece.offset, piece.data)
+        except OSError as error:
+            result.refused[result.slices] = error.with_traceback(None)
+            self._write(self.disk.heartbeat_fd, 0, self._heartbeat)  # a block that was good until now tells
+            self._written.insert(0, self._written.pop())
+            return False
+        return True
 
     def _chunk(self, job: ChunkJob, result: TickResult) -> None:
         chunk = job.chunk

@@ -1,6 +1,7 @@
 """Holds on real files: bit for bit, growing, beyond the ring, across restarts, lost disks and a full pool."""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -524,3 +525,35 @@ def _ready(rig: Rig) -> bool:
 
 def _complete(kept: Kept) -> bool:
     return kept.state == "complete"
+
+
+async def test_a_chunk_of_the_pool_that_takes_no_writing_costs_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=30, protected=10)
+    ring = rig.new()
+    camera = rig.camera(size=2500)
+    write, bad = os.pwrite, list[int]()
+
+    def one_bad(fd: int, data: memoryview, offset: int) -> int:
+        opened = [c for k in ring.protected.holds.values() for chunks in k.open.values() for c in chunks]
+        if not bad and opened and opened[0].durable and fd == opened[0].fd:
+            bad.append(fd)
+            raise OSError(5, "Input/output error")
+        return write(fd, data, offset)
+
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        monkeypatch.setattr(os, "pwrite", one_bad)
+        kept = await hold(rig, asked(rig, last_s=10))
+        await rig.record(2, camera)
+        await until(rig, lambda: kept.state == "complete")
+        monkeypatch.setattr(os, "pwrite", write)
+        found = await own(rig, kept)
+        at = camera.sent.index(found[0])
+        assert found == camera.sent[at : at + len(found)]
+        assert len(found) >= 250
+        assert bad
+        assert ring._members.all[0].failed == ""
+        assert ring._members.all[0].pool.counts()["suspect"] == 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -252,4 +253,51 @@ def test_a_descriptor_is_closed_behind_its_data(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Bad file"):
         os.fstat(fd)
     writer.close()
+    disk.close()
+
+
+async def test_a_slice_that_is_refused_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await asyncio.to_thread(format_disk, tmp_path, SMALL, 1)
+    disk = await asyncio.to_thread(Disk, tmp_path)
+    writer = DiskWriter(disk, SimulatedClock())
+    queue = SliceQueue(writer.close_later)
+    queue.budget.learn(5_000, 0)
+    open_file = partial(disk.open_file, create=True)
+    fds = [await asyncio.to_thread(open_file, tmp_path / name) for name in ("full", "good")]
+    write = os.pwrite
+
+    def full(fd: int, data: memoryview, offset: int) -> int:
+        if fd == fds[0]:
+            raise OSError(28, "No space left on device")
+        return write(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    bad, good = queue.put(fds[0], 0, bytes(2 * PIECE)), queue.put(fds[1], 0, bytes(BLOCK))
+    closing = queue.close_fd(fds[0])
+    result = await asyncio.to_thread(writer.tick, TickJob(slices=queue.take()))
+    assert (result.error, result.flushes) == (None, 1), "the disk is none the worse"
+    queue.settle(result.slices, result.took_us, result.refused)
+    with pytest.raises(OSError, match="No space"):
+        await bad
+    assert good.done()
+    assert closing.done()
+    assert queue.waiting() == 0
+    await asyncio.to_thread(writer.close, [fds[1]])
+    await asyncio.to_thread(disk.close)
+
+
+def test_a_disk_that_takes_no_slice_and_no_heartbeat_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    format_disk(tmp_path, SMALL, 1)
+    disk = Disk(tmp_path)
+    writer = DiskWriter(disk, SimulatedClock())
+    fd = disk.open_file(tmp_path / "copy", create=True)
+
+    def dead(_fd: int, _data: memoryview, _offset: int) -> int:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "pwrite", dead)
+    assert writer.tick(TickJob(slices=_slices(fd, 1))).error is not None
+    writer.close([fd])
     disk.close()
