@@ -130,10 +130,14 @@ class BlockDisk:
         assert self._server is not None
         os.kill(self._server.pid, signal.SIGSTOP if hanging else signal.SIGCONT)
 
-    def unplug(self) -> None:
-        """Take the mount, the loop device and the programs away, in whatever state they are. May be repeated."""
+    def let_go(self) -> None:
+        """Whatever waits for a disk that hangs waits no longer. May be called in any state."""
         if self._server is not None and self._server.poll() is None:
             self._server.send_signal(signal.SIGCONT)
+
+    def unplug(self) -> None:
+        """Take the mount, the loop device and the programs away, in whatever state they are. May be repeated."""
+        self.let_go()
         if _is_mounted(self.mount):
             self._until_done("umount", str(self.mount))
         if self.loop:
