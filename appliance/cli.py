@@ -155,6 +155,18 @@ def _model_list(options: argparse.Namespace, language: Language) -> int:
     return list_models(options.site, language)
 
 
+def _demo(strike: str) -> Callable[[argparse.Namespace, Language], int]:
+    """The demonstration is a program of its own, which nothing of the product imports: started as one."""
+
+    def run(options: argparse.Namespace, language: Language) -> int:
+        import subprocess
+
+        command = [sys.executable, "-m", "appliance.demo", strike, "--work", str(options.work), "--lang", language]
+        return subprocess.run(command, check=False).returncode
+
+    return run
+
+
 def _disk_format(options: argparse.Namespace, language: Language) -> int:
     from appliance.ring.disk import DEMO_GEOMETRY, FIELD_GEOMETRY
     from appliance.services.disks import format_for
@@ -288,6 +300,13 @@ _JOURNAL: Final = Argument(
     ),
 )
 
+_WORK: Final = Argument(
+    "--work",
+    Path,
+    ("le dossier de travail de la démonstration", "the demonstration's work folder"),
+    Path("build/demo"),
+)
+
 VERBS: Final = (
     Verb(
         "site check",
@@ -359,6 +378,28 @@ VERBS: Final = (
             ),
         ),
         _disk_adopt,
+    ),
+    Verb(
+        "demo cut",
+        (
+            "tue l'enregistreur de la démonstration qui tourne et dit ce qui a été perdu",
+            "kills the recorder of the demonstration that runs, and tells what was lost",
+        ),
+        "appliance demo cut",
+        (_WORK,),
+        _demo("cut"),
+        field=False,
+    ),
+    Verb(
+        "demo lose-disk",
+        (
+            "retire un disque à la démonstration qui tourne, le remet et dit ce qui manque",
+            "takes a disk from the demonstration that runs, gives it back and tells what is missing",
+        ),
+        "appliance demo lose-disk",
+        (_WORK,),
+        _demo("lose-disk"),
+        field=False,
     ),
     Verb(
         "run",

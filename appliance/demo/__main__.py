@@ -5,9 +5,11 @@ import asyncio
 import sys
 from pathlib import Path
 
+from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError
 from appliance.core.language import language_of
 from appliance.demo.show import Show, ShowOptions
+from appliance.demo.strike import Striker
 from appliance.demo.words import Voice
 
 
@@ -15,6 +17,13 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m appliance.demo",
         description="Quatre caméras simulées, l'enregistreur, une page | Four simulated cameras, recorder, page",
+    )
+    parser.add_argument(
+        "strike",
+        nargs="?",
+        choices=("cut", "lose-disk"),
+        help="sur la démonstration qui tourne : tuer l'enregistreur, ou retirer un disque puis le remettre | "
+        "on the demonstration that runs: kill the recorder, or take a disk away and give it back",
     )
     parser.add_argument(
         "--duration", type=float, default=0.0, help="secondes, 0 = jusqu'à Ctrl-C | seconds, 0 = until Ctrl-C"
@@ -35,15 +44,18 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demonstration; 0 = everything recorded or explained, 1 = not, 2 = wrong use."""
     arguments = _arguments(sys.argv[1:] if argv is None else argv)
     voice = Voice(arguments.lang or language_of())
+    work: Path = arguments.work.resolve()
     options = ShowOptions(
         duration_s=arguments.duration or None,
         port=arguments.port,
-        work=arguments.work.resolve(),
+        work=work,
         cache=arguments.cache.resolve(),
         use_assets=not arguments.drawn,
     )
 
     async def show() -> int:
+        if arguments.strike:
+            return await Striker(work, voice, SystemClock()).run(arguments.strike)
         return await Show(options, voice).run()
 
     try:

@@ -41,3 +41,19 @@ class RecorderAnswer(ApplianceError):
     code = "demo-recorder-answer"
     fr = "L'enregistreur a répondu {status} à {path} : {why}."
     en = "The recorder answered {status} to {path}: {why}."
+
+
+class NoDemonstration(ApplianceError):
+    """No demonstration runs in the work folder."""
+
+    code = "demo-not-running"
+    fr = "Aucune démonstration ne tourne dans {folder} : lancer « make demo » dans une autre fenêtre."
+    en = "No demonstration runs in {folder}: start 'make demo' in another window."
+
+
+class StrikeTooLong(ApplianceError):
+    """Not everything records, or the page does not say what it should."""
+
+    code = "demo-not-well"
+    fr = "Après {seconds} s, la démonstration n'est pas dans l'état attendu : regarder la page, elle dit pourquoi."
+    en = "After {seconds} s the demonstration is still not as expected: look at the page, it says why."

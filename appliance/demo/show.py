@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from appliance.demo.plan import CYCLE_S, PlannedFault, plan
 from appliance.demo.recorder import Recorder
 from appliance.demo.rig import CameraRig
 from appliance.demo.site import CAMERAS, PASSWORD, USER, format_disks, fresh_folder, write_site
+from appliance.demo.strike import Strike, announce, expected_of, striking, struck
 from appliance.demo.verify import Evidence, Expected, Gap, Sent, Verdict, judge
 from appliance.demo.words import Voice
 
@@ -84,6 +86,7 @@ class Show:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._done: list[DoneFault] = []
+        self._strikes: list[Strike] = []
 
     async def run(self) -> int:
         """Everything, from the clips to the summary; no child is left behind."""
@@ -142,6 +145,7 @@ class Show:
         problems: list[str] = []
         try:
             await recorder.start()
+            await asyncio.to_thread(announce, options.work, os.getpid(), recorder.url)
             self._voice.say("ready", url=recorder.url)
             problems += await self._watch(rig, recorder)
             problems += await self._check(rig, recorder)
@@ -181,7 +185,7 @@ class Show:
         cycle = start
         while not self._stop.is_set():
             for fault in plan(duration):
-                if await self._until(cycle + fault.at_s, recorder):
+                if await self._until(cycle + fault.at_s, recorder) or await self._struck_meanwhile(recorder):
                     break
                 await self._do(rig, fault)
             cycle += CYCLE_S
@@ -203,6 +207,13 @@ class Show:
             await self._pause(min(1.0, max(0.0, when - loop.time())))
         return self._stop.is_set() or not recorder.alive
 
+    async def _struck_meanwhile(self, recorder: Recorder) -> bool:
+        """Wait while somebody strikes: one fault at a time can be accounted for. True when it is all over before."""
+        while await asyncio.to_thread(striking, self._options.work, self._clock.utc_us()):
+            if await self._until(asyncio.get_running_loop().time() + 0.5, recorder):
+                return True
+        return False
+
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stop.wait(), seconds)
@@ -211,6 +222,7 @@ class Show:
         if not recorder.alive:
             return []
         cpu_s = recorder.cpu_s()
+        self._strikes = await asyncio.to_thread(struck, self._options.work)
         self._voice.say("check")
         end_us = self._clock.utc_us()
         await asyncio.sleep(DURABLE_S)
@@ -286,7 +298,7 @@ class Show:
                 continue
             back = None if fault.back_s is None else done.utc_us + int((fault.lasts_s + fault.back_s) * 1e6)
             found.append(Expected(done.utc_us, back, fault.cause.name))
-        return found
+        return found + expected_of(self._strikes)
 
     def _show(self, name: str, verdict: Verdict) -> None:
         gaps = f"{len(verdict.gaps)} ({verdict.matched}/{verdict.expected})"

@@ -72,6 +72,41 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "Alerte sur {camera}, que la loi interdit d'analyser.",
         "An alert on {camera}, which the law forbids to analyse.",
     ),
+    "cut_now": (
+        "Courant coupé : l'enregistreur (processus {process}) est tué sans préavis. Il redémarre seul…",
+        "Power cut: the recorder (process {process}) is killed without warning. It starts again by itself…",
+    ),
+    "cut_account": (
+        "Le compte, par caméra (définition pleine : main, légère : sub) :",
+        "The account, by camera (full definition: main, light: sub):",
+    ),
+    "cut_line": (
+        "  {name:<10} {stream:<5} perdu {lost:4.2f} s avant la coupure, arrêt {off:4.1f} s ; la page dit : {cause}",
+        "  {name:<10} {stream:<5} lost {lost:4.2f} s before the cut, off {off:4.1f} s; the page says: {cause}",
+    ),
+    "cut_unseen": (
+        "  {name:<10} {stream:<5} la coupure n'est pas dans l'historique : ce n'est pas normal.",
+        "  {name:<10} {stream:<5} the cut is not in the timeline: that is not right.",
+    ),
+    "disk_out": ("Disque {disk} retiré.", "Disk {disk} taken away."),
+    "disk_said": ("L'enregistreur le dit : {words}", "The recorder says so: {words}"),
+    "disk_back": ("Disque {disk} remis ; l'enregistreur le reprend…", "Disk {disk} given back; the recorder takes it…"),
+    "disk_account": (
+        "Le compte, par caméra : secondes des dix minutes d'avant, puis ce qui manque depuis.",
+        "The account, by camera: seconds of the ten minutes before, then what is missing since.",
+    ),
+    "disk_line": (
+        "  {name} {stream} : avant {before:.1f} s, sans {without:.1f} s, remis {after:.1f} s ; perdu {present:.1f} s",
+        "  {name} {stream}: before {before:.1f} s, without {without:.1f} s, back {after:.1f} s; lost {present:.1f} s",
+    ),
+    "disk_whole": (
+        "Pas une image du présent n'a été perdue : l'autre disque a tout pris.",
+        "Not one picture of the present is lost: the other disk took them all.",
+    ),
+    "disk_missing": (
+        "{seconds:.1f} s manquent, tous flux ensemble : ce n'est pas normal.",
+        "{seconds:.1f} s are missing, all streams together: that is not right.",
+    ),
     "audio": (
         "Le son d'une caméra a été demandé {count} fois : il ne doit jamais l'être.",
         "A camera's sound was asked for {count} times: it never may be.",
