@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
@@ -206,6 +206,14 @@ class Index:
             unsaved = [held for held in self._unsaved.values() if held is not None and held[0].disk == disk]
             rows += [(r.camera, r.stream, s.from_us, s.to_us, r.number) for r, spans in unsaved for s in spans]
         return [(StreamKey(c, "main" if s == "main" else "sub"), start, end) for c, s, start, end, _ in rows]
+
+    async def held_elsewhere(self, disks: Collection[str]) -> list[tuple[StreamKey, int, int]]:
+        """The same of every disk but these: what is gone while one of them is absent."""
+        found: list[tuple[StreamKey, int, int]] = []
+        for row in await self.query("SELECT DISTINCT disk FROM chunk"):
+            if row[0] not in disks:
+                found += await self.held_on(str(row[0]))
+        return found
 
     async def put(self, rows: Iterable[tuple[ChunkRow, list[SpanRow]]]) -> None:
         """Add closed chunks, replacing what the index knew of these files."""

@@ -26,7 +26,7 @@ from appliance.ring.faults import (
     NoDisk,
 )
 from appliance.ring.lane import Lane
-from appliance.ring.loss import losses
+from appliance.ring.loss import Loss, losses
 from appliance.ring.member import Member
 from appliance.ring.naming import name_of
 from appliance.ring.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
@@ -47,6 +47,7 @@ MAX_SPOILED: Final = 16
 class Members:
     """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside.
 
+    `absent`: what of the past is on disks that were not there at the start, as far as the index knew.
     `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
     """
 
@@ -58,6 +59,7 @@ class Members:
         self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
         self.all: list[Member] = []
         self.unusable: dict[Path, ApplianceError] = {}
+        self.absent: list[Loss] = []
         self.foreign: dict[Path, Survey] = {}
         self._surveys: dict[Path, asyncio.Task[None]] = {}
         self.joined: Callable[[Member], None] = lambda _member: None
@@ -85,8 +87,18 @@ class Members:
             self.all.append(member)
         if not self.all:
             raise NoDisk
-        await self._shared.index.forget_other_disks([member.uuid for member in self.all])
+        here = [member.uuid for member in self.all]
+        if self.unusable:
+            self.absent = await self._held_elsewhere(here)
+        await self._shared.index.forget_other_disks(here)
         self._announce()
+
+    async def _held_elsewhere(self, here: list[str]) -> list[Loss]:
+        try:
+            return losses(await self._shared.index.held_elsewhere(here))
+        except ApplianceError as error:
+            log.error("what is on absent disks is not known: %s", error)  # noqa: TRY400
+            return []
 
     async def load(self) -> list[tuple[Member, list[HeaderInfo]]]:
         """Learn every chunk's state; returns the open chunks, which are still to be read (`recover`)."""
@@ -256,7 +268,9 @@ class Members:
         disks = self._shared.catalogue.disks  # others hold it too
         disks.clear()
         disks.update({member.uuid: member.disk for member in live if member.uuid not in hidden})
-        self._shared.catalogue.lost = [loss for member in self.all for loss in member.losses]
+        if not self.unusable:
+            self.absent = []
+        self._shared.catalogue.lost = [*self.absent, *(loss for member in self.all for loss in member.losses)]
 
     def check_size(self) -> None:
         """A disk must hold its share of the streams and the stock that goes with them. Raises DiskTooSmall."""

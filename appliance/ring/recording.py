@@ -397,4 +397,6 @@ class Ring:
         if member is not None:
             return disk_state(member, self._tick_us, refused, self._members.foreign.get(slot.path))
         assert refused is not None
-        return absent_disk_state(slot, refused, self._members.foreign.get(slot.path))
+        alone = list(self._members.unusable) == [slot.path]  # of several nobody knows which one held what
+        lost = self._members.absent if alone else []
+        return absent_disk_state(slot, refused, self._members.foreign.get(slot.path), lost)

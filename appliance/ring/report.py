@@ -1,5 +1,6 @@
 """What the ring says of itself, as plain values for the socket's `state` and for `appliance status`."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from appliance.core.cause import GapCause
@@ -61,12 +62,14 @@ def disk_state(
     }
 
 
-def absent_disk_state(slot: DiskPath, error: ApplianceError, foreign: Survey | None = None) -> dict[str, object]:
+def absent_disk_state(
+    slot: DiskPath, error: ApplianceError, foreign: Survey | None = None, lost: Sequence[Loss] = ()
+) -> dict[str, object]:
     """A disk of the site description that could not be opened."""
     return {
         **_ABSENT,
         "path": str(slot.path),
-        "lost": [],
+        "lost": [loss_state(loss) for loss in lost],
         "foreign": None if foreign is None else survey_state(foreign),
         **name_state(name_of(slot.path, slot.bay)),
         **error_state(error),

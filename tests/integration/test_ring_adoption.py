@@ -148,7 +148,7 @@ async def test_the_copy_of_a_disk_is_left_aside(tmp_path: Path) -> None:
         assert [disk["code"] for disk in disks_of(ring)].count("disk-twin") == 1
 
 
-STEPS = ("write", "fdatasync", "replace", "fsync")
+STEPS = ("pwrite", "fdatasync", "replace", "fsync")
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -259,6 +259,35 @@ async def test_a_disk_that_does_not_answer_at_start_is_skipped(tmp_path: Path, m
         assert await rig.held() == camera.sent
 
 
+async def test_a_disk_absent_at_start_says_what_is_missing_without_it_and_comes_back(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    ring = rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(40, camera)
+        gone = ring._members.all[1 - member_of(ring).index].disk.path
+    await away(gone)
+    ring = rig.new()
+    again = rig.camera(seed=2, size=1500)
+    async with rig.running():
+        again.start()
+        await rig.record(2, again)
+        await ring.settle()
+        held = await rig.held()
+        missing = (len(camera.sent) + len(again.sent) - len(held)) / 25
+        assert missing > 1
+        (bad,) = [disk for disk in disks_of(ring) if disk["error"]]
+        lost = bad["lost"]
+        assert isinstance(lost, list)
+        assert lost[0]["us"] == pytest.approx(missing * 1e6, abs=0.4e6)
+        await back(gone)
+        await ring.look()
+        await rig.record(2, again)
+        assert await rig.held() == camera.sent + again.sent
+        assert not any(disk["error"] or disk["lost"] for disk in disks_of(ring))
+
+
 async def test_a_file_that_takes_no_writing_costs_no_picture_and_no_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
