@@ -6,7 +6,7 @@ first. The whole picture is looked at when movement begins and at every WHOLE_EV
 who stand are looked at again, once a second.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from appliance.core.units import US_PER_SECOND
@@ -19,6 +19,9 @@ EVERY_US: Final = 400_000
 
 SOON_US: Final = 200_000
 """While an object waits to be confirmed: each picture, for an alert that comes early."""
+
+KNOWN_US: Final = 800_000
+"""What is known already may wait for two looks, so that a newcomer beside a car is found while the car passes."""
 
 AGAIN_US: Final = US_PER_SECOND
 """Between two looks at one who stands still."""
@@ -69,7 +72,7 @@ class Attention:
         begins = self._last_us is None or time_us - self._last_us > BEGINS_US
         guesses = [track.expected(time_us).cut() for track in _guesses(known, time_us)[:1]]
         objects = [track.expected(time_us).cut() for track in known if track.confirmed]
-        chosen = self._around(guesses, [*motion.boxes, *objects])
+        chosen = self._around(guesses, motion.boxes, objects)
         if motion.boxes and not guesses and (begins or self._looks % WHOLE_EVERY == 0):
             chosen = [WHOLE, *(square for square in chosen if square != WHOLE)]
         chosen = chosen[:SQUARES]
@@ -82,7 +85,7 @@ class Attention:
     def _between(self, tracks: Sequence[Track], time_us: int) -> list[Box]:
         """One square around what moved and waits to be confirmed."""
         guesses = [track.expected(time_us).cut() for track in _guesses(tracks, time_us)[:1]]
-        chosen = self._around(guesses, [])
+        chosen = self._around(guesses, (), ())
         for square in chosen:
             self._mark(square, time_us)
         return chosen
@@ -96,9 +99,17 @@ class Attention:
             return time_us - track.home_us < PARKED_US and age >= AGAIN_VEHICLE_US
         return AGAIN_US - EVERY_US // 4 <= age <= LOST_US
 
-    def _around(self, first: Iterable[Box], regions: Iterable[Box]) -> list[Box]:
-        """Squares around the regions, those not looked at for longest behind the first; one square may do for many."""
-        waiting = [*first, *sorted(regions, key=lambda region: (self._age(region), -region.area))]
+    def _around(self, first: Sequence[Box], moving: Sequence[Box], objects: Sequence[Box]) -> list[Box]:
+        """Squares around the regions; one square may do for many.
+
+        Behind the first come those not looked at for longest; what is known already, KNOWN_US later.
+        """
+
+        def turn(region: Box) -> tuple[int, float]:
+            known = any(intersection(region, one) >= 0.5 * min(region.area, one.area) > 0 for one in objects)
+            return self._age(region) + (KNOWN_US if known else 0), -region.area
+
+        waiting = [*first, *sorted([*moving, *objects], key=turn)]
         chosen: list[Box] = []
         for region in waiting:
             if not any(self._serves(square, region) for square in chosen):
