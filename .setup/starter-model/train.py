@@ -26,8 +26,13 @@ from net import HEIGHT, LABELS, WIDTH, Array, build, converted, loss, targets
 
 from tests.peers.drawn import UNSEEN, Seen, View, random_crop, shots, view
 
-FILMS, EPOCHS, BATCH = 5000, 4, 32
-RATE, WARM_UP = 2e-3, 100
+FILMS, BATCH = 7000, 32
+
+ROUNDS = ((4, 2e-3), (3, 1e-3))
+"""Epochs and the rate they begin with; each round ends at a hundredth of it (SGDR, Loshchilov and Hutter 2017)."""
+
+WARM_UP = 100
+"""Steps until the first round's rate is reached."""
 SEED = 20261125
 
 VIEWS = 2
@@ -87,16 +92,28 @@ def _mirrored(seen: tuple[Seen, ...]) -> tuple[Seen, ...]:
     return tuple(Seen(one.label, (1 - one.box[2], one.box[1], 1 - one.box[0], one.box[3]), one.shows) for one in seen)
 
 
-def train(work: Path, films: int, epochs: int) -> tf.keras.Model:
+class Rate(tf.keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """The rate at each step: half a cosine a round."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        now, begins, rate = tf.cast(step, tf.float32), 0.0, tf.constant(0.0)
+        for epochs, top in ROUNDS:
+            part = tf.clip_by_value((now - begins) / (epochs * self._steps), 0.0, 1.0)
+            rate = tf.where(now >= begins, top * (0.01 + 0.495 * (1 + tf.cos(np.pi * part))), rate)
+            begins += epochs * self._steps
+        return rate * tf.minimum(1.0, (now + 1) / WARM_UP)
+
+
+def train(work: Path, films: int) -> tf.keras.Model:
     """The trained net."""
     pictures, who = draw(work, "train", 0, films)
     check, check_who = draw(work, "check", CHECK_FROM, CHECK_FILMS)
     net = build()
     steps = len(who) // BATCH
-    rate = tf.keras.optimizers.schedules.CosineDecay(
-        0.05 * RATE, epochs * steps - WARM_UP, warmup_target=RATE, warmup_steps=WARM_UP, alpha=0.01
-    )
-    optimizer = tf.keras.optimizers.Adam(rate, clipnorm=10.0)
+    optimizer = tf.keras.optimizers.Adam(Rate(steps), clipnorm=10.0)
 
     @tf.function
     def step(pixels: tf.Tensor, heat: tf.Tensor, weight: tf.Tensor, told: tf.Tensor) -> tf.Tensor:
@@ -107,12 +124,12 @@ def train(work: Path, films: int, epochs: int) -> tf.keras.Model:
         return value
 
     state = tf.train.Checkpoint(net=net, optimizer=optimizer, epoch=tf.Variable(0))
-    manager = tf.train.CheckpointManager(state, str(work / f"state-{films}-{epochs}"), max_to_keep=2)
+    manager = tf.train.CheckpointManager(state, str(work / f"state-{films}"), max_to_keep=2)
     if manager.latest_checkpoint:
         optimizer.build(net.trainable_variables)
         state.restore(manager.latest_checkpoint)
     say(f"{net.count_params()} parameters, {len(who)} pictures, {steps} steps an epoch")
-    for epoch in range(int(state.epoch), epochs):
+    for epoch in range(int(state.epoch), sum(epochs for epochs, _ in ROUNDS)):
         random = np.random.default_rng([SEED, epoch])
         order, began, total = random.permutation(len(who)), time.perf_counter(), 0.0
         for index in range(steps):
@@ -164,15 +181,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--films", type=int, default=FILMS)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--out", type=Path, default=Path("appliance/detection/models/demo.tflite"))
+    parser.add_argument("--out", type=Path, default=Path("appliance/detection/models/demo/demo.tflite"))
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     tf.config.threading.set_intra_op_parallelism_threads(2)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.keras.utils.set_random_seed(SEED)
     tf.config.experimental.enable_op_determinism()
-    model = converted(train(arguments.work, arguments.films, arguments.epochs))
+    model = converted(train(arguments.work, arguments.films))
     out: Path = arguments.out
     out.write_bytes(model)
     description = DESCRIPTION.format(
@@ -181,7 +197,7 @@ def main() -> None:
         width=WIDTH,
         height=HEIGHT,
         films=arguments.films,
-        epochs=arguments.epochs,
+        epochs=sum(epochs for epochs, _ in ROUNDS),
         labels="\n".join(f'{number} = "{label}"' for number, label in enumerate(LABELS)),
     )
     out.with_suffix(".toml").write_text(description, encoding="utf-8")

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 KNOWN: Final = Path(__file__).parent / "models"
 """Descriptions that come with the product."""
 
+DEMO: Final = KNOWN / "demo"
+"""The demonstration's model, file and description: a folder for installed models of a site that only shows scenes."""
+
 ASSETS: Final = "APPLIANCE_ASSETS"
 
 FETCH_S: Final = 30

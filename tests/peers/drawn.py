@@ -20,7 +20,7 @@ from appliance.demo.clips import SUB_BITRATE, SUB_FPS
 from appliance.demo.counter import Stamp
 from appliance.demo.draw import Canvas, Colour, rgb
 from appliance.demo.encode import EncodeSettings, Planes, encode
-from appliance.demo.scenes import DRAWN, NOISE, SCENES, Scene, boxes, play, scene_of
+from appliance.demo.scenes import DRAWN, LOOP_S, NOISE, SCENES, Scene, boxes, play, scene_of
 from appliance.demo.strip import StripWriter
 
 UNSEEN = 1_000_000
@@ -28,11 +28,12 @@ UNSEEN = 1_000_000
 
 WIDTH, HEIGHT = 640, 360
 
-HIDDEN = 0.4
+HIDDEN = 0.5
 """Whoever shows less than this share of himself need not be found, and finding him is no mistake."""
 
-_EVERY, _PICTURES = 3, 7
-"""Of a short film of so many pictures every third is taken: one keyframe, two predicted from it."""
+MOMENTS = 2
+_EVERY, _PICTURES = 3, 4
+"""Of a short film of so many pictures every third is taken: a keyframe and one predicted from it."""
 
 _Random = np.random.Generator
 
@@ -54,11 +55,11 @@ class Shot:
     seen: tuple[Seen, ...]
 
 
-def shots(seed: int) -> Iterator[Shot]:
-    """Three moments of one random short film."""
+def shots(seed: int, *, wild: bool | None = None) -> Iterator[Shot]:
+    """MOMENTS of one random short film, at a place of the demonstration or, `wild`, at one of any shape and colour."""
     random = np.random.default_rng(seed)
-    scene = _random_scene(random)
-    start = random.uniform(0, 20)
+    scene = _random_scene(random, wild)
+    start = random.uniform(9, 11)
     times = [start + index / float(SUB_FPS) for index in range(_PICTURES)]
     noise = NOISE if random.random() < 0.5 else random.uniform(1.0, 4.0)
     drawn = _lit(play(scene, WIDTH, HEIGHT, times, noise=noise, seed=seed), random)
@@ -197,20 +198,28 @@ def _colour(random: _Random) -> Colour:
     return rgb(red, green, blue)
 
 
-def _random_scene(random: _Random) -> Scene:
-    ground = _random_ground(random) if random.random() < 0.5 else scene_of(SCENES[int(random.integers(4))]).ground
+def _random_scene(random: _Random, wild: bool | None) -> Scene:
+    elsewhere = random.random() >= 0.5
+    elsewhere = elsewhere if wild is None else wild
+    own = None if elsewhere else scene_of(SCENES[int(random.integers(4))])
     paths = [_random_path(random) for _ in range(int(random.choice([0, 1, 2, 3, 4], p=[0.15, 0.35, 0.28, 0.15, 0.07])))]
     if random.random() < 0.12:
         paths += _random_row(random)
     things = [_random_thing(random) for _ in range(int(random.integers(0, 5)))]
+    hour = random.uniform(0, LOOP_S)
+    if random.random() < 0.2:
+        things += _random_fence(random)
 
     def fittings(canvas: Canvas, t: float) -> None:
+        if own is not None and own.fittings is not None:
+            own.fittings(canvas, hour + t)
         for thing in things:
             thing.draw(canvas, t)
 
-    return Scene(
-        ground, lambda t: sorted((path.at(t) for path in paths), key=lambda actor: actor.box(_PLAIN)[3]), fittings
-    )
+    def cast(t: float) -> list[Actor]:
+        return sorted((path.at(t) for path in paths), key=lambda actor: actor.box(_PLAIN)[3])
+
+    return Scene(own.ground if own is not None else _random_ground(random), cast, fittings)
 
 
 _PLAIN = Canvas.blank(WIDTH, round(DRAWN * HEIGHT))
@@ -257,7 +266,7 @@ def _random_path(random: _Random) -> _Path:
 
 def _random_row(random: _Random) -> list[_Path]:
     """Cars that stand side by side."""
-    ground, length = random.uniform(0.45, 0.6), random.uniform(0.08, 0.13)
+    ground, length = random.uniform(0.45, 0.6), random.uniform(0.09, 0.13)
     return [
         _Path(Car(0.08 + place * 1.15 * length, ground, length, _colour(random)), 0.0, 0.0)
         for place in range(int(0.9 / (1.15 * length)))
@@ -289,6 +298,14 @@ def _random_thing(random: _Random) -> _Thing:
     at = (random.uniform(0, 1), random.uniform(0.1, 0.95))
     speed = random.uniform(-0.15, 0.15) if random.random() < 0.4 else 0.0
     return _Thing(bool(random.random() < 0.5), at, half, _colour(random), speed)
+
+
+def _random_fence(random: _Random) -> list[_Thing]:
+    """Bars side by side, as thin as legs."""
+    first, step = random.uniform(-0.1, 0.8), random.uniform(0.012, 0.06)
+    half = (random.uniform(0.1, 0.35) * step, random.uniform(0.06, 0.25))
+    high, colour = random.uniform(0.25, 0.75), _colour(random)
+    return [_Thing(False, (first + bar * step, high), half, colour, 0.0) for bar in range(int(random.integers(4, 16)))]
 
 
 def _random_ground(random: _Random) -> "_Ground":
