@@ -201,8 +201,8 @@ class Start:
         """The index knows another past of this disk, or none: give it this one. What has changed since is left."""
         known = await self._index.known(member.uuid)
         pool, reopened = member.pool, member.pool.reopened
-        held = set(settled.closed)
-        await self._index.forget(member.uuid, [n for n in known if n not in held and n not in reopened])
+        gone = [n for n in known if pool.states[n] != ChunkState.CLOSED and n not in reopened]
+        await self._index.forget(member.uuid, gone)
         loop = asyncio.get_running_loop()
         for at in range(0, len(settled.closed), FILLED):
             numbers = settled.closed[at : at + FILLED]

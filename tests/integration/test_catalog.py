@@ -304,3 +304,25 @@ async def test_an_index_that_no_process_can_make_is_filled_by_the_recorder(
     monkeypatch.setattr(start, "AT_ONCE", 0)
     monkeypatch.setattr("appliance.ring.start.sys.executable", "/bin/false")
     await again(rig, camera)
+
+
+async def test_a_chunk_closed_just_before_the_cut_is_known_when_the_index_is_lost_too(tmp_path: Path) -> None:
+    """Its file is sealed, its CLOSED line was not written any more: the start finds it by looking."""
+    rig, camera = await recorded(tmp_path, ticks=8)
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        await ring.settle()
+        camera.start(GapCause.APPLIANCE_OFF)
+        members = ring._members.all
+        while not any(member.pool.late for member in members):
+            await rig.record(1, camera)
+        await ring.tick()  # seals it
+        for member in members:
+            member.pool.forget_lines()  # the cut
+    await asyncio.to_thread(lost_index, tmp_path)
+    ring = rig.new()
+    ring.stream(KEY, "Essai")
+    async with rig.running():
+        await ring.settle()
+        assert await rig.held() == camera.sent

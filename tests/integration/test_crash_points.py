@@ -15,6 +15,7 @@ import pytest
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import AccessUnit, RunStart, StreamKey
+from appliance.ring.offline import check as ring_check
 from appliance.ring.walk import ChunkState, walk
 from tests.peers.crash import CRASHED, Model, Outcome, Report, Scenario, crash, in_child, steps
 from tests.peers.pictures import Camera
@@ -171,6 +172,7 @@ SECOND = Life(1, TICKS)
 
 def die_and_look(base: Path, at: int, step: str, model: Model, *, lose_index: bool) -> None:
     died = crash(record(base, SECOND), disks_of(base), SMALL, at, model)
+    check_ring(base, f"{model}, step {at}, {step}")
     check(base, [FIRST, (SECOND, died.told.get("durable", 0))], f"{model}, step {at}, {step}", lose_index=lose_index)
 
 
@@ -181,6 +183,14 @@ def check(base: Path, lives: list[tuple[Life, int]], about: str, *, lose_index: 
     looked = in_child(look(base, lives))
     assert looked.status == 0, f"{about}: {looked.text}"
     check_files(base)
+    check_ring(base, f"{about}, and a recorder after it")
+
+
+def check_ring(base: Path, about: str) -> None:
+    """`appliance ring check --deep yes` has nothing to say: files and catalogue agree, at whatever step it ended."""
+    for disk in disks_of(base):
+        found = ring_check(disk, deep=True).found
+        assert found == [], f"{about}: {disk.name}: {found}"
 
 
 def wanted_steps(seen: list[str], each: int, seed: int) -> list[int]:
@@ -193,6 +203,7 @@ def wanted_steps(seen: list[str], each: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("model", [pytest.param("torn", marks=pytest.mark.full), "lost"])
 def test_a_recorder_that_dies_at_a_step_of_each_kind(fresh: Callable[[], Path], model: Model) -> None:
     base = fresh()
