@@ -1,8 +1,12 @@
 """What `nvr-disk.json` says of a recording disk: which one it is, whose, and how it is divided."""
 
+import contextlib
 import json
+import logging
 import re
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +22,8 @@ from appliance.ring.faults import (
     DiskVersion,
 )
 from appliance.ring.small_file import save
+
+log = logging.getLogger(__name__)
 
 IDENTITY: Final = "nvr-disk.json"
 
@@ -122,3 +128,20 @@ def appliance_id(folder: Path) -> str:
     if not _HEX.fullmatch(known):
         raise ApplianceIdDamaged(path=str(path))
     return known
+
+
+def id_of_recorder(folder: Path, disks: Iterable[Path]) -> str:
+    """The same for a recorder, which records whatever becomes of that file: then it is who most of its disks say.
+
+    "" when they say nothing. Blocks.
+    """
+    try:
+        return appliance_id(folder)
+    except (OSError, ApplianceIdDamaged) as error:
+        log.error("id of this appliance: %s; it is taken from the disks", error)  # noqa: TRY400
+    named: Counter[str] = Counter()
+    for path in disks:
+        with contextlib.suppress(ApplianceError):
+            named[read_identity(path).appliance] += 1
+    del named[NOBODY]
+    return named.most_common(1)[0][0] if named else ""

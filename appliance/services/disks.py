@@ -6,6 +6,7 @@ is to be destroyed, after having been shown what that is.
 
 import asyncio
 import shutil
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from appliance.ring.claim import holder
 from appliance.ring.disk import format_disk
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
+    DiskFailed,
     DiskHoldsFootage,
     DiskInUse,
     DiskOwn,
     NameNotTyped,
     RecorderUnreachable,
 )
-from appliance.ring.identity import IDENTITY, appliance_id
+from appliance.ring.identity import IDENTITY, appliance_id, write_identity
 from appliance.ring.loss import hours_words
 from appliance.ring.naming import look_up
 from appliance.ring.reader import RecorderClient
@@ -97,13 +99,33 @@ def adopt(file: Path, path: Path, name: str | None, language: Language) -> int:
         return 0
     if not names(found.identity, name):
         raise NameNotTyped(typed=name, last=last)
-    asyncio.run(_ask(site, path, name))
+    try:
+        asyncio.run(_ask(site, path, name))
+    except RecorderUnreachable:  # it may have no disk yet to start with
+        _take_over_alone(site, path, found, own, language)
+        return 0
     print(
         "\nLe disque est repris : il enregistre, et ses images sont effacées à leur date."
         if language == "fr"
         else "\nThe disk is taken over: it records, and its pictures are erased at their date."
     )
     return 0
+
+
+def _take_over_alone(site: Site, path: Path, found: Survey, own: str, language: Language) -> None:
+    """Without a recorder: the disk is this appliance's when that starts."""
+    pid = holder(path)
+    if pid:
+        raise DiskInUse(path=str(path), pid=pid)
+    try:
+        write_identity(path, replace(found.identity, appliance=own, site=site.site.name))
+    except OSError as error:
+        raise DiskFailed(**look_up(path).facts, why=error.strerror or str(error)) from error
+    print(
+        "\nL'enregistreur ne tourne pas : le disque sera repris dès qu'il démarre, ses images effacées à leur date."
+        if language == "fr"
+        else "\nThe recorder is not running: it takes the disk over when it starts, pictures erased at their date."
+    )
 
 
 def format_for(

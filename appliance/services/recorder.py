@@ -23,7 +23,7 @@ from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring.claim import holder
 from appliance.ring.disk import Heartbeat
 from appliance.ring.faults import NoDisk
-from appliance.ring.identity import appliance_id
+from appliance.ring.identity import id_of_recorder
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
 from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
@@ -85,7 +85,7 @@ class Recorder:
             clock,
             site.recorder.index,
             site_name=site.site.name,
-            appliance=appliance_id(site.recorder.index.parent),
+            appliance=id_of_recorder(site.recorder.index.parent, [disk.path for disk in site.disk]),
             quarantine_s=site.recorder.quarantine_s,
             supervisor=self.supervisor,
             clock_state=self.keeper.state,

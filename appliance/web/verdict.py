@@ -75,6 +75,8 @@ class DiskState(_Known):
     """One recording disk: chunks by state; UTC up to which its pictures are durable (0: none); why it is out."""
 
     path: str
+    name: str = ""
+    name_fr: str = ""
     chunks: int = 0
     free: int = 0
     open: int = 0
@@ -197,7 +199,10 @@ def _stream_body(stream: StreamState, status: Status) -> dict[str, Any]:
 
 
 def _disk_body(disk: DiskState) -> dict[str, Any]:
-    return {**disk.model_dump(exclude={"error", "error_fr"}), "mark_utc_us": disk.mark_utc_us or None}
+    return {
+        **disk.model_dump(exclude={"error", "error_fr", "name", "name_fr"}),
+        "mark_utc_us": disk.mark_utc_us or None,
+    }
 
 
 def _stop_cause(stream: StreamState) -> str:
@@ -248,8 +253,8 @@ def _disk_issue(disk: DiskState) -> dict[str, Any]:
         "camera": None,
         "place": disk.path,
         "since_us": disk.mark_utc_us or None,
-        "fr": f"Disque {disk.path}\u202f: n'enregistre plus ({disk.error_fr or disk.error})",
-        "en": f"Disk {disk.path}: not recording ({disk.error})",
+        "fr": f"Disque {disk.name_fr or disk.path}\u202f: n'enregistre plus ({disk.error_fr or disk.error})",
+        "en": f"Disk {disk.name or disk.path}: not recording ({disk.error})",
         "todo_fr": todo_fr,
         "todo_en": todo_en,
     }

@@ -12,7 +12,7 @@ import pytest
 from appliance.cli import main
 from appliance.ring import small_file
 from appliance.ring.adoption import TYPED
-from appliance.ring.faults import DiskForeign, DiskNotConfigured, DiskOwn, NameNotTyped
+from appliance.ring.faults import DiskForeign, DiskNotConfigured, DiskOwn, NameNotTyped, NoDisk
 from appliance.ring.identity import appliance_id, read_identity
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
@@ -219,6 +219,28 @@ bay = "4"
 socket = "recorder.sock"
 index = "index.db"
 """
+
+
+async def test_old_disks_are_taken_over_where_no_recorder_can_start_without_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, sent = await old_box(tmp_path)
+    path = old.disks[0].path
+    rig = Rig(tmp_path / "new", clock=old.clock, disks=[Folder(path)])
+    site = tmp_path / "new" / "site.toml"
+    await asyncio.to_thread(rig.base.mkdir)
+    await asyncio.to_thread(site.write_text, SITE.format(old=path), "utf-8")
+    rig.appliance = await asyncio.to_thread(appliance_id, rig.base)
+    with pytest.raises(NoDisk):
+        await rig.new().open()
+    last = (await asyncio.to_thread(read_identity, path)).uuid[-TYPED:]
+    words = ["disk", "adopt", str(path), "--site", str(site), "--take-over", last]
+    assert await asyncio.to_thread(main, words) == 0, capsys.readouterr()
+    ring = rig.new()
+    rig.camera()
+    async with rig.running():
+        await ring.settle()
+        assert await rig.held() == sent
 
 
 async def test_what_a_technician_types(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:

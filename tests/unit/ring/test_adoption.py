@@ -11,7 +11,7 @@ from appliance.media.stream import StreamKey
 from appliance.ring.adoption import TYPED, Kin, kin, names
 from appliance.ring.disk import DEMO_GEOMETRY
 from appliance.ring.faults import ApplianceIdDamaged
-from appliance.ring.identity import NOBODY, DiskIdentity, appliance_id, read_identity, write_identity
+from appliance.ring.identity import NOBODY, DiskIdentity, appliance_id, id_of_recorder, read_identity, write_identity
 from appliance.ring.loss import losses
 from appliance.ring.naming import DiskName, look_up, name_of
 from appliance.ring.thread import DiskThreads
@@ -114,3 +114,16 @@ def test_calls_of_one_thread_are_done_in_order_and_errors_come_back() -> None:
     with pytest.raises(ZeroDivisionError):
         threads.submit(lambda: 1 // 0).result(timeout=20)
     threads.shutdown()
+
+
+def test_a_recorder_whose_id_cannot_be_kept_is_who_its_disks_say(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b", "c", "d")]
+    for path, named in zip(paths, ("1" * 32, "2" * 32, "2" * 32, NOBODY), strict=True):
+        path.mkdir()
+        write_identity(path, DiskIdentity("f" * 32, named, DEMO_GEOMETRY, 40))
+    blocked = tmp_path / "file"
+    blocked.touch()
+    assert id_of_recorder(blocked / "state", paths) == "2" * 32
+    assert id_of_recorder(blocked / "state", paths[3:]) == ""
+    (tmp_path / "appliance-id").write_text("damaged", encoding="ascii")
+    assert id_of_recorder(tmp_path, paths) == "2" * 32
