@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from appliance.demo.camera import CameraOptions
 from appliance.demo.stream import StreamOptions
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import FIELD_GEOMETRY
-from tests.bench.row import Missing, Options, Turn, row
+from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import ROOT, Service, chain, clip_of, random_seconds
 from tests.peers.stored import newest_stamp_us
 
@@ -37,14 +36,6 @@ def _ffmpeg() -> str:
     if found is None:
         raise Missing("ffmpeg")
     return found
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """On the disk of the checkout: /tmp may be memory."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as name:
-        yield Path(name)
 
 
 def _cpu_s(process: int) -> float:
@@ -132,7 +123,7 @@ def _ffmpeg_cpu(urls: list[str], folder: Path, warm_s: float, measure_s: float) 
 def capture_8(options: Options) -> Turn:
     """8 live cameras 1080p25 at 4 Mbit/s: capture and durable store, all threads of the recorder."""
     measure_s = 20.0 if options.quick else 60.0
-    with _folder() as folder, Cameras.serving(CAMERAS, folder) as cameras:
+    with bench_folder() as folder, Cameras.serving(CAMERAS, folder) as cameras:
         ours = asyncio.run(_recorder_cpu(cameras.site, 10.0, measure_s))
         theirs = _ffmpeg_cpu(cameras.urls, folder, 10.0, measure_s / 2)
     return Turn(ours * 3600 / CAMERAS, theirs * 3600 / CAMERAS)
@@ -186,9 +177,9 @@ def _readable_until(file: Path) -> int:
 def sigkill_max(options: Options) -> Turn:
     """Video lost at the worst of 20 kills of the recorder with four cameras."""
     seed = int.from_bytes(os.urandom(2), "big")
-    with _folder() as folder:
+    with bench_folder() as folder:
         losses = asyncio.run(_sigkill_losses(folder, 7 if options.quick else KILLS, seed))
-    with _folder() as folder:
+    with bench_folder() as folder:
         theirs = _ffmpeg_loss(folder, seed)
     return Turn(max(losses), theirs)
 

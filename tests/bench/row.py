@@ -6,7 +6,9 @@ row's value; `spread` is the lowest and the highest turn. A peer measured in the
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -93,6 +95,15 @@ def row(
         return measure
 
     return declare
+
+
+@contextmanager
+def bench_folder() -> Iterator[Path]:
+    """An empty folder on the disk of the checkout: /tmp may be memory."""
+    build = Path(__file__).resolve().parents[2] / "build"
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build, prefix="bench-") as name:
+        yield Path(name)
 
 
 def run_row(what: Row, options: Options, *, machine: str) -> Result:

@@ -9,10 +9,7 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +21,7 @@ from appliance.ring.chunk import Geometry
 from appliance.ring.disk import format_disk
 from appliance.ring.index import ChunkRow, SpanRow
 from appliance.ring.recording import Ring
-from tests.bench.row import Missing, Options, Turn, row
+from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import ROOT
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import Folder
@@ -34,14 +31,6 @@ DISKS = 8
 STREAMS = 64
 CHUNK_US = 128_000_000
 """A chunk of the field at 4 Mbit/s."""
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """On the disk of the checkout: /tmp may be memory."""
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as name:
-        yield Path(name)
 
 
 def _catalog(path: Path, disk: int, chunks: int) -> Head:
@@ -79,7 +68,7 @@ def _closed(uuid: str, number: int, generation: int, start_us: int) -> Line:
 def rebuild(options: Options) -> Turn:
     """index.db of 1.3 million chunks on 8 disks made again from their catalogues, ready to be asked."""
     chunks = CHUNKS // DISKS
-    with _folder() as folder:
+    with bench_folder() as folder:
         heads = {folder / f"disk{n}": _catalog(folder / f"disk{n}", n, chunks) for n in range(DISKS)}
         began = time.monotonic()
         command = [sys.executable, "-m", "appliance.ring.index_build", str(folder / "index.db")]
@@ -101,7 +90,7 @@ DISK_CHUNKS = 400
 @row("start-recording", unit="s", better="lower", target=3)
 def start_recording(options: Options) -> Turn:
     """From start to the first durable part: 4 disks of 400 small chunks, 128 of them open since a kill, no index."""
-    with _folder() as folder:
+    with bench_folder() as folder:
         paths = [folder / f"disk{n}" for n in range(4)]
         for path in paths:
             format_disk(path, SMALL, DISK_CHUNKS)

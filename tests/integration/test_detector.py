@@ -22,22 +22,10 @@ from appliance.demo.clip import Clip, load
 from appliance.demo.clips import ClipOrder, make
 from tests.peers.live import CACHE, Chain, Service, chain
 from tests.peers.need import EVIDENCE, assets_folder
+from tests.peers.watched import may_be_watched
 
 HOUR = 3_600_000_000
 CLOCK = SystemClock()
-
-CALENDAR = """\
-[detector]
-socket = "detector.sock"
-events = "events.db"
-models = "models"
-[calendar.hours]
-monday = ["08:00-18:00"]
-tuesday = ["08:00-18:00"]
-wednesday = ["08:00-18:00"]
-thursday = ["08:00-18:00"]
-friday = ["08:00-18:00"]
-"""
 
 
 def visited() -> dict[str, Clip]:
@@ -55,14 +43,6 @@ def visited() -> dict[str, Clip]:
         assert found is not None
         clips[stream] = found
     return clips
-
-
-def lawful(site: Path) -> None:
-    """cam0 may be watched, cam1 looks at the public road."""
-    head, first, second = site.read_text(encoding="utf-8").split("[[camera]]\n")
-    second = second.replace('"non_public"', '"public_road"').replace('"entrance"', '"street"')
-    first += '[camera.detection]\naipd = "AIPD-2026-07"\n'
-    site.write_text(f"{head}{CALENDAR}[[camera]]\n{first}[[camera]]\n{second}", encoding="utf-8")
 
 
 @dataclass
@@ -109,7 +89,7 @@ class Watched:
 async def watched(folder: Path) -> AsyncIterator[Watched]:
     clips = await asyncio.to_thread(visited)
     async with chain(folder, [clips, clips], chunks=48) as running:
-        await asyncio.to_thread(lawful, running.site)
+        await asyncio.to_thread(may_be_watched, running.site, {"cam1"})
         recorder = await running.recorder()
         await running.durable()
         async with DetectorClient(folder / "detector.sock") as client:
