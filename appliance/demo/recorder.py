@@ -14,6 +14,7 @@ import av
 import numpy as np
 import psutil
 
+from appliance.demo.clips import ASSETS_VARIABLE
 from appliance.demo.counter import find_stamp, read_burnt
 from appliance.demo.errors import RecorderAnswer, RecorderDidNotStart
 
@@ -69,10 +70,11 @@ def _decoded(packet: "av.Packet[av.VideoStream]", into: ReadBack) -> Iterator[av
 
 
 class Recorder:
-    """`python -m appliance run` as a child, and a client of its API."""
+    """`python -m appliance run` as a child, and a client of its API. `assets`: whether it may know of real models."""
 
-    def __init__(self, site_file: Path, log: Path, port: int) -> None:
+    def __init__(self, site_file: Path, log: Path, port: int, *, assets: bool = True) -> None:
         self._site_file = site_file
+        self._assets = assets
         self._log = log
         self._port = port
         self._process: asyncio.subprocess.Process | None = None
@@ -91,6 +93,7 @@ class Recorder:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the demonstration, which then stops it in order
+                env={name: value for name, value in os.environ.items() if self._assets or name != ASSETS_VARIABLE},
             )
         finally:
             os.close(log)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.core.cause import GapCause
@@ -86,6 +86,7 @@ class Show:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._done: list[DoneFault] = []
+        self._drawn = True
         self._strikes: list[Strike] = []
 
     async def run(self) -> int:
@@ -113,6 +114,7 @@ class Show:
 
     async def _clips(self) -> dict[str, dict[str, str]]:
         folder = assets_folder() if self._options.use_assets else None
+        self._drawn = folder is None
         wanted = orders(folder)
         key = "clips_footage" if folder else "clips_drawn"
 
@@ -139,9 +141,9 @@ class Show:
     async def _record(self, rig: CameraRig) -> int:
         options = self._options
         port = await asyncio.to_thread(free_port, options.port)
-        site = await asyncio.to_thread(write_site, options.work, rig.ports, port, self._today())
+        site = await asyncio.to_thread(self._site, rig, port)
         log = options.work / "recorder.log"
-        recorder = Recorder(site, log, port)
+        recorder = Recorder(site, log, port, assets=not self._drawn)
         problems: list[str] = []
         try:
             await recorder.start()
@@ -161,8 +163,9 @@ class Show:
         self._voice.say("sound")
         return 0
 
-    def _today(self) -> date:
-        return datetime.fromtimestamp(self._clock.utc_us() / 1e6, UTC).date()
+    def _site(self, rig: CameraRig, port: int) -> Path:
+        today = datetime.fromtimestamp(self._clock.utc_us() / 1e6, UTC).date()
+        return write_site(self._options.work, rig.ports, port, today, drawn=self._drawn)
 
     async def _watch(self, rig: CameraRig, recorder: Recorder) -> list[str]:
         """Wait until all streams record, then run the plan until the end. What went wrong, in words."""

@@ -18,6 +18,12 @@ CHUNK_MIB = 4
 """Per disk. Of 48 chunks some 20 are open, in stock or in quarantine; the rest of both disks holds about 6 min of four
 cameras at 1.25 Mbit/s, several times the 100 s that a light stream's chunk lasts: a chunk goes as a whole."""
 
+MODEL = Path(__file__).parents[1] / "detection" / "models" / "demo"
+"""Folder of the model that knows drawn figures; real ones know them half of the time."""
+
+STRIP = "[[0.0, 0.885], [1.0, 0.885], [1.0, 1.0], [0.0, 1.0]]"
+"""Where the counter strip changes with each picture: no motion there is anybody's."""
+
 USER, PASSWORD = "enregistreur", "demonstration"  # of simulated cameras on loopback
 
 
@@ -53,8 +59,11 @@ def fresh_folder(folder: Path) -> None:
     (folder / MARKER).touch()
 
 
-def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date) -> Path:
-    """Write `site.toml` and `secrets.toml` (0600); the path of the former. `today`: on which the college is closed."""
+def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date, *, drawn: bool = False) -> Path:
+    """Write `site.toml` and `secrets.toml` (0600); the path of the former.
+
+    `today`: on which the college is closed; `drawn`: the cameras show drawn scenes, for which there is a model.
+    """
     lines = [
         "[site]",
         'name = "Collège Jean Moulin (démonstration)"',
@@ -80,10 +89,12 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date) -
         lines += ["[[camera]]", *(f"{key} = {_text(value)}" for key, value in facts.items()), ""]
         if camera.legal_zone == "non_public":
             lines += ["[camera.detection]", 'aipd = "AIPD de démonstration"', ""]
+            lines += ["[[camera.detection.ignore]]", 'name = "Compteur incrusté"', f"polygon = {STRIP}", ""]
     for disk in ("disk-a", "disk-b"):
         lines += ["[[disk]]", f'path = "{disk}"', ""]
     lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", 'clock = "host"', ""]
-    lines += ["[detector]", 'socket = "detector.sock"', 'events = "events.db"', 'models = "models"', ""]
+    models = str(MODEL) if drawn else "models"
+    lines += ["[detector]", 'socket = "detector.sock"', 'events = "events.db"', f"models = {_text(models)}", ""]
     lines += _closed(today)
     lines += ["[web]", f"port = {port}", ""]
     lines.insert(0, 'secrets = "secrets.toml"\n')

@@ -12,6 +12,7 @@ from appliance.demo.scenes import SCENES
 from appliance.demo.show import PORTS_TRIED, free_port
 from appliance.demo.site import CAMERAS, MARKER, PASSWORD, USER, fresh_folder, write_site
 from appliance.detection.gate import CameraRecord, gate
+from appliance.detection.install import folders, known_models, models_in
 from appliance.site.load import load_credentials, load_site
 
 
@@ -29,6 +30,19 @@ def test_the_site_file_is_accepted_by_the_product(tmp_path: Path) -> None:
     credentials = load_credentials(site)
     assert {(c.user, c.password) for c in credentials.values()} == {(USER, PASSWORD)}
     assert stat.S_IMODE((tmp_path / "demo" / "secrets.toml").stat().st_mode) == 0o600
+
+
+def test_drawn_scenes_are_looked_at_by_the_model_that_knows_them(tmp_path: Path) -> None:
+    ports = {camera.scene: 20_000 + index for index, camera in enumerate(CAMERAS)}
+    for drawn in (True, False):
+        folder = tmp_path / str(drawn)
+        fresh_folder(folder)
+        site = load_site(write_site(folder, ports, 8080, date(2026, 11, 25), drawn=drawn))
+        found = models_in(folders(site.detector.models, {}), known_models())
+        assert [one.description.name for one in found] == (["demo"] if drawn else [])
+        for camera in site.camera:
+            watched = camera.legal_zone == "non_public"
+            assert any(area.name == "Compteur incrusté" for area in camera.detection.ignore) == watched
 
 
 def test_only_our_own_folder_is_emptied(tmp_path: Path) -> None:
