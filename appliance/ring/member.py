@@ -158,12 +158,13 @@ class Member:
         now = self.clock.monotonic_us()
         pool.release(now)
         streams = max(pool.open_count, expected_streams)
-        wanted = stock_wanted(streams) + self._spent(now) - pool.coming()
+        spent = self._spent(now)
+        wanted = stock_wanted(streams) + spent - pool.coming()
         if wanted <= 0 or self.failed:
             return [], []
         prepared = pool.take_unused(wanted)
         missing = wanted - len(prepared)
-        urgent = pool.coming() <= streams  # a reader may take the reserve, never what the next chunks need
+        urgent = pool.coming() <= streams + spent  # a reader may take the reserve, never what the next chunks need
         freed = choose_freed(pool.closed, missing, lambda number: leased(self.uuid, number), urgent=urgent)
         for number in freed:
             if leased(self.uuid, number):

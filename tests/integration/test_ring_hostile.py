@@ -154,8 +154,9 @@ async def test_a_fast_stream_does_not_wait_for_the_quarantine(tmp_path: Path, qu
         assert disk["closed"] > 60, "most of the ring holds footage all the same"
 
 
-async def test_leases_of_everything_stop_no_recording(tmp_path: Path) -> None:
-    rig = await Rig(tmp_path).format(disks=1, chunks=40)
+@pytest.mark.parametrize("chunks", [25, 37, 40])
+async def test_leases_of_everything_stop_no_recording(tmp_path: Path, chunks: int) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=chunks)
     ring = rig.new(quarantine_s=10)
     camera = rig.camera(size=1500)
     async with rig.running():
