@@ -383,7 +383,8 @@ class Index:
 
     def _begin(self) -> None:
         if self._dirty_since_us is None:
-            if self._database.connection().in_transaction:  # a ROLLBACK was refused too: all of it is kept in memory
+            connection = self._database.connection()  # type: ignore[no-untyped-call]  # peewee's own
+            if connection.in_transaction:  # a ROLLBACK was refused too: all of it is kept in memory
                 self._execute("ROLLBACK")
             self._execute("BEGIN")
             self._dirty_since_us = self._clock.monotonic_us()
