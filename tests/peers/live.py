@@ -108,7 +108,7 @@ class Service:
             *arguments,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            env={**os.environ, "LC_ALL": "C.UTF-8", "APPLIANCE_CHILD": str(os.getpid())},  # it ends with a killed test
             cwd=ROOT,
         )
         assert process.stdout is not None
