@@ -365,6 +365,10 @@ class Ring:
                 first[key] = min(first.get(key, held[0]), *held)
         self._first_us = {key: max(us, self.expirer.expired_until(key.camera) + 1) for key, us in first.items()}
 
+    def turns(self) -> dict[str, int]:
+        """Ticks that each live disk's writer has finished: what the watchdog looks at."""
+        return {f"disk {member.index}": member.ticks for member in self._members.live}
+
     def disk_states(self) -> list[dict[str, object]]:
         """The disks of the site description as plain values, in its order."""
         return [self._disk_state(slot) for slot in self._members.slots]

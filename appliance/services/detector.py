@@ -36,10 +36,12 @@ from appliance.detection.rules import Event
 from appliance.detection.shapes import Box, Kind
 from appliance.media.stream import StreamKey
 from appliance.ring.reader import RecorderClient
+from appliance.services.access import OF_DETECTOR, allowed
 from appliance.services.arming import WatchKeeper
 from appliance.services.hold import RecorderProtector
 from appliance.services.journal import DETECTOR, begin, end, make_journal, telling
-from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
+from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
+from appliance.services.watchdog import ThreadPulse, keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import CameraSettings, Site
 
@@ -114,7 +116,8 @@ class Detector:
         await self.desk.open()
         await self.watch.load()
         await begin(self.journal)
-        server = AlertServer(self.desk, self.watch, frozenset(self.eyes), self.clock, self.state)
+        may = await asyncio.to_thread(allowed, OF_DETECTOR)
+        server = AlertServer(self.desk, self.watch, frozenset(self.eyes), self.clock, self.state, may)
         await server.start(self.site.detector.socket)
         jobs = self.supervisor
         _ = jobs.supervise("recorder's state", ASK_RECORDER_S, self._ask_recorder)
@@ -127,8 +130,12 @@ class Detector:
         for number in range(len(self._looking)):
             _ = jobs.keep(f"model {number}", partial(self._look, number))
         self.tell("service-started", self._described())
+        pulses = {"decoding": ThreadPulse(self._decoding)}
+        pulses |= {f"model {number}": ThreadPulse(pool) for number, pool in enumerate(self._looking)}
+        keep_watchdog(jobs, lambda: {name: pulse.turn() for name, pulse in pulses.items()})
         say_ready("detector")
         await stop.wait()
+        say_stopping()
         if self._feed is not None:
             self._feed.cancel()
         await jobs.close()

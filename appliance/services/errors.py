@@ -57,3 +57,11 @@ class NothingRecorded(ApplianceError):
     code = "nothing-recorded"
     fr = "Aucune image de {camera} entre {start} et {end} : vérifiez la caméra, la date et l'heure."
     en = "No picture of {camera} between {start} and {end}: check the camera, the date and the time."
+
+
+class WorkStands(ApplianceError):
+    """Threads that did nothing for a whole watchdog period: the service manager is not told that all is alive."""
+
+    code = "work-stands"
+    fr = "Le travail n'avance plus ({workers}). Le service est redémarré de lui-même s'il ne reprend pas."
+    en = "Work has come to a stand ({workers}). The service is restarted by itself if it does not go on."

@@ -7,6 +7,9 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
+
+from appliance.services.watchdog import system_notifier
 
 READY = "ready"
 """First word of the line a service prints on its standard output once it works."""
@@ -43,6 +46,18 @@ def stop_event() -> asyncio.Event:
 
 
 def say_ready(words: str) -> None:
-    """Tell whoever started this process that it works."""
+    """Tell whoever started this process, a parent or systemd, that it works."""
     sys.stdout.write(f"{READY} {words}\n")
     sys.stdout.flush()
+    system_notifier().tell("READY=1")
+
+
+def say_stopping() -> None:
+    """Tell systemd that the end was asked for and is under way."""
+    system_notifier().tell("STOPPING=1")
+
+
+def granted_folder() -> Path | None:
+    """Where systemd put the secrets that the unit names (LoadCredential=, systemd.exec(5)); None without systemd."""
+    named = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return Path(named) if named else None

@@ -26,6 +26,7 @@ from appliance.ring.faults import NoDisk
 from appliance.ring.identity import id_of_recorder
 from appliance.ring.recording import Ring
 from appliance.ring.server import serve
+from appliance.services.access import OF_RECORDER, allowed
 from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
 from appliance.services.devices import BlockDevices
 from appliance.services.errors import DisksUnusable
@@ -41,10 +42,18 @@ from appliance.services.journal import (
 )
 from appliance.services.journal_lines import LINES_S, DiskLines, RefusalLines, RunLines
 from appliance.services.last_stop import Sign, last_heartbeats, leave_mark, read_mark, sign_of, start_cause, take_mark
-from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
+from appliance.services.process import (
+    die_with_parent,
+    granted_folder,
+    say_ready,
+    say_stopping,
+    start_logs,
+    stop_event,
+)
 from appliance.services.recording_calendar import CALENDAR_S, RecordingCalendar
 from appliance.services.register import JournalRegister
 from appliance.services.retention import RETENTION_S, RetentionKeeper
+from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_credentials, load_site
 from appliance.site.model import CameraSettings, Site
 
@@ -149,12 +158,15 @@ class Recorder:
                 self.ring,
                 self.site.recorder.socket,
                 self.state,
+                await asyncio.to_thread(allowed, OF_RECORDER),
                 clock=self.keeper,
                 pauses=self.calendar.pauses,
                 refused=self.refusals.refused,
             )
+            keep_watchdog(self.supervisor, self.ring.turns)
             say_ready("recorder")
             await stop.wait()
+            say_stopping()
             await server.close()
         finally:
             await self.supervisor.close()
@@ -314,7 +326,7 @@ def main(file: Path) -> int:
     die_with_parent()
     start_logs()
     site = load_site(file)
-    secrets = load_credentials(site)
+    secrets = load_credentials(site, granted_folder())
     credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
     gc.set_threshold(*GC_THRESHOLD)
     asyncio.run(_serve(site, credentials, SystemClock()))

@@ -30,6 +30,9 @@ RESTART_S = 0.2
 LATER_S = 10.0
 """Seconds before a service that the others do without is tried again when it cannot work."""
 
+_OF_MANAGER = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"})
+"""What systemd tells this process is not for its children."""
+
 SHORT_LIFE_US = 5_000_000
 FUTILE_STARTS = 3
 """A service that lives under 5 s three times in a row before it was ever ready cannot work: the reason is above."""
@@ -67,7 +70,8 @@ class Service:
         return self.stopping
 
     async def _once(self) -> int:
-        environment = {**os.environ, "APPLIANCE_CHILD": str(os.getpid())}
+        environment = {name: value for name, value in os.environ.items() if name not in _OF_MANAGER}
+        environment["APPLIANCE_CHILD"] = str(os.getpid())
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -8,10 +8,12 @@ from pathlib import Path
 from appliance import __version__
 from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
+from appliance.core.supervise import Supervisor
 from appliance.ring.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, make_journal, telling
-from appliance.services.process import die_with_parent, say_ready, start_logs, stop_event
+from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
+from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.app import make_app, serve
@@ -43,8 +45,12 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     address = runner.addresses[0]
     tell("service-started", {"version": __version__, "pid": os.getpid(), "port": int(address[1])})
     await begin(journal)
+    jobs = Supervisor(clock)
+    keep_watchdog(jobs)
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
+    say_stopping()
+    await jobs.close()
     await runner.cleanup()
     await client.close()
     await detector.close()

@@ -28,6 +28,9 @@ from appliance.site.model import (
     WeekSettings,
 )
 
+SECRETS_CREDENTIAL: Final = "cameras.toml"
+"""Name of the credential by which a unit gets the cameras' passwords."""
+
 _TABLES: Final[dict[str, type[BaseModel]]] = {
     "site": SiteSettings,
     "camera": CameraSettings,
@@ -193,15 +196,20 @@ def load_site(file: Path) -> Site:
     return site
 
 
-def load_credentials(site: Site) -> dict[str, Credentials]:
-    """Credentials by camera id; empty without a secrets file. Raises SiteFileMissing, SiteInvalid."""
-    if site.secrets is None:
+def load_credentials(site: Site, granted: Path | None = None) -> dict[str, Credentials]:
+    """Credentials by camera id; empty without a secrets file. Raises SiteFileMissing, SiteInvalid.
+
+    `granted`: systemd's folder of credentials. What it holds under SECRETS_CREDENTIAL comes before the site's own
+    file, and its permissions are systemd's: an access list that lets one user read shows as rights of the group.
+    """
+    given = None if granted is None else granted / SECRETS_CREDENTIAL
+    file = given if given is not None and given.exists() else site.secrets
+    if file is None:
         return {}
-    file = site.secrets
     text = _read(file)
     problems: list[Problem] = []
     mode = stat.S_IMODE(file.stat().st_mode)
-    if mode & 0o077:
+    if mode & 0o077 and file is not given:
         problems.append(
             Problem(
                 0,

@@ -153,3 +153,17 @@ def test_the_line_of_a_value_is_found_in_arrays_of_tables() -> None:
     assert line_of(GOOD, ("camera", 1, "view")) == 27
     assert line_of(GOOD, ("camera", 1, "sub")) == 19
     assert line_of(GOOD, ("nothing", "here")) == 0
+
+
+def test_secrets_that_systemd_grants_come_first_and_their_mode_is_its_own(tmp_path: Path) -> None:
+    """An access list for one user shows as rights of the group (systemd.exec(5), LoadCredential=)."""
+    site = secrets(tmp_path, '[portail]\nuser = "u"\npassword = "own"\n')
+    granted = tmp_path / "granted"
+    granted.mkdir()
+    assert load_credentials(site, granted)["portail"].password == "own"
+    given = granted / "cameras.toml"
+    given.write_text('[portail]\nuser = "u"\npassword = "granted"\n', encoding="utf-8")
+    given.chmod(0o440)
+    assert load_credentials(site, granted)["portail"].password == "granted"
+    given.write_text("", encoding="utf-8")
+    assert load_credentials(site, granted) == {}
