@@ -2,14 +2,15 @@
 
 Lines of JSON, each with its CRC-32, appended durably: a `doom` before the chunk's bytes go, and an `entry` before the
 register is told of a batch. So after any crash each destroyed chunk is told exactly once: what has an entry was told
-if the register knows the entry, what has none was not. The file is replaced by what is left once the register has it.
-It lies on the disk whose footage it speaks of: a disk that is pulled out takes its account along.
+if the register knows the entry, what has none was not. The file is replaced by what is left once the register has it,
+and a line `early`, which keeps the alarm of pictures held too shortly over a restart. It lies on the disk whose footage
+it speaks of: a disk that is pulled out takes its account along.
 """
 
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -38,10 +39,13 @@ class Doomed(NamedTuple):
 
 @dataclass(slots=True)
 class Left:
-    """What a file says. `entries`: by entry, which of the dooms (number, generation) it tells of."""
+    """What a file says. `entries`: by entry, which of the dooms (number, generation) it tells of; `early`: by camera,
+    the newest picture that went before its time, of what the register has already.
+    """
 
     dooms: dict[tuple[int, int], Doomed] = field(default_factory=dict)
     entries: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    early: dict[str, int] = field(default_factory=dict)
 
 
 def digest(dooms: Iterable[Doomed]) -> str:
@@ -63,6 +67,11 @@ def entry_line(entry: str, dooms: Iterable[Doomed]) -> bytes:
     return _line({"entry": entry, "chunks": [[doom.number, doom.generation] for doom in dooms]})
 
 
+def early_line(early_us: Mapping[str, int]) -> bytes:
+    """What is remembered of dooms that the register has: that a camera's pictures went early, and which at the last."""
+    return _line({"early": dict(early_us)})
+
+
 def parse(data: bytes, disk: str) -> Left:
     """What a file says; what does not hold, a torn last line as a rule, is left out."""
     left = Left()
@@ -74,7 +83,9 @@ def parse(data: bytes, disk: str) -> Left:
                 left.dooms[doom.number, doom.generation] = doom
             elif "entry" in told:
                 left.entries[str(told["entry"])] = [(int(number), int(gen)) for number, gen in told["chunks"]]
-        except (KeyError, ValueError, TypeError):
+            elif "early" in told:
+                left.early = {str(camera): int(us) for camera, us in told["early"].items()}
+        except (KeyError, ValueError, TypeError, AttributeError):
             continue
     return left
 

@@ -27,9 +27,11 @@ from appliance.ring.hold_faults import (
     UnknownHold,
 )
 from appliance.ring.hold_lists import HoldLists
+from appliance.ring.index import Held
 from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.pool import ChunkState, Wiped
+from appliance.ring.pool_end import COPIED_AGAIN, PoolEnd, written
 from appliance.ring.pool_room import PoolRoom
 from appliance.ring.protect import (
     LATEST,
@@ -55,9 +57,6 @@ RENEW_US: Final = 20_000_000
 COPY_US: Final = 3_600_000_000
 """Expiry by age waits so long at most for a copy that is under way: a day's sequence takes half an hour."""
 
-REASON: Final = "hold-ended"
-"""Why chunks of the pool are freed, for the catalogue."""
-
 RETRY_PASSES: Final = 12
 """A copy that waits for room is tried again every so many ticks: 5 s."""
 
@@ -73,7 +72,7 @@ class Protected:
         self,
         shared: Shared,
         members: Members,
-        quarantine_us: int,
+        end: PoolEnd,
         *,
         zone: tzinfo = UTC,
         expiry_us: Callable[[], int | None] | None = None,
@@ -82,7 +81,7 @@ class Protected:
     ) -> None:
         self._shared = shared
         self._members = members
-        self._quarantine_us = quarantine_us
+        self._pool_end = end
         self._zone = zone
         self._expiry_us = expiry_us or shared.clock.utc_us
         self._tell = tell
@@ -170,12 +169,15 @@ class Protected:
         self._shared.planner.generation = max(self._shared.planner.generation, pool.generation)
         for number in pool.suspect:
             member.pool.set(number, ChunkState.SUSPECT, told=True)
-        stray: list[Wiped] = []
+        there = {row.number: row.generation for _, row, _ in pool.closed}
+        there |= {chunk.number: chunk.header.generation for _, chunk in pool.opened}
+        self._pool_end.looked(member, there)
+        stray: dict[str, list[Held]] = {}
         for hold, row, spans in pool.closed:
             member.pool.set(row.number, ChunkState.POOL_CLOSED, told=True)
             kept = self.holds.get(hold.id)
             if kept is None or kept.covers(row, spans):
-                stray.append(member.pool.free(row.number, self._quarantine_us, REASON))
+                stray.setdefault(self._why_gone(hold, kept), []).append((row, spans))
             else:
                 kept.rows.held.append((row, spans))
         for hold, chunk in pool.opened:
@@ -183,11 +185,15 @@ class Protected:
             kept = self.holds.get(hold.id)
             if kept is None:
                 _ = member.slices.close_fd(chunk.fd)
-                stray.append(member.pool.free(chunk.number, self._quarantine_us, REASON))
+                stray.setdefault(self._why_gone(hold, kept), []).append(written(chunk))
             else:
                 kept.open.setdefault(chunk.header.key, []).append(chunk)
                 kept.open[chunk.header.key].sort(key=lambda chunk: chunk.header.generation)
-        self.room.wipe(member, stray)
+        for why, copies in stray.items():
+            self._pool_end.give_up(member, copies, why)
+
+    def _why_gone(self, hold: Hold, kept: Kept | None) -> str:
+        return COPIED_AGAIN if kept is not None else self._gone[hold.id].ended
 
     def _kept(self, hold: Hold) -> Kept:
         return Kept(hold, self._shared.clock, self._shared.catalogue.disks, self._shared.redating)
@@ -222,6 +228,7 @@ class Protected:
                     for chunk in kept.drop_disk(member.index, member.uuid):
                         member.writer.close_later(chunk.fd)
         for member in live:
+            self._pool_end.settle(member)
             self.room.restock(member)
         for hold in due([kept.hold for kept in self.holds.values()], self._expiry_us()):
             _ = self._end(self.holds[hold.id], "expired")
@@ -382,20 +389,19 @@ class Protected:
             task = self._followers.get((kept.hold.id, key))
             if task is not None:
                 task.cancel()
-        wiped: list[tuple[Member, Wiped]] = []
-        for row, _ in kept.rows.held:
-            member = self._member(row.disk)
-            if member is not None:
-                wiped.append((member, member.pool.free(row.number, self._quarantine_us, REASON)))
+        copies: dict[str, list[Held]] = {}
+        for row, spans in kept.rows.held:
+            copies.setdefault(row.disk, []).append((row, spans))
         for chunk in (chunk for chunks in kept.open.values() for chunk in chunks):
-            member = self._member(chunk.header.disk_uuid)
-            if member is not None:
+            copies.setdefault(chunk.header.disk_uuid, []).append(written(chunk))
+            if (member := self._member(chunk.header.disk_uuid)) is not None:
                 _ = member.slices.close_fd(chunk.fd)
-                wiped.append((member, member.pool.free(chunk.number, self._quarantine_us, REASON)))
         kept.rows.held.clear()
         kept.open.clear()
-        for member, chunk_ in wiped:
-            self.room.wipe(member, [chunk_])
+        wiped: list[tuple[Member, Wiped]] = []
+        for disk, held in copies.items():
+            if (member := self._member(disk)) is not None:
+                wiped += [(member, chunk) for chunk in self._pool_end.give_up(member, held, kept.hold.ended)]
         return self._do(self._destroyed(wiped, facts))
 
     async def _destroyed(self, wiped: list[tuple[Member, Wiped]], facts: Facts) -> None:

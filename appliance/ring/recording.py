@@ -34,6 +34,7 @@ from appliance.ring.member import Member
 from appliance.ring.members import Members
 from appliance.ring.opening import DiskPath, Owner
 from appliance.ring.planner import Planner
+from appliance.ring.pool_end import PoolEnd
 from appliance.ring.protect import Hold
 from appliance.ring.protected import Protected
 from appliance.ring.recovery import span_rows
@@ -102,7 +103,12 @@ class Ring:
         self._members.joined = self._ticker.restock
         self._members.before_serving = self.before_serving
         self.protected = Protected(
-            self._shared, self._members, quarantine_us, zone=zone, expiry_us=expiry_us, tell=tell
+            self._shared,
+            self._members,
+            PoolEnd(self._shared, self.destruction, quarantine_us),
+            zone=zone,
+            expiry_us=expiry_us,
+            tell=tell,
         )
         self.copies = Copies(self.protected, self._shared.catalogue)
         self._ticker.after_tick.append(self.protected.wake)

@@ -11,7 +11,7 @@ from typing import Final
 from appliance.core.cause import GapCause
 from appliance.media.stream import ClockState
 from appliance.ring.catalog_log import closed_facts
-from appliance.ring.destruction import Destruction
+from appliance.ring.destruction import EARLY, Destruction
 from appliance.ring.feed import FeedPart
 from appliance.ring.lane import Lane
 from appliance.ring.member import Member
@@ -25,10 +25,6 @@ from appliance.ring.writer import ChunkJob, OpenChunk, TickResult
 
 IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
-
-
-EARLY: Final = "early"
-"""Why a chunk was given up: the stock needed it, and nothing was due by its age."""
 
 
 class Ticker:

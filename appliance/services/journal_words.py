@@ -159,10 +159,25 @@ def _fact(name: str, value: Value, zone: tzinfo, language: Language) -> str:
             return "–"
         local = (_EPOCH + timedelta(microseconds=value)).astimezone(zone)
         return local.strftime("%d/%m/%Y %H:%M:%S" if language == "fr" else "%Y-%m-%d %H:%M:%S")
+    if name == "reason" and str(value) in _REASONS:
+        return _REASONS[str(value)][0 if language == "fr" else 1]
     if name == "cause" and str(value) in GapCause.__members__:
         return GapCause[str(value)].label(language)
     return str(value)
 
+
+_REASONS: Final[Mapping[str, tuple[str, str]]] = {
+    "age": ("durée de conservation atteinte", "kept as long as may be"),
+    "early": ("faute de place, avant le délai prévu", "for want of room, before the time that was planned"),
+    "hold-expired": ("copie protégée, échéance atteinte", "protected copy whose time is over"),
+    "hold-released": ("copie protégée, rendue", "protected copy that was given back"),
+    "hold-evicted": (
+        "copie protégée d'une alerte ancienne, faute de place",
+        "protected copy of an old alert, for want of room",
+    ),
+    "hold-copied-again": ("copie protégée en double", "protected copy that was there twice"),
+}
+"""Why footage was destroyed."""
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     HEADER_KIND: ("nouveau fichier de journal ({reason})", "new file of the journal ({reason})"),

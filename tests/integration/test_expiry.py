@@ -164,6 +164,11 @@ async def test_a_camera_too_long_or_too_short_is_an_alarm(tmp_path: Path) -> Non
     (alarm,) = box.rig.ring.expirer.state()
     assert alarm["camera"] == "cam"
     assert int(str(alarm["shorter_us"])) > 4 * DAY_US
+    for told in (False, True):  # before the register has the account, and from what is left of it
+        await box.reboot(off_s=4000)
+        await box.minute()
+        (again,) = box.rig.ring.expirer.state()
+        assert int(str(again["shorter_us"])) > 4 * DAY_US, f"known after a restart; told before it: {told}"
     await box.pass_time(6 * DAY_S)
     assert not box.rig.ring.expirer.state()
     await box.stop()

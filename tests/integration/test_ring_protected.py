@@ -22,6 +22,7 @@ from appliance.ring.protect import Hold, Reason
 from appliance.ring.reader import Answer, ReadableChunk, RecorderClient, read_parts, readable
 from appliance.ring.server import serve
 from appliance.ring.walk import ChunkState, walk
+from tests.peers.lawful import Lines
 from tests.peers.pictures import OTHER_PARAMETERS
 from tests.peers.ring_rig import KEY, SMALL, Folder, Rig, pictures
 from tests.peers.sick_disk import flush_fails
@@ -239,6 +240,57 @@ async def test_a_hold_that_is_given_back_is_destroyed_before_it_is_told(tmp_path
     async with rig.running():
         await until(rig, lambda: rig.ring.protected.ready_for_holds)
         assert rig.ring.protected.report() == [], "and it does not come back"
+
+
+@pytest.mark.parametrize("why", ["released", "expired", "evicted"])
+async def test_copies_that_end_are_in_the_register_with_their_reason(tmp_path: Path, why: str) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=24, protected=4)
+    ring = rig.new()
+    register = Lines()
+    ring.destruction.register = register
+    cameras = [rig.camera(KEY, size=1500), rig.camera(SUB, size=300, seed=2)]
+    async with rig.running():
+        for camera in cameras:
+            camera.start()
+        await rig.record(20, *cameras)
+        reason = Reason.ALERT if why == "evicted" else Reason.INCIDENT
+        kept = await hold(rig, asked(rig, KEY, SUB, last_s=4, reason=reason))
+        await rig.record(2, *cameras)
+        await until(rig, lambda: kept.state == "complete")
+        rows = [rig.ring._shared.redating.held(held)[0] for held in kept.rows.held]
+        assert {row.stream for row in rows} == {"main", "sub"}
+        paths = [Path(c.path) for key in (KEY, SUB) for c in await kept.catalogue.ranges(key, 0, rig.clock.utc_us())]
+        if why == "released":
+            await done(rig, ring.protected.release(kept.hold.id))
+        elif why == "expired":
+            rig.clock.advance(6 * 86_400)
+        else:
+            for _ in range(8):
+                cameras[0].sink.end_run(GapCause.NETWORK)
+                cameras[0].start(GapCause.NETWORK)
+                await rig.record(4, cameras[0])
+                await hold(rig, asked(rig, last_s=1.6, reason=Reason.ALERT))
+        await until(rig, lambda: kept.state == "ended" and not ring.protected.busy and not ring.destruction._condemned)
+        for path in paths if why != "evicted" else ():
+            assert not any(await asyncio.to_thread(path.read_bytes)), "told after it is gone"
+        await ring.destruction.report()
+        assert not register.lines, "the hour is not over"
+        rig.clock.advance(3600)
+        await ring.destruction.report()
+        (line,) = [line for line in register.lines if line["from_utc_us"] == min(row.first_us for row in rows)]
+        assert line["reason"] == f"hold-{why}"
+        assert line["camera"] == "cam"
+        if why != "evicted":
+            assert (line["count"], line["bytes"]) == (len(rows), sum(row.size for row in rows))
+            assert line["to_utc_us"] == max(row.last_us for row in rows)
+        assert len(register.lines) == 1, "one line per camera and hour"
+    again = rig.new()
+    again.destruction.register = register
+    again.stream(KEY, "Essai")
+    async with rig.running():
+        await until(rig, lambda: again.protected.ready_for_holds)
+        await again.destruction.report(all_of_it=True)
+        assert len(register.lines) == 1, "and once"
 
 
 async def test_a_hold_goes_when_its_time_is_over_and_not_by_a_doubtful_clock(tmp_path: Path) -> None:

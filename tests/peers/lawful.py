@@ -76,8 +76,8 @@ class Box:
     boots: int = 0
     _run: tuple[int, int] = (0, 0)
 
-    async def format(self, disks: int = 2, chunks: int = 32) -> "Box":
-        self.rig = await Rig(self.base).format(disks=disks, chunks=chunks)
+    async def format(self, disks: int = 2, chunks: int = 32, *, protected: int = 0) -> "Box":
+        self.rig = await Rig(self.base).format(disks=disks, chunks=chunks, protected=protected)
         self.sources = Sources(self.base, self.rig.clock, ntp=TWO, rtc_off_us=0)
         return self
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.ring.destroyed_log import Doomed, Left, digest, doom_lines, entry_line, parse
+from appliance.ring.destroyed_log import Doomed, Left, digest, doom_lines, early_line, entry_line, parse
 
 DISK = "d" * 32
 numbers = st.integers(0, 2**40)
@@ -16,13 +16,16 @@ dooms = st.lists(
 )  # fmt: skip
 
 
-@given(dooms, st.integers(0, 39))
-def test_a_file_says_what_was_written_and_a_torn_end_costs_itself(wanted: list[Doomed], torn: int) -> None:
+@given(dooms, st.integers(0, 39), st.dictionaries(st.text(max_size=9), numbers, max_size=4))
+def test_a_file_says_what_was_written_and_a_torn_end_costs_itself(
+    wanted: list[Doomed], torn: int, early: dict[str, int]
+) -> None:
     entry = digest(wanted)
-    data = doom_lines(wanted) + entry_line(entry, wanted[:1])
+    data = early_line(early) + doom_lines(wanted) + entry_line(entry, wanted[:1])
     left = parse(data, DISK)
     assert list(left.dooms.values()) == wanted
     assert left.entries == {entry: [(doom.number, doom.generation) for doom in wanted[:1]]}
+    assert left.early == early
     cut = parse(data + doom_lines([Doomed(DISK, 1, 2**41, "c", "main", 0, 1, 2, "age")])[: torn - 41], DISK)
     assert cut == left
 
