@@ -500,8 +500,8 @@ VERBS: Final = (
     Verb(
         "ring rebuild",
         (
-            "supprime l'index, qui sera refait à partir des disques",
-            "deletes the index, which is made again from the disks",
+            "refait l'index à partir des disques, sans arrêter l'enregistreur",
+            "makes the index again from the disks, without stopping the recorder",
         ),
         "appliance ring rebuild --site site.toml",
         (_SITE,),

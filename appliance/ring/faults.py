@@ -67,6 +67,14 @@ class IndexUnavailable(ApplianceError):
     en = "The index {path} cannot be used ({why}): recording goes on; free or check the system disk."
 
 
+class IndexNotRebuilt(ApplianceError):
+    """Without a disk's catalogue the index would lose that disk's rows; a start reads the files themselves."""
+
+    code = "index-not-rebuilt"
+    fr = "Le journal du disque {path} manque pour refaire l'index : réessayez dans une minute, sinon redémarrez."
+    en = "The catalogue of disk {path} is missing to make the index again: try again in a minute, or else restart."
+
+
 class CatalogFailed(ApplianceError):
     """catalog.log of a disk cannot be written; recording goes on without it."""
 

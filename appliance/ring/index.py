@@ -154,8 +154,14 @@ class Index:
         """The index knows all that the disks hold."""
         await self._do(self._whole)
 
+    async def remember(self) -> None:
+        """Keep what comes from now on until the index is `whole`: it is to be made again by `begin_build`."""
+        await self._do(self._remember)
+
     async def begin_build(self) -> Path:
-        """Another process makes the file: its path. Until `end_build` the index knows what came since it was opened."""
+        """Another process makes the file: its path. Until `end_build` the index knows what came since it was opened,
+        or since `remember`.
+        """
         return await self._do(self._begin_build)
 
     async def end_build(self, *, built: bool) -> None:
@@ -332,8 +338,13 @@ class Index:
     def _whole(self) -> None:
         self._since = None
 
+    def _remember(self) -> None:
+        if self._since is None:
+            self._since = {}
+
     def _begin_build(self) -> Path:
         self._refuse()
+        self._noted = {}  # not of the new file, before it is whole
         self._database.close()
         self._connect(":memory:")
         self._make()

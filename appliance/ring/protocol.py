@@ -105,6 +105,12 @@ class AdoptRequest(LineRequest):
     name: str = Field(min_length=1, max_length=256)
 
 
+class RebuildIndexRequest(LineRequest):
+    """Make the index again from the disks' catalogues, beside the recording; `state` says `rebuilding` meanwhile."""
+
+    verb: Literal["rebuild-index"]
+
+
 Request = (
     StateRequest
     | SpansRequest
@@ -114,6 +120,7 @@ Request = (
     | SubscribeRequest
     | ConfirmTimeRequest
     | AdoptRequest
+    | RebuildIndexRequest
 )
 
 
@@ -142,6 +149,7 @@ _MODELS: Final[dict[str, type[Request]]] = {
     "subscribe": SubscribeRequest,
     "confirm-time": ConfirmTimeRequest,
     "adopt": AdoptRequest,
+    "rebuild-index": RebuildIndexRequest,
 }
 
 

@@ -130,6 +130,10 @@ class RecorderClient(LineClient):
         """A person says that the appliance's time is right; {"clock": status}. Raises what `ask` raises."""
         return await self.ask("confirm-time")
 
+    async def rebuild_index(self) -> None:
+        """Have the index made again; answers at once, `state` says `rebuilding` until it is done."""
+        await self.ask("rebuild-index")
+
     async def adopt(self, path: Path, name: str) -> None:
         """Take over another appliance's disk, which a person has named. Raises what `ask` raises."""
         await self.ask("adopt", path=str(path), name=name)

@@ -111,12 +111,11 @@ class Ring:
             tell=tell,
         )
         self.copies = Copies(self.protected, self._shared.catalogue)
-        self._ticker.after_tick.append(self.protected.wake)
+        self._ticker.after_tick += [self.protected.wake, self._shared.start.fill.moved]
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
         self.backups = Backups(clock, lambda: self._members.live)
         self.audit = Audit(self._shared.index)
-        self._later: asyncio.Task[None] | None = None  # what the index still lacks
         self._opened = False
         self.before_tick = self._ticker.before_tick
         self.on_witness: Callable[[Evidence], None] = lambda _evidence: None
@@ -137,7 +136,7 @@ class Ring:
         for member in self._members.all:
             await self._redater.load(member)
         opened = await self._members.load()
-        indexed = await self._shared.start.index_at_once()
+        indexed = await self._shared.start.fill.at_once()
         for member in self._members.all:
             await self.destruction.load(member)
         self._opened = True
@@ -152,7 +151,7 @@ class Ring:
         await self.tick()
         await self.tick()  # the catalogue says that the stock is ready
         if not indexed:
-            self._later = asyncio.create_task(self._index_later(), name="ring index later")
+            self._shared.start.fill.later()
         self._jobs = [self._supervisor.keep("protected copies", self.protected.run)]
         if self._automatic:
             self._jobs += [
@@ -176,9 +175,7 @@ class Ring:
             job.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs)
-        if self._later is not None:
-            self._later.cancel()
-            await asyncio.wait([self._later])
+        await self._shared.start.fill.stop()
         await self.protected.stop()
         self._members.close()
         members = self._members.all
@@ -277,14 +274,11 @@ class Ring:
     async def settle(self) -> None:
         """Wait for what runs beside the ticks: files being opened, chunks being recovered, a large index made again."""
         await self._shared.settle()
-        if self._later is not None and not self._later.cancelled():
-            await asyncio.wait([self._later])
+        await self._shared.start.fill.wait()
 
-    async def _index_later(self) -> None:
-        try:
-            await self._shared.start.index_later()
-        except (OSError, ApplianceError) as error:
-            log.error("the index is not whole until the next start: %s", error)  # noqa: TRY400 - says all
+    def rebuild_index(self) -> None:
+        """Make the index again from the catalogues, beside the recording: see IndexFill. Raises IndexNotRebuilt."""
+        self._shared.start.fill.rebuild(self._members.live)
 
     def _overflow(self) -> None:
         """The queue is full: whole GOPs go, of the least important stream that waits most."""
@@ -387,7 +381,7 @@ class Ring:
         """Disks and streams as plain values for the socket's `state`."""
         return {
             "now_utc_us": self._shared.clock.utc_us(),
-            "rebuilding": self._shared.index.building,
+            "rebuilding": self._shared.start.fill.rebuilding,
             "backups": dict(self.backups.last_us),
             "audit": {"looked": sum(self.audit.looked.values()), "faults": sum(self.audit.faults.values())},
             "tick_ms": self._tick_us // 1000,

@@ -23,6 +23,7 @@ from appliance.ring.protocol import (
     ConfirmTimeRequest,
     LeaseRequest,
     RangesRequest,
+    RebuildIndexRequest,
     ReleaseRequest,
     Request,
     SpansRequest,
@@ -123,7 +124,7 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
             case LeaseRequest():
                 lease, until_us = await self._ring.lease(request.key, request.from_us, request.to_us, request.seconds)
                 return {"lease": lease, "until_us": until_us}
-            case ReleaseRequest() | AdoptRequest():
+            case ReleaseRequest() | AdoptRequest() | RebuildIndexRequest():
                 await self._do(request)
                 return {}
             case SubscribeRequest():
@@ -131,10 +132,12 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
             case ConfirmTimeRequest():
                 return {} if self._clock is None else {"clock": await self._clock.confirm(PEER_UID.get())}
 
-    async def _do(self, request: ReleaseRequest | AdoptRequest) -> None:
+    async def _do(self, request: ReleaseRequest | AdoptRequest | RebuildIndexRequest) -> None:
         """What is answered by being done."""
         if isinstance(request, ReleaseRequest):
             self._ring.release(request.lease)
+        elif isinstance(request, RebuildIndexRequest):
+            self._ring.rebuild_index()
         else:
             await self._ring.adopt(Path(request.path), request.name)
 

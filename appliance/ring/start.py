@@ -2,19 +2,18 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Final
 
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
 from appliance.ring.catalog_log import Head, Line, closed_facts, open_facts
-from appliance.ring.catalog_start import Settled, closed_of, settle
+from appliance.ring.catalog_start import Settled, settle
 from appliance.ring.chunk import ChunkHeader, HeaderInfo
 from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.index import ChunkRow, Held, Index
+from appliance.ring.index_fill import IndexFill
 from appliance.ring.lane import Lane
 from appliance.ring.member import Member
 from appliance.ring.placement import HOUR_US, Opening
@@ -26,13 +25,6 @@ from appliance.ring.writer import OpenChunk, let_go
 log = logging.getLogger(__name__)
 
 Fail = Callable[[Member, str], None]
-
-
-AT_ONCE: Final = 20_000
-"""Chunks whose rows the index is given before recording begins: about 1 s."""
-
-FILLED: Final = 2000
-"""Chunks given to the index at a time."""
 
 
 FREED: Final = ChunkState.FREED
@@ -74,10 +66,7 @@ class Start:
         self._openings: dict[StreamKey, list[Opening]] = {}
         self._unread: dict[StreamKey, int] = {}  # open chunks still to be read
         self._adopted: dict[StreamKey, OpenChunk] = {}
-        self._settled_disks: list[tuple[Member, Settled]] = []  # at the ring's start
-        self._indexed = False  # `index_at_once` has gone through them
-        self._scanned = False  # a disk's rows come from its headers
-        self._new: Path | None = None  # an index that is to be built
+        self.fill = IndexFill(index, clock)
         self.stale: list[OpenChunk] = []
 
     async def load(self, member: Member) -> list[HeaderInfo]:
@@ -117,103 +106,21 @@ class Start:
         for row, spans in looked.closed:
             self._closed(member, row)
             pool.set(row.number, ChunkState.CLOSED, closed_facts(row, spans))
-        if self._indexed:  # a disk that joins the ring
+        if self.fill.started:  # a disk that joins the ring
             if not settled.current:
-                await self._fill(member, settled)
+                await self.fill.fill(member, settled.closed, settled.found.at)
             await self._index.forget(member.uuid, settled.forget)
             await self._index.put([*settled.put, *looked.closed])
         else:
-            self._settled_disks.append((member, settled))
+            self.fill.add(member, settled)
         pool.wiped += [Wiped(number, 0) for number in settled.freed]
         member.rewipe = list(pool.wiped)
         return self._open(pool, looked.opened, told=False)
 
-    async def index_at_once(self) -> bool:
-        """Bring the index up to date with the catalogues before recording begins; False when that takes too long.
-
-        Then `index_later` is to follow, beside the recording.
-        """
-        self._indexed = True
-        disks = self._settled_disks
-        behind = [(member, settled) for member, settled in disks if not settled.current]
-        many = sum(len(settled.closed) for _, settled in behind) > AT_ONCE
-        build = many and not self._scanned
-        if build:
-            self._new = await self._index.begin_build()
-        for member, settled in disks:
-            await self._index.forget(member.uuid, settled.forget)
-            await self._index.put([*settled.put, *settled.looked.closed])
-        if not many:
-            for member, settled in behind:
-                await self._fill(member, settled)
-        if not many and not self._index.unchecked:
-            await self._index.whole()
-            return True
-        return False
-
-    async def index_later(self) -> None:
-        """The rest of it: a large index made again by another process, a large one read for damage."""
-        if self._index.unchecked and not self._index.building and not await self._index.check():
-            log.error("the index is damaged: it is made again from the disks' catalogues")
-            if self._scanned:
-                return  # the next start reads the disks
-            self._new = await self._index.begin_build()
-        if self._new is not None:
-            await self._build(self._new)
-        elif self._scanned:
-            for member, settled in self._settled_disks:
-                if not settled.current:
-                    await self._fill(member, settled)
-        await self._index.whole()
-
-    async def _build(self, new: Path) -> None:
-        disks = [f"{member.disk.path}={settled.found.head}" for member, settled in self._settled_disks]
-        began_us = self._clock.monotonic_us()
-        module = ("-m", "appliance.ring.index_build")
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, *module, str(new), *disks, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            out, errors = await child.communicate()
-        except asyncio.CancelledError:
-            child.kill()
-            await child.wait()
-            raise
-        built = child.returncode == 0
-        await self._index.end_build(built=built)
-        if built:
-            took_s = (self._clock.monotonic_us() - began_us) / 1e6
-            log.info("index of %s files made from the catalogues in %.1f s", out.decode().strip(), took_s)
-            await self._date()
-            return
-        log.error("the index cannot be made by itself: %s", errors.decode("utf-8", "replace").strip())
-        for member, settled in self._settled_disks:
-            await self._fill(member, settled)
-
-    async def _date(self) -> None:
-        """The lines say times as they were written; those of a doubtful clock may be known by now."""
-        doubtful = await self._index.query("SELECT DISTINCT disk, number FROM span WHERE clock = 3")
-        for disk in {str(row[0]) for row in doubtful}:
-            held = await self._index.held(disk, [int(row[1]) for row in doubtful if row[0] == disk][:FILLED])
-            await self._index.put(held.values())
-
-    async def _fill(self, member: Member, settled: Settled) -> None:
-        """The index knows another past of this disk, or none: give it this one. What has changed since is left."""
-        known = await self._index.known(member.uuid)
-        pool, reopened = member.pool, member.pool.reopened
-        gone = [n for n in known if pool.states[n] != ChunkState.CLOSED and n not in reopened]
-        await self._index.forget(member.uuid, gone)
-        loop = asyncio.get_running_loop()
-        for at in range(0, len(settled.closed), FILLED):
-            numbers = settled.closed[at : at + FILLED]
-            rows = await loop.run_in_executor(None, closed_of, member.disk, numbers, settled.found.at)
-            same = [h for h in rows if pool.states[h[0].number] == ChunkState.CLOSED and h[0].number not in reopened]
-            await self._index.put(same)
-
     async def _scan(self, member: Member, why: str, witness: str) -> list[HeaderInfo]:
         """No catalogue: every header is read."""
         pool = member.pool
-        self._scanned = True
+        self.fill.scanned = True
         known = await self._index.known(member.uuid)
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(member.thread, scan, member.disk, known)

@@ -137,8 +137,31 @@ def disk_lines(path: Path, site: Site, now_us: int, language: Language) -> list[
 
 
 def rebuild(file: Path, language: Language) -> int:
-    """Delete the index; the recorder makes it again from the disks when it starts. Raises RecorderRuns."""
+    """Have the recorder make its index again; without one: delete it, the recorder makes it again when it starts.
+
+    Raises RecorderRuns when a recorder has the disks and does not answer, RecorderRefused.
+    """
     site = load_site(file)
+    try:
+        asyncio.run(_rebuild(site))
+    except RecorderUnreachable:
+        return _delete_index(site, language)
+    print(
+        "L'enregistreur refait son index à partir des disques, sans cesser d'enregistrer : « appliance ring status » "
+        "dit quand c'est fini. D'ici là, les images plus anciennes manquent sur la frise."
+        if language == "fr"
+        else 'The recorder makes its index again from the disks and goes on recording: "appliance ring status" tells '
+        "when it is done. Until then older pictures are missing on the timeline."
+    )
+    return 0
+
+
+async def _rebuild(site: Site) -> None:
+    async with RecorderClient(site.recorder.socket) as client:
+        await client.rebuild_index()
+
+
+def _delete_index(site: Site, language: Language) -> int:
     for disk in site.disk:
         if process := holder(disk.path):
             raise RecorderRuns(pid=process)

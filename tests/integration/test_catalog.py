@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from appliance.core.cause import GapCause
-from appliance.ring import index, start
+from appliance.ring import index, index_fill, start
 from appliance.ring.catalog_file import read_catalog
 from appliance.ring.catalog_log import CATALOG
 from appliance.ring.catalog_replay import Replay
 from appliance.ring.disk import Disk
+from appliance.ring.faults import IndexNotRebuilt
 from appliance.ring.identity import read_identity
 from appliance.ring.pool import ChunkState
 from appliance.ring.recording import Ring
@@ -246,7 +247,7 @@ async def test_a_large_index_is_made_again_by_another_process_while_the_ring_rec
 ) -> None:
     rig, camera = await recorded(tmp_path)
     await asyncio.to_thread(lost_index, tmp_path)
-    monkeypatch.setattr(start, "AT_ONCE", 0)
+    monkeypatch.setattr(index_fill, "AT_ONCE", 0)
     before = len(camera.sent)
     ring = rig.new()
     camera.sink = ring.stream(KEY, "Essai")
@@ -301,8 +302,8 @@ async def test_an_index_that_no_process_can_make_is_filled_by_the_recorder(
 ) -> None:
     rig, camera = await recorded(tmp_path)
     await asyncio.to_thread(lost_index, tmp_path)
-    monkeypatch.setattr(start, "AT_ONCE", 0)
-    monkeypatch.setattr("appliance.ring.start.sys.executable", "/bin/false")
+    monkeypatch.setattr(index_fill, "AT_ONCE", 0)
+    monkeypatch.setattr("appliance.ring.index_fill.sys.executable", "/bin/false")
     await again(rig, camera)
 
 
@@ -326,3 +327,60 @@ async def test_a_chunk_closed_just_before_the_cut_is_known_when_the_index_is_los
     async with rig.running():
         await ring.settle()
         assert await rig.held() == camera.sent
+
+
+@pytest.mark.parametrize("interpreter", ["", "/bin/false"], ids=["by another process", "by the recorder"])
+async def test_an_index_that_is_wrong_is_made_again_on_request_while_the_ring_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interpreter: str
+) -> None:
+    """Changes of before, of the moment and of the time in which it is made: closed, freed and reopened chunks."""
+    if interpreter:
+        monkeypatch.setattr("appliance.ring.index_fill.sys.executable", interpreter)
+    rig, camera = await recorded(tmp_path, ticks=150, chunks=16)  # a lap and a half: files were reopened
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        await ring.settle()
+        camera.start(GapCause.APPLIANCE_OFF)
+        await rig.record(60, camera)
+        before = await rig.held()
+        for member in ring._members.all:
+            await ring._shared.index.forget(member.uuid, range(member.pool.count))
+        assert len(await rig.held()) < len(before) // 4
+        ring.rebuild_index()
+        assert ring.state()["rebuilding"] is True
+        ring.rebuild_index()  # asked twice: made once
+        for _ in range(20):
+            for unit in camera.units(10):
+                camera.sink.append(unit)
+            rig.clock.advance(0.4)
+            await ring.tick()
+            await ring._shared.settle()
+        await ring.settle()
+        assert ring.state()["rebuilding"] is False
+        held = await rig.held()
+        assert held == camera.sent[-len(held) :]
+        assert len(held) > len(before) * 3 // 4
+        known = {m.uuid: await ring._shared.index.known(m.uuid) for m in ring._members.all}
+        assert {uuid: set(numbers) for uuid, numbers in known.items()} == {
+            m.uuid: {n for n, state in enumerate(m.pool.states) if state == ChunkState.CLOSED}
+            for m in ring._members.all
+        }
+        await rig.record(10, camera)
+    scans = Scans(monkeypatch)
+    await again(rig, camera)
+    assert scans.all == 0
+
+
+async def test_a_rebuild_is_refused_while_a_disk_has_no_catalogue(tmp_path: Path) -> None:
+    rig, camera = await recorded(tmp_path)
+    ring = rig.new()
+    camera.sink = ring.stream(KEY, "Essai")
+    async with rig.running():
+        await ring.settle()
+        held = await rig.held()
+        ring._members.all[1].catalog._broken(OSError(5, "Input/output error"))
+        with pytest.raises(IndexNotRebuilt):
+            ring.rebuild_index()
+        await ring.settle()
+        assert await rig.held() == held

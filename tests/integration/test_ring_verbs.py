@@ -14,9 +14,10 @@ from appliance.ring.catalog_log import CATALOG
 from appliance.ring.disk import chunk_name
 from appliance.ring.offline import DiskFiles, check, parts_of
 from appliance.services.clock_words import instant
-from appliance.services.ring_words import sentence
+from appliance.services.ring_words import rebuild, sentence
+from tests.peers.live import chain, small_clips, until
 from tests.peers.pictures import Camera
-from tests.peers.ring_rig import Rig
+from tests.peers.ring_rig import SMALL, Rig
 
 KEY = StreamKey("cour", "main")
 
@@ -147,6 +148,39 @@ def test_the_verbs_say_what_they_find_and_their_exit_code_means_it(
     first.write_bytes(bytes(first.stat().st_size))
     assert main(["ring", "check", "--site", str(site)]) == 1
     assert "fichier 0" in capsys.readouterr().out
+
+
+async def test_a_rebuild_beside_a_running_recorder_gives_back_the_same_footage(tmp_path: Path) -> None:
+    clips = await asyncio.to_thread(small_clips)
+    async with chain(tmp_path, [clips], chunks=60, geometry=SMALL) as links:
+        service = await links.recorder()
+        disks = [await asyncio.to_thread(DiskFiles.at, path) for path in links.disks]
+
+        def closed() -> bool:
+            return sum(len(disk.catalog().closed) for disk in disks) >= 4
+
+        await until(closed)
+        async with links.client() as client:
+            to_us = int((await client.state())["now_utc_us"]) - 1_000_000
+
+            async def footage() -> list[list[object]]:
+                answer = await client.ranges("cam0", "main", to_us - 3_600_000_000, to_us)
+                return [[c["disk"], c["number"], c["generation"], c["parts"]] for c in answer["chunks"]]
+
+            before = await footage()
+            assert len(before) > 2
+            assert await asyncio.to_thread(rebuild, links.site, "fr") == 0
+            assert (await client.state())["rebuilding"] is True
+            while (await client.state())["rebuilding"]:  # noqa: ASYNC110 - no event of ours tells it
+                await asyncio.sleep(0.05)
+            assert await footage() == before
+            now = await client.state()
+            assert int(now["cameras"][0]["streams"]["main"]["durable_utc_us"]) > to_us, "recording went on"
+        assert await service.stop() == 0
+        assert any("made from the catalogues" in line for line in service.errors)
+        assert not any(" ERROR " in line for line in service.errors)
+    for path in links.disks:
+        assert (await asyncio.to_thread(check, path)).found == []
 
 
 def minute(utc_us: int) -> str:

@@ -25,7 +25,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-verbs = st.sampled_from(("state", "spans", "ranges", "lease", "release", "subscribe", "other"))
+verbs = st.sampled_from(("state", "spans", "ranges", "lease", "release", "subscribe", "rebuild-index", "other"))
 fields = st.fixed_dictionaries(
     {"v": st.just(1) | values, "id": st.integers() | values, "verb": verbs | values},
     optional={
