@@ -1,0 +1,151 @@
+"""The units as Debian 12's systemd reads them: every word known, the sandbox's score, users, folders and sockets."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.core.lines import LineServer
+from appliance.services import access
+from tests.peers.need import ROOT, need, need_root
+
+SYSTEMD = ROOT / "systemd"
+SERVICES = sorted(path.name for path in (SYSTEMD / "system").glob("*.service"))
+SCORE_MAX = 2.0
+"""Exposure by `systemd-analyze security`: 0 is a service that may do nothing, 9.6 one without a sandbox."""
+
+
+def settings(name: str) -> dict[str, list[str]]:
+    """Each key of a unit with its values in order, sections put together."""
+    found: dict[str, list[str]] = {}
+    for line in (SYSTEMD / "system" / name).read_text(encoding="utf-8").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A tree with the files where the image has them."""
+    for name, place in (
+        ("system", "usr/lib/systemd/system"),
+        ("sysusers.d", "usr/lib/sysusers.d"),
+        ("tmpfiles.d", "usr/lib/tmpfiles.d"),
+    ):
+        shutil.copytree(SYSTEMD / name, tmp_path / place)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "srv/recordings/1").mkdir(parents=True)
+    for program in ("appliance", "udevadm", "cp"):
+        file = tmp_path / "usr/bin" / program
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("#!/bin/sh\n", encoding="ascii")
+        file.chmod(0o755)
+    (tmp_path / "bin").symlink_to("usr/bin")
+    return tmp_path
+
+
+def done(*command: str) -> str:
+    """What a program wrote; it must end well."""
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_sandbox_scores_well(name: str) -> None:
+    need("systemd-analyze")
+    said = done("systemd-analyze", "security", "--offline=true", "--no-pager", str(SYSTEMD / "system" / name))
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
+    assert found, said
+    assert float(found[1]) <= SCORE_MAX, said
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_word_of_a_unit_is_known(name: str, root: Path) -> None:
+    need("systemd-analyze")
+    said = done("systemd-analyze", "verify", f"--root={root}", "--man=no", "--recursive-errors=no", name)
+    assert not [line for line in said.splitlines() if "/appliance-" in line], said
+
+
+def test_a_word_that_is_wrong_is_told(root: Path) -> None:
+    need("systemd-analyze")
+    unit = root / "usr/lib/systemd/system/appliance-web.service"
+    unit.write_text(unit.read_text(encoding="utf-8").replace("WatchdogSec=30", "WatchdogTime=30"), encoding="utf-8")
+    with pytest.raises(AssertionError, match="Unknown key 'WatchdogTime'"):
+        done("systemd-analyze", "verify", f"--root={root}", "--man=no", "--recursive-errors=no", unit.name)
+
+
+@pytest.mark.parametrize("name", ["recorder", "detector", "web"])
+def test_a_service_is_kept_alive_watched_and_ends_soon(name: str) -> None:
+    unit = settings(f"appliance-{name}.service")
+    assert unit["User"] == [f"appliance-{name}"]
+    assert unit["Type"] == ["notify"]
+    assert (unit["Restart"], unit["TimeoutStopSec"]) == (["always"], ["5"])
+    assert unit["StartLimitIntervalSec"] == ["0"], "a service that failed often is tried for ever"
+    assert int(unit["WatchdogSec"][0]) >= 15, "a disk may take five seconds, three looks are in it"
+
+
+def test_recording_waits_for_nobody_and_comes_first() -> None:
+    units = {name: settings(f"appliance-{name}.service") for name in ("recorder", "detector", "web")}
+    for key in ("Requires", "BindsTo", "Wants", "PartOf", "Requisite"):
+        assert not [name for name, unit in units.items() if key in unit], key
+    assert "network" not in " ".join(units["recorder"]["After"])
+    slices = {name: settings(unit["Slice"][0]) for name, unit in units.items()}
+    for weight in ("CPUWeight", "IOWeight"):
+        of = {name: int(found[weight][0]) for name, found in slices.items()}
+        assert of["recorder"] >= 10 * max(of["web"], of["detector"])
+    scores = {name: int(unit["OOMScoreAdjust"][0]) for name, unit in units.items()}
+    assert sorted(scores, key=scores.__getitem__) == ["recorder", "web", "detector"]
+
+
+def test_the_detector_has_no_network_and_servers_see_who_asks() -> None:
+    detector = settings("appliance-detector.service")
+    assert (detector["PrivateNetwork"], detector["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
+    for name in ("recorder", "detector"):  # a user namespace shows every other user as "nobody"
+        assert "PrivateUsers" not in settings(f"appliance-{name}.service")
+
+
+def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> None:
+    need("systemd-sysusers", "systemd-tmpfiles")
+    need_root()
+    done("systemd-sysusers", f"--root={root}")
+    done("systemd-tmpfiles", f"--root={root}", "--create")
+    uids = {line.split(":")[0]: int(line.split(":")[2]) for line in (root / "etc/passwd").read_text().splitlines()}
+    groups = {line.split(":")[0]: line.split(":")[2:] for line in (root / "etc/group").read_text().splitlines()}
+    assert set(uids) >= {access.RECORDER, access.DETECTOR, access.WEB}
+    assert len(set(uids.values())) == len(uids)
+    for name in ("recorder", "detector", "web"):
+        asked = set(settings(f"appliance-{name}.service")["SupplementaryGroups"][0].split())
+        assert asked == {group for group, (_, members) in groups.items() if f"appliance-{name}" in members.split(",")}
+
+    def found(path: str) -> tuple[int, int, int]:
+        state = (root / path).stat()
+        return stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid
+
+    recorder, detector = uids[access.RECORDER], uids[access.DETECTOR]
+    gid = {name: int(fields[0]) for name, fields in groups.items()}
+    assert found("run/appliance/recorder") == (0o2750, recorder, gid["appliance-recorder-clients"])
+    assert found("run/appliance/detector") == (0o2750, detector, gid["appliance-detector-clients"])
+    assert found("var/lib/appliance/recorder/journal") == (0o3770, recorder, gid["appliance-journals"])
+    assert found("srv/recordings/1") == (0o2750, recorder, gid["appliance-recordings"])
+    assert found("var/lib/appliance/sealed") == (0o700, 0, 0)
+    assert "appliance-detector" not in groups["appliance-recordings"][1], "it gets its pictures by the socket"
+
+
+async def test_a_socket_takes_the_group_of_its_folder(tmp_path: Path) -> None:
+    need_root()
+    folder = tmp_path / "recorder"
+    folder.mkdir()
+    os.chown(folder, 0, 4321)
+    folder.chmod(0o2750)
+    server: LineServer[Any] = LineServer()
+    await server.start(folder / "recorder.sock")
+    state = (folder / "recorder.sock").stat()
+    await server.close()
+    assert (state.st_gid, stat.S_IMODE(state.st_mode)) == (4321, 0o660)
