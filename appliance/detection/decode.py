@@ -66,12 +66,16 @@ def _pixels(plane: VideoPlane, width: int) -> Pixels:
 
 
 class Picture:
-    """One decoded picture. `time_us`: its time (UTC of a recording, or from a file's start); `size`: coded bytes."""
+    """One decoded picture. `time_us`: its time (UTC of a recording, or from a file's start); `size`: coded bytes.
+
+    `scaler` is used for views alone, in the one thread that looks at this camera: libav's scaler hangs or crashes when
+    two threads use it at once, and pictures are decoded and shown to people in others.
+    """
 
     __slots__ = ("_frame", "_planes", "_scaler", "keyframe", "luma", "size", "time_us")
 
     def __init__(self, frame: VideoFrame, time_us: int, size: int, scaler: VideoReformatter) -> None:
-        plain = frame if frame.format.name in PLAIN else scaler.reformat(frame, format="yuv420p")
+        plain = frame if frame.format.name in PLAIN else VideoReformatter().reformat(frame, format="yuv420p")
         self.time_us = time_us
         self.size = size
         self.keyframe = bool(frame.key_frame)
@@ -97,7 +101,7 @@ class Picture:
 
     def frame(self, layout: str) -> VideoFrame:
         """The picture in a pixel layout of libav, for an encoder."""
-        return self._scaler.reformat(self._frame, format=layout)
+        return VideoReformatter().reformat(self._frame, format=layout)
 
     def colourfulness(self) -> float:
         """Mean distance of the chroma from grey, in levels: about 0 from an infrared picture."""

@@ -1,6 +1,7 @@
 """Pictures from the recorder's parts and from files, and what a model gets of them."""
 
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import av
@@ -169,3 +170,23 @@ def test_the_way_back_from_a_view_is_exact(x: float, y: float) -> None:
 def test_infrared_has_no_colour() -> None:
     assert picture(yard(), 0, chroma=128).colourfulness() == 0
     assert picture(yard(), 0, chroma=150).colourfulness() == 44
+
+
+def test_a_picture_is_shown_to_people_while_it_is_looked_at() -> None:
+    """libav's scaler hangs or crashes when two threads use one: the detector then looked at nothing after an alert."""
+    shown = picture(yard(), 0)
+
+    def look() -> None:
+        for turn in range(300):
+            shown.view(Box(0.0, 0.0, 0.4 + 0.001 * turn, 1.0), 256, 160, "rgb", 114)
+
+    def show() -> None:
+        for _ in range(300):
+            shown.frame("yuvj420p")
+
+    threads = [Thread(target=work, daemon=True) for work in (look, show)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
