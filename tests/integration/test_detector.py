@@ -29,7 +29,7 @@ CLOCK = SystemClock()
 
 
 def visited() -> dict[str, Clip]:
-    """Somebody walks through the picture: real footage where it is, else the drawn corridor. Blocking."""
+    """Somebody walks through the picture: real footage where it is, else the drawn yard. Blocking."""
     folder = assets_folder()
     source = None if folder is None else folder / "videos" / "hall_a_sub.mp4"
     if source is not None:
@@ -38,7 +38,7 @@ def visited() -> dict[str, Clip]:
     for stream, fps, rate in (("main", 25, 700_000), ("sub", 10, 220_000)):
         text = None if source is None else str(source)
         CACHE.mkdir(parents=True, exist_ok=True)
-        name = make(ClipOrder("couloir", stream, text, 640, 360, (fps, 2 if stream == "main" else 1), rate), CACHE)
+        name = make(ClipOrder("cour", stream, text, 640, 360, (fps, 2 if stream == "main" else 1), rate), CACHE)
         found = load(CACHE, name)
         assert found is not None
         clips[stream] = found

@@ -1,14 +1,19 @@
-"""Makes a test's site one whose cameras may be watched: hours, impact assessment, and a detector of its own."""
+"""Makes a test's site one whose cameras may be watched: hours, impact assessment, and a detector of its own.
+
+Its model is the demonstration's; a real one of the assets goes before it.
+"""
 
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-_TABLES: Final = """\
+from appliance.detection.install import DEMO
+
+_TABLES: Final = f"""\
 [detector]
 socket = "detector.sock"
 events = "events.db"
-models = "models"
+models = "{DEMO}"
 [calendar.hours]
 monday = ["08:00-18:00"]
 tuesday = ["08:00-18:00"]
