@@ -63,7 +63,7 @@ async def test_ctrl_c_stops_everything(cache: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output = (await process.communicate())[0].decode()
     assert process.returncode == 0, output
-    assert "CPU: recorder" in output
+    assert "CPU: recording" in output
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
