@@ -139,6 +139,20 @@ class DiskSilent(ApplianceError):
     en = "Disk {path} has not answered within 3 s: it is left aside, have it checked or replaced."
 
 
+class DiskLate(ApplianceError):
+    """Others were ready: it is still being read, and joins when it has answered."""
+
+    code = "disk-late"
+    fr = (
+        "Le disque {disk_fr} tarde à répondre : l'enregistrement va sans lui, il le rejoindra dès qu'il sera lu."
+        " Si cela dure plus de 10 min, faites-le vérifier ou remplacer."
+    )
+    en = (
+        "Disk {disk_en} is slow to answer: recording goes on without it, and it joins as soon as it has been read."
+        " If that takes more than 10 min, have it checked or replaced."
+    )
+
+
 class PictureTooLarge(ApplianceError):
     """One coded picture that no chunk can hold."""
 

@@ -13,10 +13,12 @@ from typing import Final
 
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
+from appliance.ring.arrivals import Arrivals, first_ready
 from appliance.ring.chunk import MAX_HEADER, HeaderInfo, parts_limit
 from appliance.ring.faults import (
     DiskFailed,
     DiskForeign,
+    DiskLate,
     DiskNotConfigured,
     DiskOwn,
     DiskRemoved,
@@ -27,13 +29,14 @@ from appliance.ring.faults import (
 )
 from appliance.ring.lane import Lane
 from appliance.ring.loss import Loss, losses
-from appliance.ring.member import Member
+from appliance.ring.member import STUCK_US, Member
 from appliance.ring.naming import name_of
 from appliance.ring.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
 from appliance.ring.placement import chunks_needed
 from appliance.ring.planner import DiskPlan
 from appliance.ring.pool import ChunkState
 from appliance.ring.shared import Shared
+from appliance.ring.start import Learnt
 from appliance.ring.survey import Survey, survey
 from appliance.ring.thread import DiskThreads
 from appliance.ring.writer import ChunkJob, PartJob
@@ -44,10 +47,14 @@ MAX_SPOILED: Final = 16
 """Files a disk may fail to write to in one life of the process; more, and it is the disk."""
 
 
+Entered = tuple[Member, Learnt]
+
+
 class Members:
     """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside.
 
     `absent`: what of the past is on disks that were not there at the start, as far as the index knew.
+    `started`: set once the ring records; those that come late join from then on.
     `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
     """
 
@@ -57,6 +64,10 @@ class Members:
         self._quarantine_us = quarantine_us
         self._opener = Opener(owner)
         self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
+        self._arrivals = Arrivals()
+        self._reading: dict[Path, Member] = {}  # opened at the start, not read yet
+        self._learnt: dict[int, Learnt] = {}  # what the start's members told, until it is taken
+        self.started = asyncio.Event()
         self.all: list[Member] = []
         self.unusable: dict[Path, ApplianceError] = {}
         self.absent: list[Loss] = []
@@ -77,21 +88,84 @@ class Members:
     # coming
 
     async def open(self) -> None:
-        """Open every disk that can be used, all at once. Raises NoDisk."""
-        opened = await asyncio.gather(*(self._open(slot) for slot in self.slots))
-        for member in filter(None, opened):
-            if any(member.uuid == other.uuid for other in self.all):  # both were opened at once
-                self._leave_twin(member)
-                continue
-            member.index = len(self.all)
-            self.all.append(member)
+        """Open and read every disk, all at once; one that is not ready when others are joins later. Raises NoDisk."""
+        entering = {slot.path: asyncio.create_task(self._enter(slot)) for slot in self.slots}
+        try:
+            await first_ready(entering.values())
+        except asyncio.CancelledError:
+            for task in entering.values():
+                task.cancel()
+            raise
+        for slot in self.slots:
+            task = entering[slot.path]
+            if not task.done():
+                self._set_aside_for_now(slot, task)
+            elif entered := task.result():
+                self._enlist(slot, *entered)
         if not self.all:
             raise NoDisk
         here = [member.uuid for member in self.all]
         if self.unusable:
             self.absent = await self._held_elsewhere(here)
-        await self._shared.index.forget_other_disks(here)
+        await self._shared.index.forget_other_disks([*here, *self._shared.index.hidden])
         self._announce()
+
+    def _set_aside_for_now(self, slot: DiskPath, task: "asyncio.Task[Entered | None]") -> None:
+        """The start waits no longer for this one; what the index knows of it stays, and is served when it is in."""
+        member = self._reading.get(slot.path)
+        name = name_of(slot.path, slot.bay) if member is None else member.disk.name
+        self.unusable[slot.path] = error = DiskLate(**name.facts)
+        log.error("%s", error)
+        if member is not None and all(other.uuid != member.uuid for other in self.all):
+            self._shared.index.hidden.add(member.uuid)
+        self._arrivals.begin(slot.path, self._follow(task))
+
+    def _enlist(self, slot: DiskPath, member: Member, learnt: Learnt) -> None:
+        if any(member.uuid == other.uuid for other in self.all):  # both were opened at once
+            self._leave_twin(member, learnt.fds)
+            return
+        self._shared.index.hidden.discard(member.uuid)
+        member.index = len(self.all)
+        self.all.append(member)
+        self._learnt[member.index] = learnt
+        self.unusable.pop(slot.path, None)
+
+    async def _enter(self, slot: DiskPath) -> Entered | None:
+        member = await self._open(slot)
+        if member is None:
+            return None
+        self._reading[slot.path] = member
+        try:
+            learnt = await self._read(member)
+        finally:
+            del self._reading[slot.path]
+        return None if learnt is None else (member, learnt)
+
+    async def _read(self, member: Member) -> Learnt | None:
+        try:
+            return await self._shared.start.read(member)
+        except (OSError, ApplianceError) as error:
+            await self._refuse(member, error)
+        except asyncio.CancelledError:
+            self._leave(member, "stopped", [])
+            raise
+        return None
+
+    async def _follow(self, task: "asyncio.Task[Entered | None]") -> None:
+        """A disk that was not ready in time joins when it is, once the recording has begun."""
+        entered: Entered | None = None
+        try:
+            entered = await task
+            await self.started.wait()
+        except asyncio.CancelledError:
+            if entered is not None:
+                self._leave(entered[0], "stopped", entered[1].fds)
+            raise
+        if entered is None:  # nothing will be told of it: the index fills again what it lacks of the others
+            await self._shared.index.forget_other_disks([member.uuid for member in self.all])
+            return
+        entered[0].late = True
+        await self._admit(*entered)
 
     async def _held_elsewhere(self, here: list[str]) -> list[Loss]:
         try:
@@ -100,17 +174,26 @@ class Members:
             log.error("what is on absent disks is not known: %s", error)  # noqa: TRY400
             return []
 
-    async def load(self) -> list[tuple[Member, list[HeaderInfo]]]:
+    async def take(self) -> list[tuple[Member, list[HeaderInfo]]]:
         """Learn every chunk's state; returns the open chunks, which are still to be read (`recover`)."""
-        opened = await asyncio.gather(*(self._load(member) for member in self.all))
-        return list(zip(self.all, opened, strict=True))
+        return [(member, await self._take(member)) for member in self.live]
 
-    async def _load(self, member: Member) -> list[HeaderInfo]:
+    async def _take(self, member: Member) -> list[HeaderInfo]:
         try:
-            return await self._shared.start.load(member)
+            return await self._shared.start.take(member, self._learnt.pop(member.index))
         except OSError as error:
             self.fail(member, str(error))
             return []
+
+    async def answered(self, member: Member, work: Awaitable[None]) -> None:
+        """Something a disk is asked at the start, besides; one that does not answer fails."""
+        try:
+            async with asyncio.timeout(STUCK_US / 1e6):
+                await work
+        except TimeoutError:
+            self.fail(member, "no answer", DiskStuck(**member.disk.name.facts))
+        except OSError as error:
+            self.fail(member, str(error))
 
     def recover(self, opened: Sequence[tuple[Member, list[HeaderInfo]]]) -> None:
         """Read open chunks beside the ticks."""
@@ -122,7 +205,10 @@ class Members:
         """Are the disks that record still where they were, and has one of the others come back?"""
         async with self._looking:
             absent = [slot for slot in self.slots if (last := self.at(slot.path)) is None or last.failed]
-            await asyncio.gather(*(self._check(member) for member in self.live), *(self._join(slot) for slot in absent))
+            for slot in absent:
+                if slot.path not in self._arrivals:
+                    self._arrivals.begin(slot.path, self._join(slot))
+            await asyncio.gather(self._arrivals.wait(), *(self._check(member) for member in self.live))
 
     async def _check(self, member: Member) -> None:
         try:
@@ -152,8 +238,6 @@ class Members:
             return None
         if disk is None:
             return None
-        self.unusable.pop(slot.path, None)
-        self._forget_survey(slot.path)
         member = Member(-1, disk, self._shared.clock, self._quarantine_us)
         member.known = any(other.uuid == member.uuid for other in self.all)
         return member
@@ -175,7 +259,8 @@ class Members:
             task.cancel()
 
     def close(self) -> None:
-        """Look through no disk any more."""
+        """Look through no disk any more, and let none in."""
+        self._arrivals.cancel()
         for path in list(self._surveys):
             self._forget_survey(path)
 
@@ -189,22 +274,33 @@ class Members:
         if member is None:
             return
         member.late = True
+        if any(member.uuid == other.uuid for other in self.live):
+            self._leave_twin(member)
+            return
+        for former in self.all:
+            if former.uuid == member.uuid:
+                await former.accounted.wait()
+        learnt = await self._read(member)
+        if learnt is not None:
+            await self._admit(member, learnt)
+
+    async def _admit(self, member: Member, learnt: Learnt) -> None:
+        """Into the ring that records."""
         async with self._joining:
             if any(member.uuid == other.uuid for other in self.live):
-                self._leave_twin(member)
+                self._leave_twin(member, learnt.fds)
                 return
-            for former in self.all:
-                if former.uuid == member.uuid:
-                    await former.accounted.wait()
             self._shared.index.hidden.add(member.uuid)
             try:
-                infos = await self._shared.start.load(member)
+                infos = await self._shared.start.take(member, learnt)
                 self._check_size(member)
             except (OSError, ApplianceError) as error:
                 await self._refuse(member, error)
                 return
             member.index = len(self.all)
             self.all.append(member)
+            self.unusable.pop(member.disk.path, None)
+            self._forget_survey(member.disk.path)
             self._announce()
             await self._make_servable(member)
         self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
@@ -226,10 +322,15 @@ class Members:
         self._announce()
         log.info("disk %s records again", member.disk.name.words("en"))
 
-    def _leave_twin(self, member: Member) -> None:
+    def _leave_twin(self, member: Member, fds: Sequence[int] = ()) -> None:
         self.unusable[member.disk.path] = DiskTwin(**member.disk.name.facts)
-        member.failed = "twin"
-        member.abandon(OSError(errno.EIO, "twin"), [])
+        self._leave(member, "twin", fds)
+
+    @staticmethod
+    def _leave(member: Member, why: str, fds: Sequence[int]) -> None:
+        """A disk that was opened and does not get in."""
+        member.failed = why
+        member.abandon(OSError(errno.EIO, why), list(fds))
 
     async def adopt(self, path: Path, typed: str = "") -> None:
         """Another appliance's disk becomes ours, when what a person typed names it; it joins as if it had returned.
@@ -248,7 +349,9 @@ class Members:
         except OSError as error:
             raise DiskFailed(**name.facts, why=error.strerror or str(error)) from error
         async with self._looking:
-            await self._join(slot)
+            await self._arrivals.wait_for(path)
+            self._arrivals.begin(path, self._join(slot))
+            await self._arrivals.wait_for(path)
         if (still := self.unusable.get(path)) is not None:
             raise still
 
@@ -256,8 +359,7 @@ class Members:
         named = error if isinstance(error, ApplianceError) else DiskFailed(**member.disk.name.facts, why=str(error))
         log.error("disk left aside: %s", named)
         self.unusable[member.disk.path] = named
-        member.failed = "refused"
-        member.abandon(OSError(errno.EIO, "refused"), [])
+        self._leave(member, "refused", [])
         await self._forget(member)
 
     def _announce(self) -> None:

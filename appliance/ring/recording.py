@@ -133,12 +133,12 @@ class Ring:
         except NoDisk:
             await self._shared.index.close()
             raise
-        for member in self._members.all:
-            await self._redater.load(member)
-        opened = await self._members.load()
+        for member in self._members.live:
+            await self._members.answered(member, self._redater.load(member))
+        opened = await self._members.take()
         indexed = await self._shared.start.fill.at_once()
-        for member in self._members.all:
-            await self.destruction.load(member)
+        for member in self._members.live:
+            await self._members.answered(member, self.destruction.load(member))
         self._opened = True
         for lane in self._shared.lanes.values():
             self._shared.start.attach(lane)
@@ -150,6 +150,7 @@ class Ring:
         self._members.recover(opened)
         await self.tick()
         await self.tick()  # the catalogue says that the stock is ready
+        self._members.started.set()
         if not indexed:
             self._shared.start.fill.later()
         self._jobs = [self._supervisor.keep("protected copies", self.protected.run)]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.core.clock import Clock
@@ -19,7 +20,7 @@ from appliance.ring.member import Member
 from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.planner import Planner
 from appliance.ring.pool import ChunkState, Pool, Wiped
-from appliance.ring.recovery import recover, scan
+from appliance.ring.recovery import Scan, recover, scan
 from appliance.ring.writer import OpenChunk, let_go
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,27 @@ def facts_of(info: HeaderInfo) -> str:
 def facts_of_header(header: ChunkHeader) -> str:
     """The same by its header."""
     return open_facts(header.generation, header.key.camera, header.key.stream, header.opened_utc_us)
+
+
+@dataclass(slots=True)
+class Learnt:
+    """What a disk told. `witness`, `generation`: of its heartbeat; `mark`: head the index had, `known`: its rows then.
+
+    `settled`: by its catalogue; None where that does not hold (`why`), then `scanned`: by its headers.
+    """
+
+    witness: str
+    generation: int
+    mark: str
+    settled: Settled | None
+    scanned: Scan = field(default_factory=Scan)
+    known: dict[int, int] = field(default_factory=dict)
+    why: str = ""
+
+    @property
+    def fds(self) -> list[int]:
+        """What it holds open, until it is taken."""
+        return [] if self.settled is None else [self.settled.fd]
 
 
 class Start:
@@ -69,24 +91,37 @@ class Start:
         self.fill = IndexFill(index, clock)
         self.stale: list[OpenChunk] = []
 
-    async def load(self, member: Member) -> list[HeaderInfo]:
-        """States of a disk's chunks, the index made to agree with them; returns the open chunks. Raises OSError.
+    async def read(self, member: Member) -> Learnt:
+        """What a disk tells, by its own threads alone: it may never answer, and nothing is changed by it.
 
-        By the catalogue; where it is missing or not to be believed, by the header of every chunk, and a new
-        catalogue is begun that says so.
+        By the catalogue; where it is missing or not to be believed, by the header of every chunk. Raises OSError,
+        IndexUnavailable.
         """
         loop = asyncio.get_running_loop()
         beat = member.last_beat = await member.disk.aside(member.disk.read_heartbeat)
         witness, generation = (beat.catalog, beat.generation) if beat else ("", 0)
-        self._planner.generation = max(self._planner.generation, generation)
         mark = await self._index.head(member.uuid)
         now_us = self._clock.utc_us()
         try:
             settled = await loop.run_in_executor(member.thread, settle, member.disk, witness, mark, now_us)
         except CatalogUnreadable as error:
             log.warning("%s: %s", member.disk.path, error)
-            return await self._scan(member, str(error.facts["why"]), witness)
-        return await self._settled(member, settled)
+            known = await self._index.known(member.uuid)
+            scanned = await loop.run_in_executor(member.thread, scan, member.disk, known)
+            return Learnt(witness, generation, mark, None, scanned, known, str(error.facts["why"]))
+        return Learnt(witness, generation, mark, settled)
+
+    async def take(self, member: Member, learnt: Learnt) -> list[HeaderInfo]:
+        """States of a disk's chunks, the index made to agree with them; returns the open chunks. Raises OSError.
+
+        Without a catalogue that is to be believed a new one is begun, which says so.
+        """
+        self._planner.generation = max(self._planner.generation, learnt.generation)
+        if learnt.settled is None:
+            return await self._scan(member, learnt)
+        if await self._index.head(member.uuid) != learnt.mark:  # the index was made anew meanwhile
+            learnt.settled.current = False
+        return await self._settled(member, learnt.settled)
 
     async def _settled(self, member: Member, settled: Settled) -> list[HeaderInfo]:
         """The catalogue is believed."""
@@ -117,13 +152,13 @@ class Start:
         member.rewipe = list(pool.wiped)
         return self._open(pool, looked.opened, told=False)
 
-    async def _scan(self, member: Member, why: str, witness: str) -> list[HeaderInfo]:
-        """No catalogue: every header is read."""
+    async def _scan(self, member: Member, learnt: Learnt) -> list[HeaderInfo]:
+        """No catalogue: every header was read."""
         pool = member.pool
         self.fill.scanned = True
-        known = await self._index.known(member.uuid)
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(member.thread, scan, member.disk, known)
+        found, known = learnt.scanned, await self._index.known(member.uuid)
+        if known != learnt.known:  # the index was made anew meanwhile
+            found = await asyncio.get_running_loop().run_in_executor(member.thread, scan, member.disk, known)
         await self._index.forget(member.uuid, set(known) - set(found.known))
         await self._index.put(found.closed)
         self._planner.generation = max(self._planner.generation, found.generation)
@@ -136,8 +171,8 @@ class Start:
             self._remember(member, StreamKey(camera, "main" if stream == "main" else "sub"), run, sequence)
             self._opened(StreamKey(camera, "main" if stream == "main" else "sub"), opened_us, size)
         opened = self._open(pool, found.opened, told=True)
-        seen = Head.of(witness)
-        self.begin_catalog(member, why, seen.epoch + 1 if seen else 1, opened)
+        seen = Head.of(learnt.witness)
+        self.begin_catalog(member, learnt.why, seen.epoch + 1 if seen else 1, opened)
         return opened
 
     def begin_catalog(self, member: Member, why: str, epoch: int, opened: Iterable[HeaderInfo] = ()) -> None:

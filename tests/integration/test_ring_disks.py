@@ -11,14 +11,15 @@ import pytest
 
 from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
-from appliance.ring import opening
+from appliance.ring import arrivals, opening
+from appliance.ring.catalog_log import CATALOG
 from appliance.ring.disk import chunk_name
 from appliance.ring.member import Member
 from appliance.ring.pool import ChunkState
 from appliance.ring.recording import Ring
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, Rig
-from tests.peers.sick_disk import disks_of, flush_fails, flush_hangs, member_of, writes_fail
+from tests.peers.sick_disk import disks_of, flush_fails, flush_hangs, member_of, reading_hangs, writes_fail
 
 OTHER = StreamKey("hall", "main")
 SUB = StreamKey("cam", "sub")
@@ -257,6 +258,55 @@ async def test_a_disk_that_does_not_answer_at_start_is_skipped(tmp_path: Path, m
                 await ring.look()
         await rig.record(5, camera)
         assert await rig.held() == camera.sent
+
+
+@pytest.mark.parametrize("what", ["settle", "scan"])
+async def test_a_disk_that_hangs_while_it_is_read_at_start_joins_when_it_answers(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    monkeypatch.setattr(arrivals, "START_S", 0.1)
+    ring = rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(40, camera)
+        assert await rig.held() == camera.sent
+    if what == "scan":
+        await asyncio.to_thread((rig.disks[0].path / CATALOG).unlink)
+    hanging = reading_hangs(monkeypatch, what, rig.disks[0].path)
+    ring = rig.new()
+    again = rig.camera(seed=2, size=1500)
+    async with asyncio.timeout(20), rig.running():
+        assert hanging.entered.is_set()
+        assert [member.disk.path for member in ring._members.all] == [rig.disks[1].path]
+        again.start()
+        await rig.record(5, again)
+        held = await rig.held()
+        assert held[-len(again.sent) :] == again.sent, "recording goes on at once"
+        assert len(held) < len(camera.sent) + len(again.sent), "nothing is served of what nobody has read"
+        late, well = disks_of(ring)
+        assert "tarde" in str(late["error_fr"])
+        assert late["lost"]
+        assert not well["error"]
+        await ring.look()
+        assert len(ring._members.all) == 1
+        hanging.release.set()
+        while disks_of(ring)[0]["error"]:
+            await ring.look()
+        await rig.record(5, again)
+        assert await rig.held() == camera.sent + again.sent
+        assert not any(disk["error"] or disk["lost"] for disk in disks_of(ring))
+
+
+async def test_a_ring_stops_while_a_disk_hangs_at_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    monkeypatch.setattr(arrivals, "START_S", 0.1)
+    hanging = reading_hangs(monkeypatch, "settle", rig.disks[0].path)
+    rig.new()
+    async with asyncio.timeout(20), rig.running():
+        rig.camera().start()
+    hanging.release.set()
 
 
 async def test_a_disk_absent_at_start_says_what_is_missing_without_it_and_comes_back(tmp_path: Path) -> None:

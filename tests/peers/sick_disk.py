@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from appliance.media.stream import StreamKey
+from appliance.ring import start
+from appliance.ring.disk import Disk
 from appliance.ring.member import Member
 from appliance.ring.recording import Ring
 from tests.peers.ring_rig import KEY
@@ -68,6 +70,21 @@ def flush_hangs(member: Member, monkeypatch: pytest.MonkeyPatch) -> Hanging:
         return healthy(written)
 
     monkeypatch.setattr(member.disk, "flush", hangs)
+    return hanging
+
+
+def reading_hangs(monkeypatch: pytest.MonkeyPatch, what: str, bad: Path) -> Hanging:
+    """A disk that opens well and does not come back from `settle` (its catalogue) or `scan` (its headers)."""
+    hanging = Hanging()
+    healthy = getattr(start, what)
+
+    def hangs(disk: Disk, *arguments: object) -> object:
+        if disk.path == bad:
+            hanging.entered.set()
+            hanging.release.wait(50)
+        return healthy(disk, *arguments)
+
+    monkeypatch.setattr(start, what, hangs)
     return hanging
 
 
