@@ -140,7 +140,7 @@ async def _send(request: web.Request, plan: Plan, camera: str, asked: query.Clip
     )
     response = web.StreamResponse(headers={"Content-Type": "video/mp4", "Content-Disposition": disposition(title)})
     response.content_length = file.size
-    blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length))
+    blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length), payloads=False)
     if request.method != "HEAD":  # entered before the first byte leaves, whether the client takes them all or not
         taken: Facts = {"camera": camera, "stream": asked.q, "from_utc_us": file.from_us, "to_utc_us": file.to_us}
         request.app[TELL]("clip-taken", {**taken, "bytes": file.size})

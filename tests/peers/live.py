@@ -1,6 +1,7 @@
 """A whole chain for tests and benches: simulated cameras, a recorder in its own process, its disks read back."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -95,6 +96,7 @@ class Service:
 
     process: asyncio.subprocess.Process
     ready: str
+    loop: asyncio.AbstractEventLoop
     errors: list[str] = field(default_factory=list)
     _reading: "asyncio.Task[None] | None" = None
 
@@ -112,7 +114,7 @@ class Service:
             cwd=ROOT,
         )
         assert process.stdout is not None
-        service = cls(process, "")
+        service = cls(process, "", loop=asyncio.get_running_loop())
         _ALIVE.add(service)
         service._reading = asyncio.create_task(service._read_errors())
         line = (await process.stdout.readline()).decode()
@@ -132,6 +134,15 @@ class Service:
         if self._reading is not None:
             await self._reading
         return status
+
+    async def end(self) -> None:
+        """Kill it, also when it is another test's, whose loop is gone."""
+        if asyncio.get_running_loop() is self.loop:
+            await self.stop(signal.SIGKILL)
+            return
+        _ALIVE.discard(self)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGKILL)
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
@@ -231,7 +242,7 @@ async def chain(
         yield Chain(folder, cameras, paths, site, geometry)
     finally:
         for service in list(_ALIVE):  # of a test that failed on its way
-            _ = await service.stop(signal.SIGKILL)
+            await service.end()
         for camera in cameras.values():
             await camera.stop()
 
