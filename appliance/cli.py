@@ -206,10 +206,10 @@ def _ring_rebuild(options: argparse.Namespace, language: Language) -> int:
 
 
 def _ring_export(options: argparse.Namespace, language: Language) -> int:
-    from appliance.services.ring_words import export
+    from appliance.services.ring_export import export
 
     asked = (options.camera, options.stream, getattr(options, "from"), options.to)
-    return export(options.site, asked, options.out, language)
+    return export(options.site, asked, options.out, options.confirm_clock or "", language)
 
 
 def _stream(text: str) -> str:
@@ -521,6 +521,14 @@ VERBS: Final = (
             Argument("--from", str, ("début", "beginning"), required=True),
             Argument("--to", str, ("fin", "end"), required=True),
             Argument("--out", Path, ("le dossier où écrire", "the folder to write to"), required=True),
+            Argument(
+                "--confirm-clock",
+                str,
+                (
+                    "sans l'enregistreur : la date et l'heure qu'il est, à votre montre",
+                    "without the recorder: the date and time that it is, by your watch",
+                ),
+            ),
         ),
         _ring_export,
     ),

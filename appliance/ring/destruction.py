@@ -146,7 +146,10 @@ class Destruction:
         told = {chunk for entry in known_entries for chunk in left.entries[entry]}
         for entry, chunks in left.entries.items():
             dooms = [left.dooms[chunk] for chunk in chunks if chunk in left.dooms and chunk not in told]
-            if dooms and all(batch.entry != entry for batch in self._batches):
+            batch = next((batch for batch in self._batches if batch.entry == entry), None)
+            if batch is not None:  # of two disks, or of one that comes back
+                batch.dooms += [doom for doom in dooms if doom not in batch.dooms]
+            elif dooms:
                 self._batches.append(_Batch(entry, dooms, late=True))
             told.update(chunks)
         here = {doom.chunk for doom in self._told_or_gone()}  # a disk that was away: some of it was told meanwhile

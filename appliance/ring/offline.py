@@ -1,13 +1,13 @@
 """The disks without their recorder, or beside it: read only, by catalogues and files alone. Everything blocks."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from appliance.media.part import STARTS_KEYFRAME, STARTS_RUN, PartEntry
-from appliance.media.stream import StreamKey
+from appliance.media.stream import ClockState, StreamKey
 from appliance.ring.catalog_file import read_catalog, reader
 from appliance.ring.catalog_log import CATALOG, NO_HEAD, Head
 from appliance.ring.catalog_replay import Replay, replay, rows
@@ -15,10 +15,11 @@ from appliance.ring.chunk import Geometry
 from appliance.ring.disk import HEARTBEAT, Heartbeat, chunk_name, decode_heartbeat
 from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.identity import DiskIdentity, read_identity
-from appliance.ring.index import ChunkRow
+from appliance.ring.index import ChunkRow, Held
 from appliance.ring.part_ref import PartRef
 from appliance.ring.reader import ReadableChunk
-from appliance.ring.recovery import end_us, read_entries_at
+from appliance.ring.recovery import end_us, read_entries_at, span_rows, spans_of
+from appliance.ring.redate import REDATE, Redating, decode
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import WalkResult, walk
 
@@ -57,11 +58,24 @@ class DiskFiles:
         return read_catalog(self.path, identity.uuid, identity.chunks, witness=beat.catalog if beat else "")
 
     def rows(self, found: Replay, numbers: Sequence[int]) -> Iterator[ChunkRow]:
-        """What the lines of these closed chunks say. Raises CatalogUnreadable, OSError."""
+        """What the lines of these closed chunks say, times as written. Raises CatalogUnreadable, OSError."""
         fd = os.open(self.path / CATALOG, os.O_RDONLY | os.O_CLOEXEC)
         try:
             for row, _ in rows(reader(fd), self.identity.uuid, numbers, found.at):
                 yield row
+        finally:
+            os.close(fd)
+
+    def entries(self, row: ChunkRow) -> list[PartEntry]:
+        """The parts of a closed chunk, times as written; none when its table is another's. Raises OSError."""
+        return read_entries_at(self.path, self.geometry, row.number, row.generation) or []
+
+    def held(self, found: Replay, numbers: Sequence[int]) -> Iterator[Held]:
+        """Rows with their stretches, which may have to be read from the chunk. Raises CatalogUnreadable, OSError."""
+        fd = os.open(self.path / CATALOG, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            for row, spans in rows(reader(fd), self.identity.uuid, numbers, found.at):
+                yield row, span_rows(spans_of(self.entries(row))) if spans is None else spans
         finally:
             os.close(fd)
 
@@ -187,24 +201,52 @@ def _discount(disk: DiskFiles, before: Replay, result: Checked) -> None:
     result.found = [f for f in result.found if f.number < 0 or (same and now.at[f.number] == before.at[f.number])]
 
 
-def parts_of(path: Path, key: StreamKey, from_us: int, to_us: int) -> list[tuple[ReadableChunk, list[PartRef]]]:
-    """Closed chunks of a stream with parts in [from, to), with all their parts, oldest first.
+def true_times(disks: Iterable[Path]) -> Redating:
+    """What the disks know of footage that was recorded under a doubtful clock; a file that does not hold says nothing.
+
+    Each disk has the offsets of all.
+    """
+    redating = Redating()
+    for path in disks:
+        try:
+            data = (path / REDATE).read_bytes()
+        except OSError:
+            continue
+        redating.add(decode(data) or {})
+    return redating
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineParts:
+    """`chunks`: with their parts, true times; `undated`: runs whose time nobody knows, of which nothing is given."""
+
+    chunks: list[tuple[ReadableChunk, list[PartRef]]]
+    undated: set[int]
+
+
+def parts_of(path: Path, key: StreamKey, from_us: int, to_us: int, redating: Redating) -> OfflineParts:
+    """Closed chunks of a stream with parts in [from, to), with all their dated parts, oldest first.
 
     Raises what DiskFiles.at and `catalog` raise.
     """
     disk = DiskFiles.at(path)
-    found: list[tuple[ReadableChunk, list[PartRef]]] = []
+    found = OfflineParts([], set())
     catalog = disk.catalog()
-    for row in disk.rows(catalog, catalog.closed):
-        if (row.camera, row.stream) != tuple(key) or row.last_us <= from_us or row.first_us >= to_us:
+    for held in disk.held(catalog, catalog.closed):
+        if (held[0].camera, held[0].stream) != tuple(key):
             continue
-        entries = read_entries_at(path, disk.geometry, row.number, row.generation)
-        if not entries or not any(e.utc_us < to_us and end_us(e) > from_us for e in entries):
+        row, spans = redating.held(held)
+        undated = {span.run for span in spans if span.clock == ClockState.DOUBTFUL}
+        found.undated.update(undated)
+        if row.last_us <= from_us or row.first_us >= to_us:
+            continue
+        entries = redating.entries(key, [entry for entry in disk.entries(row) if entry.run not in undated])
+        if not any(e.utc_us < to_us and end_us(e) > from_us for e in entries):
             continue
         parts = [_ref(entry) for entry in entries]
         about = (row.codec, row.width, row.height, row.init_length, entries[0].utc_us, parts)
         chunk = ReadableChunk(row.disk, path / chunk_name(row.number), row.number, row.generation, *about)
-        found.append((chunk, parts))
+        found.chunks.append((chunk, parts))
     return found
 
 

@@ -59,6 +59,44 @@ class NothingRecorded(ApplianceError):
     en = "No picture of {camera} between {start} and {end}: check the camera, the date and the time."
 
 
+class FootageUndated(ApplianceError):
+    """Footage of a doubtful clock that no recorder has dated: whether it may be shown is not known."""
+
+    code = "footage-undated"
+    fr = (
+        "{count} séquence(s) de {camera} ne sont pas montrées : l'heure de leur enregistrement n'est pas connue. "
+        "Démarrez l'enregistreur, il les date, puis recommencez."
+    )
+    en = (
+        "{count} sequence(s) of {camera} are not shown: the time of their recording is not known. "
+        "Start the recorder, it dates them, then try again."
+    )
+
+
+class ClockUnconfirmed(ApplianceError):
+    """Without the recorder nothing can judge the machine's time."""
+
+    code = "clock-unconfirmed"
+    fr = (
+        "L'enregistreur ne répond pas, et sans lui rien ne prouve que l'heure de cette machine ({now}) est juste : "
+        "des images trop anciennes pourraient être montrées. Regardez votre montre et ajoutez la date et l'heure "
+        "qu'il est : --confirm-clock {now}"
+    )
+    en = (
+        "The recorder does not answer, and without it nothing proves that this machine's time ({now}) is right: "
+        "pictures that are too old might be shown. Look at your watch and add the date and time that it is: "
+        "--confirm-clock {now}"
+    )
+
+
+class ConfirmedTooEarly(ApplianceError):
+    """The time that was typed has been over for long, as a disk knows."""
+
+    code = "confirmed-too-early"
+    fr = "{typed} est passé : un disque a été écrit le {last}. Vérifiez la date et l'heure, puis recommencez."
+    en = "{typed} is over: a disk was written at {last}. Check the date and the time, then try again."
+
+
 class WorkStands(ApplianceError):
     """Threads that did nothing for a whole watchdog period: the service manager is not told that all is alive."""
 

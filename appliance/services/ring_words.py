@@ -1,32 +1,24 @@
-"""`appliance ring status|check|rebuild|export`: the disks' recordings, with or without the recorder, in words."""
+"""`appliance ring status|check|rebuild`: the disks' recordings, with or without the recorder, in words."""
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.core.clock import Clock, SystemClock
+from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, Language
-from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
-from appliance.media.stream import StreamKey
 from appliance.ring.backup import FOLDER, copies_of
 from appliance.ring.claim import holder
-from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.expiry import expired_until
 from appliance.ring.faults import RecorderUnreachable
-from appliance.ring.offline import Checked, DiskFiles, Finding, check, parts_of
-from appliance.ring.reader import ReadableChunk, RecorderClient, read_bytes, readable
+from appliance.ring.offline import Checked, DiskFiles, Finding, check, true_times
+from appliance.ring.reader import RecorderClient
 from appliance.services.clock_words import instant
-from appliance.services.errors import NothingRecorded, RecorderRuns
-from appliance.services.hold_words import parse_instant
+from appliance.services.errors import RecorderRuns
 from appliance.site.load import load_site
 from appliance.site.model import Site
 
 DAY_US: Final = 86_400_000_000
-
-ASKED_US: Final = 3_600_000_000
-"""Microseconds asked of the recorder at a time; it answers 2 h at most."""
 
 WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "catalogue": ("journal du disque non valable : {why}", "catalogue does not hold: {why}"),
@@ -118,7 +110,8 @@ def disk_lines(path: Path, site: Site, now_us: int, language: Language) -> list[
     try:
         disk = DiskFiles.at(path)
         found = disk.catalog()
-        oldest = next(disk.rows(found, found.closed[:1]), None)
+        dated = map(true_times([disk.path for disk in site.disk]).held, disk.held(found, found.closed[:1]))
+        oldest = next((row for row, _ in dated), None)
     except (ApplianceError, OSError) as error:
         return [f"✖ {path}: {error.sentence(language) if isinstance(error, ApplianceError) else error}"]
     opened = sum(kind == "OPEN" for kind, _ in found.special.values())
@@ -174,84 +167,3 @@ def _delete_index(site: Site, language: Language) -> int:
         else "The index is deleted: the recorder makes it again from the disks when it starts."
     )
     return 0
-
-
-def export(file: Path, asked: tuple[str, str, str, str], out: Path, language: Language) -> int:
-    """Write the MP4 files of (camera, stream, from, to) into the folder `out`. Raises NothingRecorded, DateUnreadable.
-
-    Asked of the recorder; when it is down, by the disks' own catalogues: complete files only, and nothing that is
-    older than it may be.
-    """
-    camera, stream, start, end = asked
-    site, clock = load_site(file), SystemClock()
-    zone = site.site.zone
-    key = StreamKey(camera, "sub" if stream == "sub" else "main")
-    from_us, to_us = parse_instant(start, zone), parse_instant(end, zone)
-    chunks = find(site, key, from_us, to_us, clock)
-    by_path = {str(chunk.path): chunk for chunk, _ in chunks}
-    clips = [
-        ClipChunk(str(c.path), c.generation, read_bytes(c, 0, c.init_length), tuple(parts), c.codec, c.width, c.height)
-        for c, parts in chunks
-    ]
-    files = plan_clip(clips, from_us, to_us)
-    if not files:
-        raise NothingRecorded(camera=camera, start=start, end=end)
-    out.mkdir(parents=True, exist_ok=True)
-    for number, clip in enumerate(files, 1):
-        target = out / name_of(camera, key.stream, clip, instant(clip.from_us, zone, "en"), number)
-        _write(target, clip, by_path)
-        seconds = (clip.to_us - clip.from_us) / 1e6
-        print(f"{target} : {seconds:.1f} s" if language == "fr" else f"{target}: {seconds:.1f} s")
-    return 0
-
-
-def name_of(camera: str, stream: str, clip: ClipFile, start: str, number: int) -> str:
-    """`cour_main_2026-11-25_14h03m00s_1.mp4`, the site's time."""
-    date, _, hour = start.partition(" ")
-    return f"{camera}_{stream}_{date}_{hour.replace(':', 'h', 1).replace(':', 'm', 1)}s_{number}.mp4"
-
-
-def find(
-    site: Site, key: StreamKey, from_us: int, to_us: int, clock: Clock
-) -> list[tuple[ReadableChunk, Sequence[Any]]]:
-    """The chunks of an interval, in order of time."""
-    try:
-        return asyncio.run(_asked(site, key, from_us, to_us))
-    except RecorderUnreachable:
-        pass
-    camera = next((camera for camera in site.camera if camera.id == key.camera), None)
-    allowed_us = expired_until(clock.utc_us(), site.days_of(camera)[0], site.site.zone)
-    found: list[tuple[ReadableChunk, Sequence[Any]]] = []
-    for disk in site.disk:
-        try:
-            found += parts_of(disk.path, key, max(from_us, allowed_us + 1), to_us)
-        except (CatalogUnreadable, OSError) as error:
-            logging.getLogger(__name__).error("%s: %s", disk.path, error)  # noqa: TRY400 - the other disks are read
-    return sorted(
-        ((chunk, [part for part in parts if part.utc_us > allowed_us]) for chunk, parts in found),
-        key=lambda pair: pair[1][0].utc_us if pair[1] else 0,
-    )
-
-
-async def _asked(site: Site, key: StreamKey, from_us: int, to_us: int) -> list[tuple[ReadableChunk, Sequence[Any]]]:
-    client = RecorderClient(site.recorder.socket)
-    found: list[tuple[ReadableChunk, Sequence[Any]]] = []
-    try:
-        for start in range(from_us, to_us, ASKED_US):
-            end = min(to_us, start + ASKED_US)
-            answer = await client.ranges(*key, start, end, from_keyframe=start == from_us)
-            found += [(chunk, chunk.parts) for chunk in map(readable, answer["chunks"])]
-    finally:
-        await client.close()
-    return found
-
-
-def _write(target: Path, clip: ClipFile, chunks: Mapping[str, ReadableChunk]) -> None:
-    def blocks() -> Iterator[bytes | memoryview]:
-        return clip.blocks(lambda path, offset, length: read_bytes(chunks[path], offset, length))
-
-    draft = target.with_suffix(".part")
-    with draft.open("wb") as file:
-        for block in blocks():
-            file.write(block)
-    draft.replace(target)

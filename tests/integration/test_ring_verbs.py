@@ -12,7 +12,8 @@ from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
 from appliance.ring.catalog_log import CATALOG
 from appliance.ring.disk import chunk_name
-from appliance.ring.offline import DiskFiles, check, parts_of
+from appliance.ring.offline import DiskFiles, OfflineParts, check, parts_of
+from appliance.ring.redate import Redating
 from appliance.services.clock_words import instant
 from appliance.services.ring_words import rebuild, sentence
 from tests.peers.live import chain, small_clips, until
@@ -112,11 +113,13 @@ async def test_closed_files_are_read_by_the_catalogue_alone(tmp_path: Path) -> N
     rig, _ = await recorded(tmp_path)
     (tmp_path / "index.db").unlink()
     now = rig.clock.utc_us()
-    found = [p for d in rig.disks for p in await asyncio.to_thread(parts_of, d.path, KEY, 0, now)]
-    sequences = sorted(part.sequence for _, parts in found for part in parts)
+    none = Redating()
+    found = [await asyncio.to_thread(parts_of, d.path, KEY, 0, now, none) for d in rig.disks]
+    sequences = sorted(part.sequence for told in found for _, parts in told.chunks for part in parts)
     assert sequences == list(range(1, len(sequences) + 1))
     assert len(sequences) > 60
-    assert await asyncio.to_thread(parts_of, rig.disks[0].path, StreamKey("other", "main"), 0, now) == []
+    other = await asyncio.to_thread(parts_of, rig.disks[0].path, StreamKey("other", "main"), 0, now, none)
+    assert other == OfflineParts([], set())
 
 
 def test_the_verbs_say_what_they_find_and_their_exit_code_means_it(
