@@ -64,11 +64,11 @@ class FootageUndated(ApplianceError):
 
     code = "footage-undated"
     fr = (
-        "{count} séquence(s) de {camera} ne sont pas montrées : l'heure de leur enregistrement n'est pas connue. "
+        "Séquences de {camera} qui ne sont pas montrées, faute de connaître leur heure : {count}. "
         "Démarrez l'enregistreur, il les date, puis recommencez."
     )
     en = (
-        "{count} sequence(s) of {camera} are not shown: the time of their recording is not known. "
+        "Sequences of {camera} that are not shown, since their time is not known: {count}. "
         "Start the recorder, it dates them, then try again."
     )
 
