@@ -75,7 +75,8 @@ hundred times a second at 64 cameras for nothing."""
 
 
 class Recorder:
-    """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set.
+    """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set. Made before the event
+    loop, or in a thread: it reads who it is.
 
     `tell` enters a line in `journal` at any time, before the journal has begun too.
     """
@@ -317,8 +318,8 @@ class Recorder:
         return [main] if camera.sub is None else [main, (StreamKey(camera.id, "sub"), SUB_PRIORITY)]
 
 
-async def _serve(site: Site, credentials: dict[str, Credentials], clock: Clock) -> None:
-    await Recorder(site, credentials, clock).run(stop_event())
+async def _serve(recorder: Recorder) -> None:
+    await recorder.run(stop_event())
 
 
 def main(file: Path) -> int:
@@ -329,5 +330,5 @@ def main(file: Path) -> int:
     secrets = load_credentials(site, granted_folder())
     credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
     gc.set_threshold(*GC_THRESHOLD)
-    asyncio.run(_serve(site, credentials, SystemClock()))
+    asyncio.run(_serve(Recorder(site, credentials, SystemClock())))
     return 0

@@ -52,6 +52,13 @@ def checked_lines(checked: Checked, language: Language) -> list[str]:
 def check_disks(file: Path, *, deep: bool, language: Language) -> int:
     """Print what each disk holds and what is wrong with it: 0 nothing, 1 something."""
     logging.disable(logging.ERROR)  # each finding is said once, in words
+    try:
+        return _check_disks(file, deep=deep, language=language)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _check_disks(file: Path, *, deep: bool, language: Language) -> int:
     well = True
     for disk in load_site(file).disk:
         try:

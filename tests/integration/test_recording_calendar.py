@@ -117,7 +117,7 @@ class Watched:
 @asynccontextmanager
 async def recording(links: Chain, site: Site, clock: SetClock) -> AsyncIterator[Watched]:
     credentials = {name: Credentials(camera.user, camera.right_password) for name, camera in links.cameras.items()}
-    recorder, stop = Recorder(site, credentials, clock), asyncio.Event()
+    recorder, stop = await asyncio.to_thread(Recorder, site, credentials, clock), asyncio.Event()
     task = asyncio.create_task(recorder.run(stop))
     try:
         yield Watched(recorder, clock)
