@@ -160,6 +160,21 @@ def need_loop() -> None:
 
 
 @functools.cache
+def _namespaces_work() -> bool:
+    name = f"test-{os.getpid()}-trial"
+    made = _answers("ip", "netns", "add", name)
+    return made and _answers("ip", "netns", "delete", name)
+
+
+def need_network_namespaces() -> None:
+    """The test needs networks of its own (ip netns). Needs root too."""
+    need_root()
+    if not _namespaces_work():
+        _absent("needs network namespaces (ip netns add fails)")
+    EVIDENCE.used["network namespaces"] += 1
+
+
+@functools.cache
 def _root_or_sudo() -> bool:
     return os.geteuid() == 0 or _answers("sudo", "-n", "true")
 

@@ -1,0 +1,133 @@
+"""The appliance's firewall from both sides, with real packets: cameras get address and time, people the page.
+
+Each refusal has its twin: the same probe is answered while the rules are not loaded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.peers.need import ROOT, need, need_network_namespaces
+from tests.peers.netns import (
+    BOX_CAMERAS,
+    BOX_UPLINK,
+    CAMERA_1,
+    CAMERA_2,
+    PC,
+    Host,
+    Probe,
+    bridge,
+    cable,
+    hosts,
+)
+
+RULES = ROOT / "systemd/nftables/appliance.nft"
+BOX_PORTS = ("tcp:22", "tcp:80", "tcp:443", "tcp:8080", "tcp:554", "udp:53", "udp:67", "udp:123", "udp:161", "udp:5353")
+
+
+@dataclass
+class Network:
+    """A camera network behind a switch, the appliance, and a person's PC."""
+
+    box: Host
+    camera: Host
+    other: Host
+    pc: Host
+
+
+@pytest.fixture
+def site() -> Iterator[Network]:
+    need("ip", "nft")
+    need_network_namespaces()
+    with hosts("box", "switch", "cam1", "cam2", "pc") as (box, switch, camera, other, pc):
+        cable(box, "cameras", switch, "box")
+        cable(camera, "eth0", switch, "cam1")
+        cable(other, "eth0", switch, "cam2")
+        cable(box, "uplink", pc, "eth0")
+        bridge(switch, "lan", "box", "cam1", "cam2")
+        for host, link, address in (
+            (box, "cameras", BOX_CAMERAS),
+            (box, "uplink", BOX_UPLINK),
+            (camera, "eth0", CAMERA_1),
+            (other, "eth0", CAMERA_2),
+            (pc, "eth0", PC),
+        ):
+            host.address(link, address)
+        camera.ip("route", "add", "default", "via", BOX_CAMERAS)  # one that was taken over tries
+        pc.ip("route", "add", "10.20.0.0/24", "via", BOX_UPLINK)
+        box.run("sysctl", "-qw", "net.ipv4.ip_forward=1")  # the rules must do without the setting that forbids it
+        yield Network(box, camera, other, pc)
+
+
+def of(address: str) -> list[Probe]:
+    return [(kind, address, int(port)) for kind, _, port in (word.partition(":") for word in BOX_PORTS)]
+
+
+def test_cameras_get_address_and_time_and_people_the_page(site: Network) -> None:
+    asked = of(BOX_CAMERAS) + of(BOX_UPLINK)  # both addresses from both sides: Linux answers for all of its own
+    with site.box.listening(*BOX_PORTS):
+        assert site.camera.open(asked) == set(asked)
+        assert site.pc.open(asked) == set(asked)
+        site.box.rules(RULES)
+        from_cameras = {probe for probe in asked if probe[0] == "udp" and probe[2] in {67, 123}}
+        assert site.camera.open(asked) == from_cameras
+        from_uplink = {probe for probe in asked if probe[0] == "tcp" and probe[2] == 443}
+        assert site.pc.open(asked) == from_uplink
+
+
+def test_nothing_passes_between_the_networks(site: Network) -> None:
+    to_pc, to_camera = [("tcp", PC, 80), ("udp", PC, 53)], [("tcp", CAMERA_1, 554), ("udp", CAMERA_1, 53)]
+    with site.pc.listening("tcp:80", "udp:53"), site.camera.listening("tcp:554", "udp:53"):
+        assert site.camera.open(to_pc) == set(to_pc)
+        assert site.pc.open(to_camera) == set(to_camera)
+        site.box.rules(RULES)
+        assert site.camera.open(to_pc) == set()
+        assert site.pc.open(to_camera) == set()
+
+
+def test_a_camera_cannot_reach_another_by_way_of_the_appliance(site: Network) -> None:
+    """A switch that keeps its ports apart leaves the appliance as the only way round."""
+    site.camera.ip("route", "add", f"{CAMERA_2}/32", "via", BOX_CAMERAS)
+    site.other.ip("route", "add", f"{CAMERA_1}/32", "via", BOX_CAMERAS)
+    site.camera.run("sysctl", "-qw", "net.ipv4.conf.all.accept_redirects=0", "net.ipv4.conf.eth0.accept_redirects=0")
+    asked = [("tcp", CAMERA_2, 554)]
+    with site.other.listening("tcp:554"):
+        assert site.camera.open(asked) == set(asked)
+        site.box.rules(RULES)
+        assert site.camera.open(asked) == set()
+
+
+def test_the_recorder_reaches_cameras_and_nothing_leaves_by_the_uplink(site: Network) -> None:
+    cameras, away = [("tcp", CAMERA_1, 554), ("tcp", CAMERA_1, 8554)], [("tcp", PC, 80), ("tcp", PC, 443)]
+    with site.camera.listening("tcp:554", "tcp:8554", "udp:9000"), site.pc.listening("tcp:80", "tcp:443", "udp:123"):
+        assert site.box.open(away) == set(away)
+        site.box.rules(RULES)
+        asked = [*cameras, ("udp", CAMERA_1, 9000), *away, ("udp", PC, 123)]
+        assert site.box.open(asked) == {*cameras, ("udp", PC, 123)}
+
+
+def test_cameras_on_several_ports_of_the_appliance_do_not_hear_each_other() -> None:
+    need("ip", "nft")
+    need_network_namespaces()
+    with hosts("box", "cam1", "cam2") as (box, camera, other):
+        cable(box, "camera1", camera, "eth0")
+        cable(box, "camera2", other, "eth0")
+        bridge(box, "cameras", "camera1", "camera2")
+        box.address("cameras", BOX_CAMERAS)
+        camera.address("eth0", CAMERA_1)
+        other.address("eth0", CAMERA_2)
+        asked = [("tcp", CAMERA_2, 554), ("udp", BOX_CAMERAS, 123)]
+        with other.listening("tcp:554"), box.listening("udp:123"):
+            assert camera.open(asked) == set(asked)
+            box.rules(RULES)
+            camera.ip("neighbour", "flush", "all")
+            assert camera.open(asked) == {("udp", BOX_CAMERAS, 123)}
+            assert box.open([("tcp", CAMERA_2, 554)]) == {("tcp", CAMERA_2, 554)}
+
+
+def test_each_way_out_of_the_rules_is_closed_by_default() -> None:
+    text = RULES.read_text(encoding="utf-8")
+    hooks = re.findall(r"type filter hook (\w+) priority filter; policy (\w+);", text)
+    assert hooks == [("input", "drop"), ("forward", "drop"), ("output", "drop"), ("forward", "drop")]
