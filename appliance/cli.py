@@ -209,7 +209,7 @@ def _ring_export(options: argparse.Namespace, language: Language) -> int:
     from appliance.services.ring_export import export
 
     asked = (options.camera, options.stream, getattr(options, "from"), options.to)
-    return export(options.site, asked, options.out, options.confirm_clock or "", language)
+    return export(options.site, asked, options.out, options.confirm_clock or "", language, options.disk)
 
 
 def _stream(text: str) -> str:
@@ -521,6 +521,14 @@ VERBS: Final = (
             Argument("--from", str, ("début", "beginning"), required=True),
             Argument("--to", str, ("fin", "end"), required=True),
             Argument("--out", Path, ("le dossier où écrire", "the folder to write to"), required=True),
+            Argument(
+                "--disk",
+                Path,
+                (
+                    "un disque d'un autre enregistreur, lu sans y écrire",
+                    "a disk of another recorder, read and not written to",
+                ),
+            ),
             Argument(
                 "--confirm-clock",
                 str,

@@ -20,6 +20,7 @@ from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.evidence import ask
 from appliance.ring.expiry import expired_until
 from appliance.ring.faults import RecorderUnreachable
+from appliance.ring.identity import read_identity
 from appliance.ring.offline import parts_of, true_times
 from appliance.ring.reader import ReadableChunk, RecorderClient, read_bytes, readable
 from appliance.services.clock_words import instant
@@ -38,18 +39,32 @@ Found = tuple[ReadableChunk, Sequence[Any]]
 """A chunk and its parts."""
 
 
-def export(file: Path, asked: tuple[str, str, str, str], out: Path, confirmed: str, language: Language) -> int:
+def export(
+    file: Path,
+    asked: tuple[str, str, str, str],
+    out: Path,
+    confirmed: str,
+    language: Language,
+    foreign: Path | None = None,
+) -> int:
     """Write the MP4 files of (camera, stream, from, to) into the folder `out`.
 
-    `confirmed`: the present as somebody typed it, "" when nobody did. Raises NothingRecorded, FootageUndated,
-    ClockUnconfirmed, ConfirmedTooEarly, DateUnreadable.
+    `foreign`: another recorder's disk, read and never written to, by this site's days and its own dates. `confirmed`:
+    the present as somebody typed it, "" when nobody did. Raises NothingRecorded, FootageUndated, ClockUnconfirmed,
+    ConfirmedTooEarly, DateUnreadable, and what a disk that is none raises.
     """
     camera, stream, start, end = asked
     site, clock = load_site(file), SystemClock()
     zone = site.site.zone
     key = StreamKey(camera, "sub" if stream == "sub" else "main")
     from_us, to_us = parse_instant(start, zone), parse_instant(end, zone)
-    chunks, undated = find(site, key, from_us, to_us, lambda: present(site, clock.utc_us(), confirmed))
+    chunks, undated = find(site, key, from_us, to_us, lambda: present(site, clock.utc_us(), confirmed), foreign)
+    if foreign is not None:
+        owner = read_identity(foreign)
+        name = owner.site or "?"
+        words = f"Disque de « {name} », enregistreur {owner.appliance[:8]} : lu sans y écrire."
+        english = f'Disk of "{name}", recorder {owner.appliance[:8]}: read, not written to.'
+        print(words if language == "fr" else english)
     by_path = {str(chunk.path): chunk for chunk, _ in chunks}
     clips = [
         ClipChunk(str(c.path), c.generation, read_bytes(c, 0, c.init_length), tuple(parts), c.codec, c.width, c.height)
@@ -77,18 +92,22 @@ def name_of(camera: str, stream: str, clip: ClipFile, start: str, number: int) -
     return f"{camera}_{stream}_{date}_{hour.replace(':', 'h', 1).replace(':', 'm', 1)}s_{number}.mp4"
 
 
-def find(site: Site, key: StreamKey, from_us: int, to_us: int, now_us: Callable[[], int]) -> tuple[list[Found], int]:
+def find(
+    site: Site, key: StreamKey, from_us: int, to_us: int, now_us: Callable[[], int], foreign: Path | None = None
+) -> tuple[list[Found], int]:
     """The chunks of an interval in order of time, and how many runs of the stream are not dated.
 
-    `now_us`: asked when the recorder is down; see `present`, whose errors it raises.
+    `now_us`: asked when the recorder is down or the disk is another's (`foreign`); see `present`, whose errors it
+    raises.
     """
-    try:
-        return asyncio.run(_asked(site, key, from_us, to_us)), 0
-    except RecorderUnreachable:
-        pass
+    if foreign is None:
+        try:
+            return asyncio.run(_asked(site, key, from_us, to_us)), 0
+        except RecorderUnreachable:
+            pass
     camera = next((camera for camera in site.camera if camera.id == key.camera), None)
     allowed_us = expired_until(now_us(), site.days_of(camera)[0], site.site.zone)
-    paths = [disk.path for disk in site.disk]
+    paths = [disk.path for disk in site.disk] if foreign is None else [foreign]
     redating, undated = true_times(paths), set[int]()
     found: list[Found] = []
     for path in paths:

@@ -1,6 +1,7 @@
 """`appliance ring status|check|rebuild|export`: on disks without a recorder, and beside one."""
 
 import asyncio
+import subprocess
 import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from appliance.ring.redate import Redating
 from appliance.services.clock_words import instant
 from appliance.services.ring_words import rebuild, sentence
 from tests.peers.live import chain, small_clips, until
+from tests.peers.need import need
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import SMALL, Rig
 
@@ -151,6 +153,31 @@ def test_the_verbs_say_what_they_find_and_their_exit_code_means_it(
     first.write_bytes(bytes(first.stat().st_size))
     assert main(["ring", "check", "--site", str(site)]) == 1
     assert "fichier 0" in capsys.readouterr().out
+
+
+def test_a_foreign_disk_is_read_before_it_is_taken_over_and_not_written_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANG", "fr_FR.UTF-8")
+    rig, camera = asyncio.run(recorded(tmp_path / "old"))
+    box = tmp_path / "new"
+    box.mkdir()
+    (box / "site.toml").write_text(SITE, encoding="utf-8")
+    disk = rig.disks[0].path
+    before = {file: file.read_bytes() for file in sorted(disk.rglob("*")) if file.is_file()}
+    start, end = (minute(rig.clock.utc_us() + shift) for shift in (-120_000_000, 60_000_000))
+    asked = ["ring", "export", "--site", str(box / "site.toml"), "--camera", "cour", "--from", start, "--to", end]
+    assert main([*asked, "--out", str(tmp_path / "out"), "--disk", str(disk)]) == 0
+    assert "lu sans y écrire" in capsys.readouterr().out
+    (file,) = (tmp_path / "out").glob("*.mp4")
+    need("ffprobe")
+    probe = ["ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]
+    counted = subprocess.run([*probe, str(file)], capture_output=True, text=True, check=True)
+    whole = {data for data in camera.sent if data in before[disk / chunk_name(0)]}
+    assert int(counted.stdout.strip().strip(",")) >= len(whole) > 50
+    assert {file: file.read_bytes() for file in sorted(disk.rglob("*")) if file.is_file()} == before
+    asked[6:9] = ["--from", "2020-01-01", "--to"]
+    assert main([*asked[:9], "2020-01-02", "--out", str(tmp_path / "out"), "--disk", str(disk)]) == 3
 
 
 async def test_a_rebuild_beside_a_running_recorder_gives_back_the_same_footage(tmp_path: Path) -> None:
