@@ -74,6 +74,7 @@ class Follower:
         self._clock = clock
         self._durable_us = durable_us
         self._pending: deque[tuple[list[asyncio.Future[None]], OpenChunk, int]] = deque()
+        self._sealing: OpenChunk | None = None  # its table is being written
 
     @property
     def due(self) -> bool:
@@ -248,8 +249,10 @@ class Follower:
             header_crc=chunk.header_crc,
             last_crc=chunk.last_crc,
         )
+        self._sealing = chunk
         await member.slices.put(chunk.fd, offset, table, urgent=True)
         await member.slices.put(chunk.fd, border_at, border, urgent=True, overwrites=True)
+        self._sealing = None
         self.kept.open[self.key].remove(chunk)
         self.kept.rows.held.append((chunk_row(chunk.header, chunk.init_length, chunk.entries), span_rows(chunk.spans)))
         member.pool.set(chunk.number, ChunkState.POOL_CLOSED)
@@ -258,7 +261,8 @@ class Follower:
     def _set_aside(self) -> None:
         """A chunk that alone took no writing has a hole where it ends: its parts are copied again, elsewhere."""
         chunks = self.kept.open.get(self.key, [])
-        for chunk in [chunk for chunk in chunks if chunk.durable < len(chunk.entries)]:
+        sealing, self._sealing = self._sealing, None
+        for chunk in [chunk for chunk in chunks if chunk.durable < len(chunk.entries) or chunk is sealing]:
             member = self._members[chunk.disk]
             if not member.failed:
                 log.error("%s: chunk %d of the protected pool takes no more", member.disk.path, chunk.number)

@@ -198,6 +198,7 @@ async def stay_well(clip: Clip) -> None:
     check_truth(recording)
 
 
+@pytest.mark.full
 async def test_every_kind_of_silence_is_noticed_in_time_and_touches_no_other_camera(clip: Clip) -> None:
     async with asyncio.TaskGroup() as together:
         _ = together.create_task(fall_silent(clip, lambda camera: camera.faults.silence(9.5)))

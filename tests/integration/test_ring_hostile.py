@@ -238,6 +238,7 @@ async def _an_hour(base: Path, *, life_s: int, flap_s: int) -> tuple[int, int]:
     return chunks, stored
 
 
+@pytest.mark.full
 async def test_days_held_hardly_change_in_an_hour_of_crashes_and_flapping(tmp_path: Path) -> None:
     """Ended every 10 s for an hour, a camera that flaps each 5 s: of five days' chunks under 1 % more are taken."""
     steady, _ = await _an_hour(tmp_path / "steady", life_s=3600, flap_s=3600)

@@ -180,6 +180,7 @@ def test_a_foreign_disk_is_read_before_it_is_taken_over_and_not_written_to(
     assert main([*asked[:9], "2020-01-02", "--out", str(tmp_path / "out"), "--disk", str(disk)]) == 3
 
 
+@pytest.mark.full
 async def test_a_rebuild_beside_a_running_recorder_gives_back_the_same_footage(tmp_path: Path) -> None:
     clips = await asyncio.to_thread(small_clips)
     async with chain(tmp_path, [clips], chunks=60, geometry=SMALL) as links:

@@ -86,6 +86,7 @@ def test_a_disk_that_is_not_there(tmp_path: Path) -> None:
     assert "format" not in english, "whoever forgot to mount must not format the folder below"
 
 
+@pytest.mark.full
 def test_a_disk_that_another_recorder_uses(tmp_path: Path) -> None:
     file = site(tmp_path)
     with start("recorder", file, "en_GB") as first:
