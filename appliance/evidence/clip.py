@@ -36,6 +36,10 @@ from appliance.ring.part_ref import PartRef
 ReadPart = Callable[[str, int, int], bytes | memoryview]
 """(path, offset, length) -> bytes of a chunk file; blocks, so it is called in a thread. Fewer bytes = lost."""
 
+TOGETHER: Final = 1 << 20
+"""Bytes of one read for the page: opening a chunk and looking whose it is costs as much as reading a small part.
+Evidence is read a part at a time, so that a bad sector takes no good part with it."""
+
 NO_PADDING: Final = b""
 
 
@@ -95,7 +99,8 @@ class ClipFile:
         return len(self.init) + sum(p.part.length - UUID_SIZE for p in self.pieces) + mfra_size(keyframes)
 
     def blocks(self, read: ReadPart, *, payloads: bool = True) -> Iterator[bytes | memoryview]:
-        """The bytes of the file, in order, at most one part in memory.
+        """The bytes of the file, in order, at most one part in memory (TOGETHER and one part without
+        `payloads`).
 
         Each part is read once and checked: generation, place, identity, header CRC and, with `payloads`, payload CRC,
         for what leaves as evidence: whoever only looks sees a damaged picture for what it is. Raises ClipSourceLost
@@ -104,20 +109,37 @@ class ClipFile:
         yield self.init
         at = len(self.init)
         index: list[tuple[int, int]] = []
-        for number, piece in enumerate(self.pieces, 1):
-            data = read(piece.path, piece.part.offset, piece.part.length)
+        for number, (piece, data) in enumerate(_read_together(self.pieces, read, 0 if payloads else TOGETHER), 1):
             parsed = _checked(data, piece, payloads=payloads)
-            head = bytearray(memoryview(data)[: parsed.payload_offset])
+            head = bytearray(data[: parsed.payload_offset])
             struct.pack_into(">I", head, MFHD_SEQUENCE, number)
             struct.pack_into(">Q", head, TFDT_TIME, piece.tfdt)
             yield memoryview(head)[UUID_SIZE:]
             end = parsed.payload_offset + parsed.payload_length
-            yield memoryview(data)[parsed.payload_offset : end]
+            yield data[parsed.payload_offset : end]
             yield _padding(piece.part.length - end)
             if piece.part.keyframe:
                 index.append((piece.tfdt, at))
             at += piece.part.length - UUID_SIZE
         yield mfra(index)
+
+
+def _read_together(pieces: Sequence[Piece], read: ReadPart, size: int) -> Iterator[tuple[Piece, memoryview]]:
+    """Each piece with its bytes; pieces that lie side by side are read at once while there are less than `size`."""
+    first = 0
+    while first < len(pieces):
+        path, _, part, _ = pieces[first]
+        last, end = first + 1, part.offset + part.length
+        while last < len(pieces) and end - part.offset < size:
+            beside = pieces[last]
+            if beside.part.offset != end or beside.path != path:
+                break
+            last, end = last + 1, end + beside.part.length
+        data = memoryview(read(path, part.offset, end - part.offset))
+        for piece in pieces[first:last]:
+            at = piece.part.offset - part.offset
+            yield piece, data[at : at + piece.part.length]
+        first = last
 
 
 def _padding(size: int) -> bytes:
@@ -126,6 +148,8 @@ def _padding(size: int) -> bytes:
 
 def _checked(data: bytes | memoryview, piece: Piece, *, payloads: bool) -> ParsedPart:
     part = piece.part
+    if len(data) < part.length:
+        raise ClipSourceLost(why="cut short")
     try:
         parsed = parse_part(data)
     except PartUnreadable as error:

@@ -117,7 +117,7 @@ async def clips(request: web.Request) -> web.StreamResponse:
 
 
 async def clip(request: web.Request) -> web.StreamResponse:
-    """GET clip.mp4: one file of a clip, its length known, sent in 64 KiB writes."""
+    """GET clip.mp4: one file of a clip, its length known, sent as it is read."""
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.ClipQuery)
     async with kept(request.app[RECORDER], camera, asked):

@@ -236,7 +236,7 @@ def clip_cpu(options: Options) -> Turn:
 
 @row("clip-tls-cpu", unit="ms", better="lower", target=70, peer=PEER)
 def clip_tls_cpu(options: Options) -> Turn:
-    """The same over TLS 1.3 with a certificate made for the turn, in writes of 64 KiB."""
+    """The same over TLS 1.3 with a certificate made for the turn."""
     del options
     measured = _turn("tls", tls=True)
     return Turn(measured.cpu_ms, measured.peer_ms)

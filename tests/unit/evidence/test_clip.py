@@ -106,6 +106,9 @@ def check(ring: Ring, file: ClipFile) -> list[int]:
     """What is true of every file of a clip; returns its decode times."""
     data = written(ring, file)
     assert len(data) == file.size
+    reads = len(ring.reads)
+    assert b"".join(file.blocks(ring.read, payloads=False)) == data, "the page's way gives the same bytes"
+    del ring.reads[reads:]
     found = fragments(data)
     assert [number for number, _, _ in found] == list(range(1, len(found) + 1))
     assert [digest for _, _, digest in found] == ring.payload_hashes(file)
@@ -323,3 +326,12 @@ def test_any_history_gives_files_that_hold(history: list[tuple[int, str, int]], 
         if e.starts_keyframe and from_us <= e.utc_us < to_us
     ]
     assert all((path, e.offset) in taken for path, e in keyframes)
+
+
+def test_for_the_page_parts_that_lie_side_by_side_are_read_at_once() -> None:
+    ring = Ring()
+    path = ring.add(pictures(20))
+    [file] = plan_clip(ring.answer(), UTC, UTC + 3 * PART_US)
+    first, last = file.pieces[0].part, file.pieces[-1].part
+    b"".join(file.blocks(ring.read, payloads=False))
+    assert ring.reads == [(path, first.offset, last.offset + last.length - first.offset)]

@@ -241,6 +241,7 @@ async def test_footage_lost_before_the_first_byte_is_a_problem(api: Api) -> None
 
 async def test_footage_lost_while_sending_cuts_the_connection(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.web.clips.BATCH", 1)  # one visit to the thread per block
+    monkeypatch.setattr("appliance.evidence.clip.TOGETHER", 1)  # and one part per read
     api.recorder.lost_from = 12
     asked: dict[str, str | int] = {"from": START_US, "to": START_US + 19 * SECOND, "q": "main"}
     async with api.session.get(f"{api.base}{CAMERA}/clip.mp4", params=asked) as answer:
