@@ -35,9 +35,12 @@ GEOMETRY: Final = Geometry(chunk_size=1 << 20, table_reserve=16 << 10)
 CHUNKS: Final = 260
 """Chunks of the disk: what 64 streams need, so that a lap is 260 MiB."""
 
-SIZE: Final = 200
-"""Bytes a picture: a part is one block, so a chunk is full after 100 s; in the field, at 4 Mbit/s, after 128 s. What is
-written when chunks are opened, closed and destroyed comes as often as there."""
+SIZE: Final = 1900
+"""Bytes a picture: a part is five blocks, so a chunk is full after 20 s; in the field, at 4 Mbit/s, after 128 s. What
+is written when chunks are opened, closed and destroyed comes six times as often as there, and is seen in 50 ticks."""
+
+SETTLE: Final = 12
+"""Ticks between the filling and the counting: right after it the stock of free chunks is behind, as in no field."""
 
 LAP_SIZE: Final = 20_000
 """Bytes a picture while the disk is filled, which is not measured."""
@@ -76,6 +79,8 @@ async def _lap_and_count(ring: Ring, clock: SimulatedClock, cameras: list[Camera
         await _tick(ring, clock, cameras)
     for camera in cameras:
         camera.size = SIZE
+    for _ in range(SETTLE):
+        await _tick(ring, clock, cameras)
     flushes, began = 0, time.monotonic()
     for tick in range(ticks):
         before = disk.seen()
