@@ -324,11 +324,16 @@ VERBS: Final = (
             "prépare un disque vide pour l'enregistrement ; montre et garde les images qui s'y trouvent",
             "prepares an empty disk for recording; shows and keeps the pictures that lie on it",
         ),
-        "appliance disk format /srv/disk1 --chunks 1000 --site site.toml",
+        "appliance disk format /srv/disk1 --site site.toml",
         (
             Argument("path", Path, ("le point de montage du disque", "the disk's mount point")),
             Argument(
-                "--chunks", _chunks, ("nombre de fichiers à réserver", "number of files to reserve"), required=True
+                "--chunks",
+                _chunks,
+                (
+                    "nombre de fichiers à réserver ; sans cela, tout ce qui tient",
+                    "number of files to reserve; without it, all that fits",
+                ),
             ),
             Argument(
                 "--chunk-mib",

@@ -71,6 +71,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
 
 
+BESIDE_SHARE: Final = 1000
+BESIDE_CHUNKS: Final = 4
+"""A thousandth of a disk and the room of four chunks (256 MiB in the field) stay free for what lies beside the chunks:
+the catalogue and its former ones (2.3 kB a chunk, 5 MB at the least), the lists of protected copies (4 MiB), backups."""
+
+
 class Flush(StrEnum):
     """How a tick becomes durable; the value is what the state says."""
 
@@ -114,6 +120,11 @@ def protected_share(chunks: int) -> int:
     if chunks * PROTECTED_PERCENT < 2 * 100:
         return 0
     return max(LEAST_PROTECTED, chunks * PROTECTED_PERCENT // 100)
+
+
+def chunks_that_fit(free: int, geometry: Geometry) -> int:
+    """How many chunks to make on a disk with `free` bytes; beside them lie catalogues, lists and backups."""
+    return max(0, free - free // BESIDE_SHARE - BESIDE_CHUNKS * geometry.chunk_size) // geometry.chunk_size
 
 
 def format_disk(

@@ -107,6 +107,25 @@ class DiskTooSmall(ApplianceError):
     en = "Disk {disk_en} too small: {chunks} chunks, {needed} are needed for {streams} streams."
 
 
+class DiskHasNoRoom(ApplianceError):
+    """More chunks were asked for than a disk has room for."""
+
+    code = "disk-has-no-room"
+    fr = (
+        "Pas de place sur le disque {disk_fr} pour {chunks} fichiers : {fit} au plus. "
+        "Sans --chunks, tout ce qui tient est pris."
+    )
+    en = "No room on disk {disk_en} for {chunks} chunks: {fit} at the most. Without --chunks all that fits is taken."
+
+
+class ListUnwritten(ApplianceError):
+    """The list of protected copies of a disk could not be read or made; the disk records on."""
+
+    code = "list-unwritten"
+    fr = "Disque {disk_fr} : la liste des copies protégées ne s'ouvre pas ({why}) ; il enregistre, mais n'en reçoit aucune."
+    en = "Disk {disk_en}: its list of protected copies cannot be opened ({why}); it records, but takes no copy."
+
+
 class DiskFailed(ApplianceError):
     """A write or a flush failed: the disk takes no more chunks until it is checked."""
 

@@ -16,7 +16,7 @@ from appliance.core.chain import Facts, Tell, untold
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
 from appliance.ring.catalogue import MAX_LEASE_S
-from appliance.ring.faults import DiskFailed, UnknownLease
+from appliance.ring.faults import ListUnwritten, UnknownLease
 from appliance.ring.follower import Follower
 from appliance.ring.held import Kept
 from appliance.ring.hold_faults import (
@@ -141,7 +141,7 @@ class Protected:
                 wiped = frozenset(chunk.number for chunk in member.pool.wiped)
                 found.append((member, await member.disk.aside(look, member.disk, member.index, wiped)))
             except OSError as error:
-                log.error("%s", DiskFailed(path=str(member.disk.path), why=str(error)))  # noqa: TRY400
+                log.error("%s", ListUnwritten(**member.disk.name.facts, why=error.strerror or str(error)))  # noqa: TRY400
         known = [hold for _, pool in found for hold in pool.holds]
         copied = [closed[0] for _, pool in found for closed in pool.closed]
         copied += [opened[0] for _, pool in found for opened in pool.opened]

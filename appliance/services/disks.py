@@ -5,6 +5,7 @@ is to be destroyed, after having been shown what that is.
 """
 
 import asyncio
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, tzinfo
@@ -15,10 +16,11 @@ from appliance.core.errors import ApplianceError, Language
 from appliance.ring.adoption import TYPED, names
 from appliance.ring.chunk import Geometry
 from appliance.ring.claim import holder
-from appliance.ring.disk import format_disk
+from appliance.ring.disk import chunks_that_fit, format_disk
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
     DiskFailed,
+    DiskHasNoRoom,
     DiskHoldsFootage,
     DiskInUse,
     DiskOwn,
@@ -129,11 +131,11 @@ def _take_over_alone(site: Site, path: Path, found: Survey, own: str, language: 
 
 
 def format_for(
-    path: Path, geometry: Geometry, chunks: int, file: Path | None, destroy: str | None, language: Language
+    path: Path, geometry: Geometry, chunks: int | None, file: Path | None, destroy: str | None, language: Language
 ) -> int:
     """Prepare an empty disk; one that holds pictures only when they are named to be destroyed.
 
-    Raises DiskHoldsFootage, DiskAlreadyFormatted, NameNotTyped, DiskInUse and what format_disk raises.
+    `chunks` None: as many as fit. Raises DiskHasNoRoom, DiskHoldsFootage, DiskAlreadyFormatted, NameNotTyped, DiskInUse and what format_disk raises.
     """
     site = None if file is None else load_site(file)
     zone = UTC if site is None else site.site.zone
@@ -142,7 +144,7 @@ def format_for(
     made = format_disk(
         path,
         geometry,
-        chunks,
+        _count(path, geometry, chunks),
         appliance="" if site is None else appliance_id(site.recorder.index.parent),
         site="" if site is None else site.site.name,
     )
@@ -152,6 +154,20 @@ def format_for(
     else:
         print(f"{path} is ready: {made.chunks} files of {mib} MiB, {size} MiB in all.")
     return 0
+
+
+def _count(path: Path, geometry: Geometry, asked: int | None) -> int:
+    """How many chunks to make; the disk is empty."""
+    there = path if path.exists() else path.parent
+    try:
+        room = os.statvfs(there)
+    except OSError as error:
+        raise DiskFailed(**look_up(path).facts, why=error.strerror or str(error)) from error
+    fit = chunks_that_fit(room.f_bavail * room.f_frsize, geometry)
+    wanted = fit if asked is None else asked
+    if not 1 <= wanted <= fit:
+        raise DiskHasNoRoom(**look_up(path).facts, chunks=wanted, fit=fit)
+    return wanted
 
 
 def _empty(path: Path, destroy: str | None, zone: tzinfo, language: Language) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from appliance import cli
 from appliance.media.stream import StreamKey
 from appliance.ring.disk import DEMO_GEOMETRY, Flush, format_disk
+from appliance.ring.identity import read_identity
 from tests.peers.loop_disk import LoopDisk, Seen, loop_disk
 from tests.peers.need import need_loop
 from tests.peers.pictures import Camera
@@ -106,3 +108,22 @@ async def test_a_ready_chunk_holds_no_byte_of_earlier_laps(disk: LoopDisk, tmp_p
         blobs = [await asyncio.to_thread((disk.mount / f"00/{n:06d}.mp4").read_bytes) for n in free]
         assert blobs
         assert not any(any(blob) for blob in blobs)
+
+
+async def test_a_disk_formatted_with_all_that_fits_has_room_for_its_catalogue_and_lists(
+    disk: LoopDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(cli.main, ["disk", "format", str(disk.mount), "--chunk-mib", "4"]) == cli.OK
+    made = await asyncio.to_thread(read_identity, disk.mount)
+    assert made.chunks * 4 > IMAGE_MIB * 0.7, "most of the disk is chunks"
+    rig = Rig(tmp_path / "ring")
+    rig.disks.append(Folder(disk.mount))
+    rig.new()
+    camera = rig.camera(size=24_000)
+    async with rig.running():
+        camera.start()
+        await rig.record(300, camera)
+        beside = await asyncio.to_thread(lambda: {file.name for file in disk.mount.iterdir()})
+        assert {"catalog.log", "nvr-holds"} <= beside
+        room = await asyncio.to_thread(os.statvfs, disk.mount)
+        assert room.f_bavail * room.f_frsize > 8 << 20, "and for backups and a new catalogue beside the old one"

@@ -204,7 +204,7 @@ async def power_rig(
 ) -> AsyncIterator[PowerRig]:
     """Cameras that send, disks that are full of another stream's footage. Takes a second."""
     mounts = [folder / name for name in ("disk0", "disk1", "system")]
-    size = max(IMAGE_MIB, (chunks * GEOMETRY.chunk_size >> 20) + 8)
+    size = max(IMAGE_MIB, (chunks * GEOMETRY.chunk_size >> 20) + 24)  # lists and catalogues lie beside
     with block_disks(*mounts, mib=size, volatile=volatile) as disks:
         async with chain(folder, clips, chunks=chunks, geometry=GEOMETRY) as site:
             text = await asyncio.to_thread(site.site.read_text, encoding="utf-8")

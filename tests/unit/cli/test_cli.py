@@ -94,6 +94,15 @@ def test_a_disk_is_formatted_once_and_never_over_pictures(
     assert str(tmp_path / "disk") in capsys.readouterr().err
 
 
+def test_more_files_than_a_disk_has_room_for_are_refused_with_what_fits(
+    tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["disk", "format", str(tmp_path / "disk"), "--chunks", "1000000"]) == cli.CANNOT
+    said = capsys.readouterr().err
+    assert ("au plus" if language == "fr" else "at the most") in said
+    assert not (tmp_path / "disk").exists()
+
+
 @pytest.mark.parametrize("verb", ["run", "recorder", "web", "status"])
 def test_a_service_without_its_site_file_ends_with_3(
     verb: str, language: str, capsys: pytest.CaptureFixture[str]

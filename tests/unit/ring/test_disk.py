@@ -15,11 +15,14 @@ from appliance.core.units import BLOCK
 from appliance.ring import disk as module
 from appliance.ring.chunk import Geometry
 from appliance.ring.disk import (
+    DEMO_GEOMETRY,
+    FIELD_GEOMETRY,
     HEARTBEAT,
     Disk,
     Flush,
     Heartbeat,
     chunk_name,
+    chunks_that_fit,
     decode_heartbeat,
     encode_heartbeat,
     format_disk,
@@ -183,6 +186,16 @@ def test_a_torn_heartbeat_is_none(at: int, flip: int) -> None:
     block[at] ^= flip
     assert decode_heartbeat(bytes(block)) is None
     assert decode_heartbeat(bytes(BLOCK)) is None
+
+
+@given(free=st.integers(0, 1 << 45))
+def test_what_fits_leaves_room_for_what_lies_beside_the_chunks(free: int) -> None:
+    for geometry in (FIELD_GEOMETRY, DEMO_GEOMETRY):
+        chunks = chunks_that_fit(free, geometry)
+        left = free - chunks * geometry.chunk_size
+        kept = 4 * geometry.chunk_size + free // 1000
+        assert left >= kept if chunks else chunks == 0
+        assert left < kept + geometry.chunk_size or not chunks, "no chunk is given away"
 
 
 @pytest.mark.parametrize(("chunks", "share"), [(1, 0), (24, 0), (25, 2), (37, 2), (48, 3), (100, 8), (298_000, 23_840)])
