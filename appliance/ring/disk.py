@@ -74,7 +74,7 @@ _libc.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c
 BESIDE_SHARE: Final = 1000
 BESIDE_CHUNKS: Final = 4
 """A thousandth of a disk and the room of four chunks (256 MiB in the field) stay free for what lies beside the chunks:
-the catalogue and its former ones (2.3 kB a chunk, 5 MB at the least), the lists of protected copies (4 MiB), backups."""
+the catalogue and its former ones (2.3 kB a chunk, 5 MB at the least), lists of protected copies (4 MiB), backups."""
 
 
 class Flush(StrEnum):

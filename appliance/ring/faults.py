@@ -122,7 +122,7 @@ class ListUnwritten(ApplianceError):
     """The list of protected copies of a disk could not be read or made; the disk records on."""
 
     code = "list-unwritten"
-    fr = "Disque {disk_fr} : la liste des copies protégées ne s'ouvre pas ({why}) ; il enregistre, mais n'en reçoit aucune."
+    fr = "Disque {disk_fr} : sa liste des copies protégées ne s'ouvre pas ({why}) ; il enregistre, sans copie protégée."
     en = "Disk {disk_en}: its list of protected copies cannot be opened ({why}); it records, but takes no copy."
 
 

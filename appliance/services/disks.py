@@ -135,7 +135,8 @@ def format_for(
 ) -> int:
     """Prepare an empty disk; one that holds pictures only when they are named to be destroyed.
 
-    `chunks` None: as many as fit. Raises DiskHasNoRoom, DiskHoldsFootage, DiskAlreadyFormatted, NameNotTyped, DiskInUse and what format_disk raises.
+    `chunks` None: as many as fit. Raises DiskHasNoRoom, DiskHoldsFootage, DiskAlreadyFormatted, NameNotTyped,
+    DiskInUse and what format_disk raises.
     """
     site = None if file is None else load_site(file)
     zone = UTC if site is None else site.site.zone
