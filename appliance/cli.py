@@ -168,7 +168,7 @@ def _demo(strike: str) -> Callable[[argparse.Namespace, Language], int]:
 
 
 def _disk_format(options: argparse.Namespace, language: Language) -> int:
-    from appliance.ring.disk import DEMO_GEOMETRY, FIELD_GEOMETRY
+    from appliance.ring.disks.disk import DEMO_GEOMETRY, FIELD_GEOMETRY
     from appliance.services.disks import format_for
 
     geometry = {64: FIELD_GEOMETRY, 4: DEMO_GEOMETRY}[options.chunk_mib]

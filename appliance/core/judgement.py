@@ -34,8 +34,8 @@ and the disks count 2: a reboot launders no lie. What was written under a doubtf
 | > 30 days without NTP or person                               | DOUBTFUL | held-too-long    | no    | no           |
 
 (*) `elapsed_confirmed` is false while the off time is > 24 h and the clock trusted for < 24 h: expiry's passes
-are then limited (ring/expiry.py). Expiry's clock never leads any clock that is believed, moves within a boot with
-monotonic time + at most 500 ppm, and never back: it waits. Only a person's new confirmation may set it.
+are then limited (ring/expiry/policy.py). Expiry's clock never leads any clock that is believed, moves within a boot
+with monotonic time + at most 500 ppm, and never back: it waits. Only a person's new confirmation may set it.
 All times are microseconds. Sources: CSI L252-5 (destroy in time), RFC 5905 (500 ppm = NTP's PHI bound of slew).
 """
 

@@ -31,7 +31,7 @@ from appliance.media.part import (
     parse_part,
     verify_payload,
 )
-from appliance.ring.part_ref import PartRef
+from appliance.ring.access.part_ref import PartRef
 
 ReadPart = Callable[[str, int, int], bytes | memoryview]
 """(path, offset, length) -> bytes of a chunk file; blocks, so it is called in a thread. Fewer bytes = lost."""

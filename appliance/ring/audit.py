@@ -7,10 +7,10 @@ leaves the circle with whatever it holds, and the index forgets it.
 import logging
 from typing import Final
 
-from appliance.ring.catalog_log import Line, words
-from appliance.ring.index import Index
-from appliance.ring.member import Member
-from appliance.ring.pool import ChunkState
+from appliance.ring.catalog.log import Line, words
+from appliance.ring.disks.member import Member
+from appliance.ring.disks.pool import ChunkState
+from appliance.ring.index.cache import Index
 from appliance.ring.recovery import scan
 
 log = logging.getLogger(__name__)

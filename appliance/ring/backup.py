@@ -23,8 +23,8 @@ from typing import Final
 
 from appliance.core.clock import Clock
 from appliance.core.units import round_up_to_block
+from appliance.ring.disks.member import Member
 from appliance.ring.faults import BackupFailed, NoBackup
-from appliance.ring.member import Member
 from appliance.ring.small_file import save
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ Header, bytes 0 to H (a multiple of 4 KiB, 4 KiB as a rule)::
              +112 u32     length of the text
              +116 text    UTF-8 JSON: site, camera, stream, title, codec, width, height, rfc6381,
                           parameter_sets (base64); in the protected pool also "protected": the hold that the
-                          chunk is a copy for, as it was at opening (ring/protect.py, Hold.plain)
+                          chunk is a copy for, as it was at opening (ring/protect/policy.py, Hold.plain)
              then u32     CRC-32 (zlib) of all bytes of the file before it; "the header CRC"
     then     free         8 bytes or more, zeros, up to H
 

@@ -16,9 +16,10 @@ from appliance.core.errors import ApplianceError
 from appliance.core.units import ticks_to_us, us_to_ticks
 from appliance.media.part import part_size
 from appliance.media.stream import AccessUnit, RunStart
-from appliance.ring.catalog_log import open_facts
+from appliance.ring.catalog.log import open_facts
 from appliance.ring.chunk import ChunkHeader, encode_header, parts_limit, read_header, table_full
-from appliance.ring.disk import Disk
+from appliance.ring.disks.disk import Disk
+from appliance.ring.disks.pool import ChunkState, Pool
 from appliance.ring.faults import PictureTooLarge
 from appliance.ring.lane import Lane, Segment
 from appliance.ring.placement import (
@@ -33,7 +34,6 @@ from appliance.ring.placement import (
     may_open,
     roll,
 )
-from appliance.ring.pool import ChunkState, Pool
 from appliance.ring.writer import ChunkJob, OpenChunk, PartJob, TickJob
 
 log = logging.getLogger(__name__)

@@ -18,28 +18,28 @@ from appliance.core.judgement import Evidence, Stamp
 from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring import audit, backup
+from appliance.ring.access.feed import Feed, Subscriber
+from appliance.ring.access.lookup import ChunkRanges, StreamSpan
+from appliance.ring.access.report import absent_disk_state, disk_state, live, stream_state
 from appliance.ring.audit import Audit
 from appliance.ring.backup import Backups
-from appliance.ring.catalogue import ChunkRanges, StreamSpan
-from appliance.ring.copies import Copies
-from appliance.ring.destruction import Destruction
-from appliance.ring.evidence import witness
-from appliance.ring.expirer import Expirer
+from appliance.ring.dating.evidence import witness
+from appliance.ring.dating.redater import Redater
+from appliance.ring.disks.member import Member
+from appliance.ring.disks.members import Members
+from appliance.ring.disks.opening import DiskPath, Owner
+from appliance.ring.expiry.destruction import Destruction
+from appliance.ring.expiry.expirer import Expirer
 from appliance.ring.faults import NoDisk, UnknownStream
-from appliance.ring.feed import Feed, Subscriber
-from appliance.ring.held import Kept
-from appliance.ring.index import Index
+from appliance.ring.index.cache import Index
 from appliance.ring.lane import Budget, Lane
-from appliance.ring.member import Member
-from appliance.ring.members import Members
-from appliance.ring.opening import DiskPath, Owner
 from appliance.ring.planner import Planner
-from appliance.ring.pool_end import PoolEnd
-from appliance.ring.protect import Hold
-from appliance.ring.protected import Protected
+from appliance.ring.protect.copies import Copies
+from appliance.ring.protect.held import Kept
+from appliance.ring.protect.policy import Hold
+from appliance.ring.protect.pool_end import PoolEnd
+from appliance.ring.protect.protected import Protected
 from appliance.ring.recovery import span_rows
-from appliance.ring.redater import Redater
-from appliance.ring.report import absent_disk_state, disk_state, live, stream_state
 from appliance.ring.shared import Shared
 from appliance.ring.ticker import Ticker
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from appliance.core.clock import Clock
 from appliance.media.stream import ClockState, StreamKey
-from appliance.ring.catalogue import Catalogue
-from appliance.ring.feed import Feed
-from appliance.ring.index import Index
+from appliance.ring.access.feed import Feed
+from appliance.ring.access.lookup import Catalogue
+from appliance.ring.dating.redate import Redating
+from appliance.ring.index.cache import Index
 from appliance.ring.lane import Lane
 from appliance.ring.planner import Planner
-from appliance.ring.redate import Redating
 from appliance.ring.start import Start
 from appliance.ring.writer import OpenChunk
 

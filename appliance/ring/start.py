@@ -9,17 +9,17 @@ from typing import Final
 from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
-from appliance.ring.catalog_log import Head, Line, closed_facts, open_facts
-from appliance.ring.catalog_start import Settled, settle
+from appliance.ring.catalog.log import Head, Line, closed_facts, open_facts
+from appliance.ring.catalog.start import Settled, settle
 from appliance.ring.chunk import ChunkHeader, HeaderInfo
+from appliance.ring.disks.member import Member
+from appliance.ring.disks.pool import ChunkState, Pool, Wiped
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index import ChunkRow, Held, Index
-from appliance.ring.index_fill import IndexFill
+from appliance.ring.index.cache import ChunkRow, Held, Index
+from appliance.ring.index.fill import IndexFill
 from appliance.ring.lane import Lane
-from appliance.ring.member import Member
 from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.planner import Planner
-from appliance.ring.pool import ChunkState, Pool, Wiped
 from appliance.ring.recovery import Scan, recover, scan
 from appliance.ring.writer import OpenChunk, let_go
 

@@ -10,15 +10,15 @@ from typing import Final
 
 from appliance.core.cause import GapCause
 from appliance.media.stream import ClockState
-from appliance.ring.catalog_log import closed_facts
-from appliance.ring.destruction import EARLY, Destruction
-from appliance.ring.feed import FeedPart
+from appliance.ring.access.feed import FeedPart
+from appliance.ring.catalog.log import closed_facts
+from appliance.ring.disks.member import Member
+from appliance.ring.disks.members import Members
+from appliance.ring.disks.pool import ChunkState, Wiped
+from appliance.ring.expiry.destruction import EARLY, Destruction
 from appliance.ring.lane import Lane
-from appliance.ring.member import Member
-from appliance.ring.members import Members
 from appliance.ring.placement import SLOW_AGE_LIMIT_TICKS, WISHES_PER_HOUR, DiskLoad, may_open
 from appliance.ring.planner import DiskPlan, close
-from appliance.ring.pool import ChunkState, Wiped
 from appliance.ring.recovery import chunk_row, end_us, extend_spans, span_rows
 from appliance.ring.shared import Shared
 from appliance.ring.writer import ChunkJob, OpenChunk, TickResult

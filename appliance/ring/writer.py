@@ -17,10 +17,10 @@ from appliance.core.clock import Clock
 from appliance.core.units import BLOCK
 from appliance.media.part import PartEntry, build_part
 from appliance.media.stream import AccessUnit, RunStart
-from appliance.ring.catalog_log import Appender, Line
+from appliance.ring.catalog.log import Appender, Line
 from appliance.ring.chunk import ChunkHeader, Geometry, closing, terminator
-from appliance.ring.disk import Disk
-from appliance.ring.thread import DiskThreads
+from appliance.ring.disks.disk import Disk
+from appliance.ring.disks.thread import DiskThreads
 
 ARENA: Final = 4 << 20
 """Bytes the arena starts with: ticks write the same first pages again and again, which stay in the CPU's cache."""

@@ -12,8 +12,8 @@ from appliance.core.clock_reason import NO_SOURCE, STEPPED, Reason
 from appliance.core.errors import ApplianceError
 from appliance.core.judgement import AGREE_US, Evidence, Judgement, Record, Stamp, State, judge
 from appliance.core.timesource import RecordNotSaved, TimeSource, load_record, save_record, stamp_of
-from appliance.ring.clock_gate import ClockDoubtful
-from appliance.ring.evidence import ask
+from appliance.ring.dating.clock_gate import ClockDoubtful
+from appliance.ring.dating.evidence import ask
 
 log = logging.getLogger(__name__)
 

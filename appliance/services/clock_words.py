@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.core.errors import Language
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.site.load import load_site
 from appliance.site.model import Site
 

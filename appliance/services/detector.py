@@ -35,7 +35,7 @@ from appliance.detection.pipeline import Pipeline
 from appliance.detection.rules import Event
 from appliance.detection.shapes import Box, Kind
 from appliance.media.stream import StreamKey
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.services.access import OF_DETECTOR, allowed
 from appliance.services.arming import WatchKeeper
 from appliance.services.hold import RecorderProtector

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from appliance.core.errors import Language
-from appliance.ring.identity import NOBODY
-from appliance.ring.loss import hours_words
+from appliance.ring.disks.identity import NOBODY
+from appliance.ring.disks.loss import hours_words
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.errors import ApplianceError, Language
-from appliance.ring.adoption import TYPED, names
+from appliance.ring.access.reader import RecorderClient
+from appliance.ring.access.report import survey_state
 from appliance.ring.chunk import Geometry
-from appliance.ring.claim import holder
-from appliance.ring.disk import chunks_that_fit, format_disk
+from appliance.ring.disks.adoption import TYPED, names
+from appliance.ring.disks.claim import holder
+from appliance.ring.disks.disk import chunks_that_fit, format_disk
+from appliance.ring.disks.identity import IDENTITY, appliance_id, write_identity
+from appliance.ring.disks.loss import hours_words
+from appliance.ring.disks.naming import look_up
+from appliance.ring.disks.survey import Survey, survey
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
     DiskFailed,
@@ -27,12 +33,6 @@ from appliance.ring.faults import (
     NameNotTyped,
     RecorderUnreachable,
 )
-from appliance.ring.identity import IDENTITY, appliance_id, write_identity
-from appliance.ring.loss import hours_words
-from appliance.ring.naming import look_up
-from appliance.ring.reader import RecorderClient
-from appliance.ring.report import survey_state
-from appliance.ring.survey import Survey, survey
 from appliance.services.disk_words import disk_lines, foreign_lines, title
 from appliance.site.load import load_site
 from appliance.site.model import Site

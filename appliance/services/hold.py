@@ -5,7 +5,7 @@ from typing import Final
 
 from appliance.alerts.model import Alert
 from appliance.media.stream import StreamKey
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.site.model import Site
 
 REQUESTER: Final = "detection"

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from appliance.core.errors import Language
 from appliance.media.stream import StreamKey, StreamName
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.services.clock_words import instant
 from appliance.services.errors import DateUnreadable
 from appliance.site.load import load_site

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.core.cause import GapCause
-from appliance.ring.disk import HEARTBEAT, Heartbeat, decode_heartbeat
+from appliance.ring.disks.disk import HEARTBEAT, Heartbeat, decode_heartbeat
 
 log = logging.getLogger(__name__)
 

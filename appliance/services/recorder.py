@@ -20,12 +20,12 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
 from appliance.core.timesource import host_source
 from appliance.media.stream import ClockState, StreamKey, StreamSink
-from appliance.ring.claim import holder
-from appliance.ring.disk import Heartbeat
+from appliance.ring.access.server import serve
+from appliance.ring.disks.claim import holder
+from appliance.ring.disks.disk import Heartbeat
+from appliance.ring.disks.identity import id_of_recorder
 from appliance.ring.faults import NoDisk
-from appliance.ring.identity import id_of_recorder
 from appliance.ring.recording import Ring
-from appliance.ring.server import serve
 from appliance.services.access import OF_RECORDER, allowed
 from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
 from appliance.services.devices import BlockDevices

@@ -1,4 +1,4 @@
-"""The recorder's journal as the register of destroyed footage (ring/destruction.py)."""
+"""The recorder's journal as the register of destroyed footage (ring/expiry/destruction.py)."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from appliance.core.chain import Facts, Tell, journal_files, split_lines
 from appliance.core.chain_journal import Journal
-from appliance.ring.destruction import KIND
+from appliance.ring.expiry.destruction import KIND
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from typing import Final
 
 from appliance.core.errors import ApplianceError
 from appliance.core.judgement import Judgement
-from appliance.ring.destruction import Register
-from appliance.ring.expirer import Keeping, Terms
+from appliance.ring.expiry.destruction import Register
+from appliance.ring.expiry.expirer import Keeping, Terms
 from appliance.ring.recording import Ring
 from appliance.services.clock import ClockKeeper
 from appliance.site.model import Site

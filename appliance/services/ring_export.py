@@ -16,13 +16,13 @@ from appliance.core.clock import SystemClock
 from appliance.core.errors import Language
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
 from appliance.media.stream import StreamKey
+from appliance.ring.access.offline import parts_of, true_times
+from appliance.ring.access.reader import ReadableChunk, RecorderClient, read_bytes, readable
+from appliance.ring.dating.evidence import ask
+from appliance.ring.disks.identity import read_identity
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.evidence import ask
-from appliance.ring.expiry import expired_until
+from appliance.ring.expiry.policy import expired_until
 from appliance.ring.faults import RecorderUnreachable
-from appliance.ring.identity import read_identity
-from appliance.ring.offline import parts_of, true_times
-from appliance.ring.reader import ReadableChunk, RecorderClient, read_bytes, readable
 from appliance.services.clock_words import instant
 from appliance.services.errors import ClockUnconfirmed, ConfirmedTooEarly, FootageUndated, NothingRecorded
 from appliance.services.hold_words import parse_instant

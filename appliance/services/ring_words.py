@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, Language
+from appliance.ring.access.offline import Checked, DiskFiles, Finding, check, true_times
+from appliance.ring.access.reader import RecorderClient
 from appliance.ring.backup import FOLDER, copies_of
-from appliance.ring.claim import holder
+from appliance.ring.disks.claim import holder
 from appliance.ring.faults import RecorderUnreachable
-from appliance.ring.offline import Checked, DiskFiles, Finding, check, true_times
-from appliance.ring.reader import RecorderClient
 from appliance.services.clock_words import instant
 from appliance.services.errors import RecorderRuns
 from appliance.site.load import load_site

@@ -7,7 +7,7 @@ from typing import Any
 
 from appliance.core.cause import GapCause
 from appliance.core.errors import Language
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.services.clock_words import sentence
 from appliance.services.disk_words import disk_lines, none_records, title
 from appliance.site.load import load_site

@@ -9,7 +9,7 @@ from appliance import __version__
 from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from appliance.core.units import ticks_to_us
-from appliance.ring.part_ref import PartRef
+from appliance.ring.access.part_ref import PartRef
 
 PARTS_LIMIT: Final = 16 << 20
 """Bytes of one `parts` answer: half a minute of a 4 Mbit/s stream; the answer names where to go on."""

@@ -28,10 +28,10 @@ from appliance.core.clock import SimulatedClock
 from appliance.core.units import TICKS_PER_SECOND, us_to_ticks
 from appliance.demo.clip import Clip
 from appliance.media.stream import AccessUnit, ClockState, CodecParameters, RunStart, StreamKey
-from appliance.ring.disk import FIELD_GEOMETRY, chunk_name, format_disk
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
+from appliance.ring.access.server import serve
+from appliance.ring.disks.disk import FIELD_GEOMETRY, chunk_name, format_disk
 from appliance.ring.recording import Ring
-from appliance.ring.server import serve
 from appliance.web.app import make_app
 from appliance.web.recorder import SiteInfo
 from tests.bench.row import Missing, Options, Turn, row

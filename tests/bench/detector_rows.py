@@ -23,7 +23,7 @@ from appliance.demo.clip import Clip
 from appliance.demo.clips import footage
 from appliance.demo.encode import EncodeSettings, encode
 from appliance.demo.stream import StreamOptions
-from appliance.ring.disk import FIELD_GEOMETRY
+from appliance.ring.disks.disk import FIELD_GEOMETRY
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import CACHE, ROOT, Service, chain, clip_of
 from tests.peers.need import assets_folder

@@ -20,8 +20,8 @@ from appliance.core.judgement import Record, Stamp
 from appliance.core.timesource import save_record
 from appliance.media.stream import StreamKey
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import format_disk
-from appliance.ring.index import Index
+from appliance.ring.disks.disk import format_disk
+from appliance.ring.index.cache import Index
 from appliance.ring.recording import Ring
 from tests.bench.month import CAMERAS, MAIN_CHUNK_S, SUB_CHUNK_S, chunk_of, month_file, month_start_us
 from tests.bench.row import Missing, Options, Turn, row

@@ -17,8 +17,8 @@ from appliance.core.cause import GapCause
 from appliance.core.clock import SystemClock
 from appliance.core.units import us_to_ticks
 from appliance.media.stream import AccessUnit, ClockState, RunStart, StreamKey, StreamSink
-from appliance.ring.disk import FIELD_GEOMETRY, format_disk
-from appliance.ring.protect import LATEST, Hold, Reason
+from appliance.ring.disks.disk import FIELD_GEOMETRY, format_disk
+from appliance.ring.protect.policy import LATEST, Hold, Reason
 from appliance.ring.recording import Ring
 from tests.bench.row import Missing, Options, Turn, row
 from tests.peers.live import ROOT

@@ -11,7 +11,7 @@ from typing import Final
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.index import ChunkRow, Index, SpanRow
+from appliance.ring.index.cache import ChunkRow, Index, SpanRow
 from tests.peers.live import ROOT
 
 CAMERAS: Final = 64

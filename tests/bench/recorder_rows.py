@@ -21,7 +21,7 @@ import psutil
 from appliance.demo.camera import CameraOptions
 from appliance.demo.stream import StreamOptions
 from appliance.media.stream import StreamKey
-from appliance.ring.disk import FIELD_GEOMETRY
+from appliance.ring.disks.disk import FIELD_GEOMETRY
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import ROOT, Service, chain, clip_of, random_seconds
 from tests.peers.stored import newest_stamp_us

@@ -20,7 +20,7 @@ from pathlib import Path
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import us_to_ticks
 from appliance.media.stream import AccessUnit, StreamKey, StreamSink
-from appliance.ring.disk import FIELD_GEOMETRY, format_disk
+from appliance.ring.disks.disk import FIELD_GEOMETRY, format_disk
 from appliance.ring.recording import Ring
 from tests.peers.pictures import FRAME_TICKS, run_start
 

@@ -16,10 +16,10 @@ from typing import cast
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock, SystemClock
 from appliance.media.stream import StreamKey
-from appliance.ring.catalog_log import CATALOG, NO_HEAD, Appender, Beginning, Head, Line, closed_facts
+from appliance.ring.catalog.log import CATALOG, NO_HEAD, Appender, Beginning, Head, Line, closed_facts
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import format_disk
-from appliance.ring.index import ChunkRow, SpanRow
+from appliance.ring.disks.disk import format_disk
+from appliance.ring.index.cache import ChunkRow, SpanRow
 from appliance.ring.recording import Ring
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import ROOT
@@ -71,7 +71,7 @@ def rebuild(options: Options) -> Turn:
     with bench_folder() as folder:
         heads = {folder / f"disk{n}": _catalog(folder / f"disk{n}", n, chunks) for n in range(DISKS)}
         began = time.monotonic()
-        command = [sys.executable, "-m", "appliance.ring.index_build", str(folder / "index.db")]
+        command = [sys.executable, "-m", "appliance.ring.index.build", str(folder / "index.db")]
         command += [f"{path}={head}" for path, head in heads.items()]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         took_s = time.monotonic() - began

@@ -13,9 +13,9 @@ from typing import Final
 import peewee
 
 from appliance.core.clock import SimulatedClock
-from appliance.ring.catalogue import Catalogue
-from appliance.ring.index import Index
-from appliance.ring.redate import Redating
+from appliance.ring.access.lookup import Catalogue
+from appliance.ring.dating.redate import Redating
+from appliance.ring.index.cache import Index
 from tests.bench.month import CAMERAS, DAY_US, DAYS, START_US, key_of, month_file
 from tests.bench.row import Options, Turn, row
 from tests.peers.live import ROOT

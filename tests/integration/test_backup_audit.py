@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from appliance.ring.backup import FOLDER, copies_of, restore
-from appliance.ring.catalog_log import CATALOG
-from appliance.ring.disk import chunk_name
+from appliance.ring.catalog.log import CATALOG
+from appliance.ring.disks.disk import chunk_name
 from appliance.ring.faults import BackupFailed, NoBackup
 from appliance.ring.recording import Ring
 from tests.peers.ring_rig import KEY, Rig

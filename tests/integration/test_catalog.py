@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from appliance.core.cause import GapCause
-from appliance.ring import index, index_fill, start
-from appliance.ring.catalog_file import read_catalog
-from appliance.ring.catalog_log import CATALOG
-from appliance.ring.catalog_replay import Replay
-from appliance.ring.disk import Disk
+from appliance.ring import start
+from appliance.ring.catalog.file import read_catalog
+from appliance.ring.catalog.log import CATALOG
+from appliance.ring.catalog.replay import Replay
+from appliance.ring.disks.disk import Disk
+from appliance.ring.disks.identity import read_identity
+from appliance.ring.disks.pool import ChunkState
 from appliance.ring.faults import IndexNotRebuilt
-from appliance.ring.identity import read_identity
-from appliance.ring.pool import ChunkState
+from appliance.ring.index import cache as index
+from appliance.ring.index import fill as index_fill
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan
 from tests.peers.pictures import Camera
@@ -303,7 +305,7 @@ async def test_an_index_that_no_process_can_make_is_filled_by_the_recorder(
     rig, camera = await recorded(tmp_path)
     await asyncio.to_thread(lost_index, tmp_path)
     monkeypatch.setattr(index_fill, "AT_ONCE", 0)
-    monkeypatch.setattr("appliance.ring.index_fill.sys.executable", "/bin/false")
+    monkeypatch.setattr("appliance.ring.index.fill.sys.executable", "/bin/false")
     await again(rig, camera)
 
 
@@ -335,7 +337,7 @@ async def test_an_index_that_is_wrong_is_made_again_on_request_while_the_ring_re
 ) -> None:
     """Changes of before, of the moment and of the time in which it is made: closed, freed and reopened chunks."""
     if interpreter:
-        monkeypatch.setattr("appliance.ring.index_fill.sys.executable", interpreter)
+        monkeypatch.setattr("appliance.ring.index.fill.sys.executable", interpreter)
     rig, camera = await recorded(tmp_path, ticks=150, chunks=16)  # a lap and a half: files were reopened
     ring = rig.new()
     camera.sink = ring.stream(KEY, "Essai")

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from appliance.core.cause import GapCause
-from appliance.ring import catalog_keeper, start
-from appliance.ring.catalog_file import NEW, read_catalog, reader
-from appliance.ring.catalog_log import CATALOG, NO_HEAD, Head
-from appliance.ring.catalog_replay import Replay, replay
-from appliance.ring.disk import Disk
-from appliance.ring.identity import read_identity
-from appliance.ring.member import Member
+from appliance.ring import start
+from appliance.ring.catalog import keeper as catalog_keeper
+from appliance.ring.catalog.file import NEW, read_catalog, reader
+from appliance.ring.catalog.log import CATALOG, NO_HEAD, Head
+from appliance.ring.catalog.replay import Replay, replay
+from appliance.ring.disks.disk import Disk
+from appliance.ring.disks.identity import read_identity
+from appliance.ring.disks.member import Member
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan
 from tests.peers.pictures import Camera

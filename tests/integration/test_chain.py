@@ -10,8 +10,8 @@ import pytest
 from appliance.demo.camera import CameraOptions, SimulatedCamera
 from appliance.demo.stream import StreamOptions
 from appliance.media.stream import StreamKey
+from appliance.ring.access.reader import RecorderClient
 from appliance.ring.chunk import Geometry
-from appliance.ring.reader import RecorderClient
 from tests.peers.live import Chain, Service, StoredPart, chain, random_seconds, small_clips, until
 from tests.peers.stored import Nals, check_identical, frames_of
 

@@ -10,10 +10,10 @@ import pytest
 
 from appliance.core.chain import Facts
 from appliance.core.judgement import Ntp
-from appliance.ring.clock_gate import ClockDoubtful
+from appliance.ring.access.reader import RecorderClient
+from appliance.ring.access.server import serve
+from appliance.ring.dating.clock_gate import ClockDoubtful
 from appliance.ring.faults import RecorderRefused, RecorderUnreachable
-from appliance.ring.reader import RecorderClient
-from appliance.ring.server import serve
 from appliance.services.clock import ClockKeeper
 from tests.peers.ring_rig import KEY, Rig
 from tests.peers.times import Sources

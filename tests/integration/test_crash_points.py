@@ -15,7 +15,7 @@ import pytest
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import AccessUnit, RunStart, StreamKey
-from appliance.ring.offline import check as ring_check
+from appliance.ring.access.offline import check as ring_check
 from appliance.ring.walk import ChunkState, walk
 from tests.peers.crash import CRASHED, Model, Outcome, Report, Scenario, crash, in_child, steps
 from tests.peers.pictures import Camera

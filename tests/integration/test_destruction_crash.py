@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from appliance.core.clock import SimulatedClock
-from appliance.ring.protect import Hold, Reason
+from appliance.ring.protect.policy import Hold, Reason
 from appliance.ring.walk import ChunkState, walk
 from tests.peers.crash import Model, Report, Scenario, crash, in_child, steps
 from tests.peers.lawful import DAY_S, DAY_US, TWO, Box, FileLines

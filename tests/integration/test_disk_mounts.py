@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ring.disk import format_disk
+from appliance.ring.disks.disk import format_disk
 from appliance.services.devices import BlockDevices
 from tests.peers.need import need_loop
 from tests.peers.ring_rig import SMALL, Folder, Rig

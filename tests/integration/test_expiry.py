@@ -6,10 +6,10 @@ import pytest
 
 from appliance.core.judgement import Ntp
 from appliance.media.stream import ClockState, StreamKey
-from appliance.ring.expirer import Terms
+from appliance.ring.access.protocol import chunk_message
+from appliance.ring.access.reader import read_part_bytes, readable
+from appliance.ring.expiry.expirer import Terms
 from appliance.ring.faults import ChunkReused
-from appliance.ring.protocol import chunk_message
-from appliance.ring.reader import read_part_bytes, readable
 from tests.peers.lawful import DAY_S, DAY_US, NO_NTP, TWO, Box
 from tests.peers.ring_rig import KEY
 

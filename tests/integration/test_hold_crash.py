@@ -9,8 +9,8 @@ import pytest
 
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
-from appliance.ring.held import Kept
-from appliance.ring.protect import Hold, Reason
+from appliance.ring.protect.held import Kept
+from appliance.ring.protect.policy import Hold, Reason
 from tests.peers.crash import CRASHED, Breaker, Model, Report, Scenario, in_child, steps
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, SMALL, Folder, Rig, pictures

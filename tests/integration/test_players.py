@@ -23,8 +23,8 @@ from appliance.core.units import BLOCK, TICKS_PER_SECOND, ticks_to_us
 from appliance.evidence.clip import ClipChunk, plan_clip
 from appliance.media.boxes import iter_boxes
 from appliance.media.stream import AccessUnit
+from appliance.ring.access.part_ref import PartRef
 from appliance.ring.chunk import table_offset
-from appliance.ring.part_ref import PartRef
 from appliance.ring.walk import walk
 from tests.peers.footage import DEMO, FRAME, HEADER, UTC, Chunk, cut, encode, split, with_parameters
 from tests.peers.need import need

@@ -11,11 +11,11 @@ import pytest
 
 from appliance.cli import main
 from appliance.ring import small_file
-from appliance.ring.adoption import TYPED
+from appliance.ring.access.server import serve
+from appliance.ring.disks.adoption import TYPED
+from appliance.ring.disks.identity import appliance_id, read_identity
 from appliance.ring.faults import DiskForeign, DiskNotConfigured, DiskOwn, NameNotTyped, NoDisk
-from appliance.ring.identity import appliance_id, read_identity
 from appliance.ring.recording import Ring
-from appliance.ring.server import serve
 from tests.peers.ring_rig import KEY, Folder, Rig, pictures
 from tests.peers.sick_disk import disks_of
 

@@ -9,8 +9,8 @@ import pytest
 
 from appliance import cli
 from appliance.media.stream import StreamKey
-from appliance.ring.disk import DEMO_GEOMETRY, Flush, format_disk
-from appliance.ring.identity import read_identity
+from appliance.ring.disks.disk import DEMO_GEOMETRY, Flush, format_disk
+from appliance.ring.disks.identity import read_identity
 from tests.peers.loop_disk import LoopDisk, Seen, loop_disk
 from tests.peers.need import need_loop
 from tests.peers.pictures import Camera

@@ -11,11 +11,11 @@ import pytest
 
 from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
-from appliance.ring import arrivals, opening
-from appliance.ring.catalog_log import CATALOG
-from appliance.ring.disk import chunk_name
-from appliance.ring.member import Member
-from appliance.ring.pool import ChunkState
+from appliance.ring.catalog.log import CATALOG
+from appliance.ring.disks import arrivals, opening
+from appliance.ring.disks.disk import chunk_name
+from appliance.ring.disks.member import Member
+from appliance.ring.disks.pool import ChunkState
 from appliance.ring.recording import Ring
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, Rig

@@ -17,14 +17,14 @@ from appliance.core.cause import GapCause
 from appliance.core.lines import MAX_CONNECTIONS
 from appliance.media.stream import StreamKey
 from appliance.ring import start
-from appliance.ring.catalogue import MAX_LEASES
+from appliance.ring.access.lookup import MAX_LEASES
+from appliance.ring.access.reader import RecorderClient
+from appliance.ring.access.server import serve
 from appliance.ring.chunk import Geometry, HeaderInfo
-from appliance.ring.claim import RECORD
-from appliance.ring.disk import Disk, chunk_name, format_disk
+from appliance.ring.disks.claim import RECORD
+from appliance.ring.disks.disk import Disk, chunk_name, format_disk
 from appliance.ring.faults import DiskInUse, NoDisk, TooManyLeases
-from appliance.ring.reader import RecorderClient
 from appliance.ring.recording import Ring
-from appliance.ring.server import serve
 from appliance.ring.writer import OpenChunk
 from tests.peers.ring_rig import KEY, SMALL, Rig
 

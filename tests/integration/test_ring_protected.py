@@ -14,13 +14,13 @@ import pytest
 from appliance.core.cause import GapCause
 from appliance.core.chain import Facts
 from appliance.media.stream import StreamKey
+from appliance.ring.access.reader import Answer, ReadableChunk, RecorderClient, read_parts, readable
+from appliance.ring.access.server import serve
 from appliance.ring.chunk import read_header
 from appliance.ring.faults import RecorderRefused
-from appliance.ring.held import Kept
-from appliance.ring.hold_faults import HoldNothing, HoldPoolFull, NoProtectedPool, UnknownHold
-from appliance.ring.protect import Hold, Reason
-from appliance.ring.reader import Answer, ReadableChunk, RecorderClient, read_parts, readable
-from appliance.ring.server import serve
+from appliance.ring.protect.faults import HoldNothing, HoldPoolFull, NoProtectedPool, UnknownHold
+from appliance.ring.protect.held import Kept
+from appliance.ring.protect.policy import Hold, Reason
 from appliance.ring.walk import ChunkState, walk
 from tests.peers.lawful import Lines
 from tests.peers.pictures import OTHER_PARAMETERS

@@ -15,10 +15,10 @@ from appliance.core.clock import SystemClock
 from appliance.core.lines import MAX_REQUEST
 from appliance.media.part import parse_part, verify_payload
 from appliance.media.stream import StreamKey
-from appliance.ring.disk import DEMO_GEOMETRY
+from appliance.ring.access.reader import LivePart, RecorderClient, read_init, read_part_bytes, read_parts, readable
+from appliance.ring.access.server import RecorderServer, serve
+from appliance.ring.disks.disk import DEMO_GEOMETRY
 from appliance.ring.faults import ChunkReused, RecorderRefused, RecorderUnreachable
-from appliance.ring.reader import LivePart, RecorderClient, read_init, read_part_bytes, read_parts, readable
-from appliance.ring.server import RecorderServer, serve
 from appliance.ring.walk import walk
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, Rig

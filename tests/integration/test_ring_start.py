@@ -10,7 +10,7 @@ from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
 from appliance.ring import start
 from appliance.ring.chunk import HeaderInfo
-from appliance.ring.disk import Disk, chunk_name
+from appliance.ring.disks.disk import Disk, chunk_name
 from appliance.ring.faults import DiskTooSmall, NoDisk, UnknownStream
 from appliance.ring.placement import chunks_needed
 from appliance.ring.recording import Ring

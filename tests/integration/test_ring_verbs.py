@@ -11,10 +11,10 @@ import pytest
 from appliance.cli import main
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.catalog_log import CATALOG
-from appliance.ring.disk import chunk_name
-from appliance.ring.offline import DiskFiles, OfflineParts, check, parts_of
-from appliance.ring.redate import Redating
+from appliance.ring.access.offline import DiskFiles, OfflineParts, check, parts_of
+from appliance.ring.catalog.log import CATALOG
+from appliance.ring.dating.redate import Redating
+from appliance.ring.disks.disk import chunk_name
 from appliance.services.clock_words import instant
 from appliance.services.ring_words import rebuild, sentence
 from tests.peers.live import chain, small_clips, until

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.ring.disk import format_disk
+from appliance.ring.disks.disk import format_disk
 from tests.peers.ring_rig import SMALL
 
 CANNOT = 3

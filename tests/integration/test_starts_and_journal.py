@@ -13,7 +13,7 @@ from appliance import cli
 from appliance.core.cause import GapCause
 from appliance.core.chain import Line, journal_files, read
 from appliance.media.stream import StreamKey
-from appliance.ring.disk import HEARTBEAT, encode_heartbeat
+from appliance.ring.disks.disk import HEARTBEAT, encode_heartbeat
 from appliance.services.journal import RECORDER, WEB, journal_folder
 from appliance.services.last_stop import MARK_FILE, announce_update, read_heartbeat
 from appliance.site.load import load_site

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from appliance.core.units import BLOCK
-from appliance.ring import disk as disk_module
 from appliance.ring.chunk import Geometry, table_offset
-from appliance.ring.disk import ORDERED_FILESYSTEMS
+from appliance.ring.disks import disk as disk_module
+from appliance.ring.disks.disk import ORDERED_FILESYSTEMS
 
 CRASHED: Final = 99
 FAILED: Final = 70
@@ -281,7 +281,7 @@ class Breaker:
 
 
 class _Libc:
-    """The C library as ring/disk.py uses it."""
+    """The C library as ring/disks/disk.py uses it."""
 
     def __init__(self, breaker: Breaker, real: Any) -> None:
         self._breaker = breaker

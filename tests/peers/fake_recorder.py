@@ -21,7 +21,7 @@ from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, ticks_to_us
 from appliance.media.boxes import init_segment
 from appliance.media.part import build_part, part_size
 from appliance.media.stream import AccessUnit, ClockState, CodecParameters, StreamName
-from appliance.ring.clock_gate import ClockDoubtful
+from appliance.ring.dating.clock_gate import ClockDoubtful
 from appliance.ring.faults import ChunkReused, RecorderRefused
 from appliance.web.errors import RecorderDown, UnknownCamera
 from appliance.web.recorder import Answer

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from appliance.core.cause import GapCause
 from appliance.core.judgement import Judgement, Ntp
 from appliance.media.part import parse_part
-from appliance.ring.expirer import Keeping, Terms
+from appliance.ring.expiry.expirer import Keeping, Terms
 from appliance.ring.walk import walk
 from appliance.services.clock import ClockKeeper
 from tests.peers.pictures import Camera

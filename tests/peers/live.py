@@ -20,10 +20,10 @@ from appliance.demo.encode import EncodeSettings, encode
 from appliance.demo.scenes import pictures
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
+from appliance.ring.access.reader import RecorderClient
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import DEMO_GEOMETRY, format_disk
+from appliance.ring.disks.disk import DEMO_GEOMETRY, format_disk
 from appliance.ring.faults import RecorderUnreachable
-from appliance.ring.reader import RecorderClient
 from appliance.ring.walk import ChunkState, walk
 
 ROOT = Path(__file__).resolve().parents[2]

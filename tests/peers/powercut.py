@@ -22,9 +22,9 @@ from appliance.demo.clip import Clip
 from appliance.media.errors import PartUnreadable
 from appliance.media.part import parse_part
 from appliance.media.stream import StreamKey, StreamName
+from appliance.ring.access.reader import readable
 from appliance.ring.chunk import Geometry
-from appliance.ring.claim import RECORD
-from appliance.ring.reader import readable
+from appliance.ring.disks.claim import RECORD
 from appliance.ring.recording import Ring
 from appliance.ring.walk import ChunkState, WalkResult, walk
 from tests.peers.block_rig import BlockDisk, block_disks

@@ -14,10 +14,10 @@ from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, us_to_ticks
 from appliance.media.stream import ClockState, RunStart, StreamKey
-from appliance.ring.disk import DEMO_GEOMETRY, format_disk
-from appliance.ring.reader import RecorderClient
+from appliance.ring.access.reader import RecorderClient
+from appliance.ring.access.server import serve
+from appliance.ring.disks.disk import DEMO_GEOMETRY, format_disk
 from appliance.ring.recording import Ring
-from appliance.ring.server import serve
 from tests.peers.fake_recorder import FORMS, Form, access_units
 
 TICK_S: Final = 0.4

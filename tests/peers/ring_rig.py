@@ -10,9 +10,9 @@ from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
 from appliance.media.part import parse_part, verify_payload
 from appliance.media.stream import ClockState, StreamKey
-from appliance.ring.catalogue import ChunkRanges
+from appliance.ring.access.lookup import ChunkRanges
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import format_disk
+from appliance.ring.disks.disk import format_disk
 from appliance.ring.recording import Ring
 from tests.peers.pictures import Camera
 

@@ -11,8 +11,8 @@ import pytest
 
 from appliance.media.stream import StreamKey
 from appliance.ring import start
-from appliance.ring.disk import Disk
-from appliance.ring.member import Member
+from appliance.ring.disks.disk import Disk
+from appliance.ring.disks.member import Member
 from appliance.ring.recording import Ring
 from tests.peers.ring_rig import KEY
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from appliance.cli import main
-from appliance.ring.disk import Disk, Flush
+from appliance.ring.disks.disk import Disk, Flush
 
 
 def lie() -> None:

@@ -16,7 +16,7 @@ from appliance.evidence.errors import ClipSourceLost
 from appliance.media.boxes import iter_boxes
 from appliance.media.part import PartEntry
 from appliance.media.stream import AccessUnit, CodecParameters
-from appliance.ring.part_ref import PartRef
+from appliance.ring.access.part_ref import PartRef
 from tests.peers.footage import FRAME, HEADER, PARAMETERS, SMALL, UTC, Chunk, cut, payload, pictures, with_parameters
 
 PART_US = ticks_to_us(5 * FRAME)  # 0.2 s

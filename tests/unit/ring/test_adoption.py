@@ -8,13 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.media.stream import StreamKey
-from appliance.ring.adoption import TYPED, Kin, kin, names
-from appliance.ring.disk import DEMO_GEOMETRY
+from appliance.ring.disks.adoption import TYPED, Kin, kin, names
+from appliance.ring.disks.disk import DEMO_GEOMETRY
+from appliance.ring.disks.identity import (
+    NOBODY,
+    DiskIdentity,
+    appliance_id,
+    id_of_recorder,
+    read_identity,
+    write_identity,
+)
+from appliance.ring.disks.loss import losses
+from appliance.ring.disks.naming import DiskName, look_up, name_of
+from appliance.ring.disks.thread import DiskThreads
 from appliance.ring.faults import ApplianceIdDamaged
-from appliance.ring.identity import NOBODY, DiskIdentity, appliance_id, id_of_recorder, read_identity, write_identity
-from appliance.ring.loss import losses
-from appliance.ring.naming import DiskName, look_up, name_of
-from appliance.ring.thread import DiskThreads
 
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
 IDS = st.one_of(HEX, st.sampled_from([NOBODY, "a" * 32, "b" * 32]))

@@ -7,9 +7,9 @@ import pytest
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import ClockState
-from appliance.ring import ages
-from appliance.ring.index import ChunkRow, Held, Index, SpanRow
-from appliance.ring.redate import REDATED
+from appliance.ring.dating.redate import REDATED
+from appliance.ring.index import ages
+from appliance.ring.index.cache import ChunkRow, Held, Index, SpanRow
 
 DISK = "d" * 32
 VERIFIED, DOUBTFUL = ClockState.VERIFIED, ClockState.DOUBTFUL

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.units import BLOCK
-from appliance.ring.catalog_log import (
+from appliance.ring.catalog.log import (
     MAX_FACTS,
     NO_HEAD,
     Appender,
@@ -20,9 +20,9 @@ from appliance.ring.catalog_log import (
     stamp,
     words,
 )
-from appliance.ring.catalog_replay import Replay, lines_at, replay, rows
+from appliance.ring.catalog.replay import Replay, lines_at, replay, rows
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index import ChunkRow, SpanRow
+from appliance.ring.index.cache import ChunkRow, SpanRow
 
 UTC_US = 1_795_500_000_000_000
 DISK = "a1" * 16

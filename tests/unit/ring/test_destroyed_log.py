@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.ring.destroyed_log import Doomed, Left, digest, doom_lines, early_line, entry_line, parse
+from appliance.ring.expiry.destroyed_log import Doomed, Left, digest, doom_lines, early_line, entry_line, parse
 
 DISK = "d" * 32
 numbers = st.integers(0, 2**40)

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.units import BLOCK
-from appliance.ring import disk as module
 from appliance.ring.chunk import Geometry
-from appliance.ring.disk import (
+from appliance.ring.disks import disk as module
+from appliance.ring.disks.disk import (
     DEMO_GEOMETRY,
     FIELD_GEOMETRY,
     HEARTBEAT,
@@ -28,6 +28,7 @@ from appliance.ring.disk import (
     format_disk,
     protected_share,
 )
+from appliance.ring.disks.identity import IDENTITY, read_identity
 from appliance.ring.faults import (
     DiskAlreadyFormatted,
     DiskFailed,
@@ -35,7 +36,6 @@ from appliance.ring.faults import (
     DiskUnreadable,
     DiskVersion,
 )
-from appliance.ring.identity import IDENTITY, read_identity
 
 SMALL = Geometry(chunk_size=64 << 10, table_reserve=8 << 10)
 

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.ring.expiry import DAY_US, HOUR_US, LATE_US, Held, due, expired_until, limit_utc, pass_limit, retention
+from appliance.ring.expiry.policy import (
+    DAY_US,
+    HOUR_US,
+    LATE_US,
+    Held,
+    due,
+    expired_until,
+    limit_utc,
+    pass_limit,
+    retention,
+)
 
 PARIS, REUNION = ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion")
 ZONES = st.sampled_from([PARIS, REUNION, ZoneInfo("America/Cayenne"), ZoneInfo("Pacific/Noumea"), ZoneInfo("UTC")])

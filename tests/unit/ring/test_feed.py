@@ -7,9 +7,9 @@ import pytest
 from appliance.core.clock import SimulatedClock
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
-from appliance.ring.catalogue import Leases
+from appliance.ring.access.feed import Feed, FeedPart
+from appliance.ring.access.lookup import Leases
 from appliance.ring.faults import UnknownLease
-from appliance.ring.feed import Feed, FeedPart
 
 KEY, SUB = StreamKey("cam", "main"), StreamKey("cam", "sub")
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from appliance.core.line_errors import BadRequest
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
-from appliance.ring.copying import BATCH
-from appliance.ring.follower import groups
-from appliance.ring.held import Numbers, runs_of
-from appliance.ring.hold_protocol import MODELS, HoldRequest
-from appliance.ring.protect import LATEST, Reason
-from appliance.ring.protocol import parse_request
+from appliance.ring.access.protocol import parse_request
+from appliance.ring.protect.copying import BATCH
+from appliance.ring.protect.follower import groups
+from appliance.ring.protect.held import Numbers, runs_of
+from appliance.ring.protect.policy import LATEST, Reason
+from appliance.ring.protect.protocol import MODELS, HoldRequest
 
 STRETCH = st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.units import BLOCK
-from appliance.ring.hold_list import HOLDS, SLOT, decode_slot, encode_list, make_list, read_list, slot_offset
-from appliance.ring.protect import MAX_HOLDS, MAX_WORDS
+from appliance.ring.protect.hold_list import HOLDS, SLOT, decode_slot, encode_list, make_list, read_list, slot_offset
+from appliance.ring.protect.policy import MAX_HOLDS, MAX_WORDS
 from tests.unit.ring.test_protect import HOLD
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.ring.pool import ChunkState, Pool
+from appliance.ring.disks.pool import ChunkState, Pool
 
 
 def test_unused_chunks_come_in_ring_order_and_only_once() -> None:

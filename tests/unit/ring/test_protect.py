@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
-from appliance.ring.expiry import DAY_US
-from appliance.ring.hold_faults import (
+from appliance.ring.expiry.policy import DAY_US
+from appliance.ring.protect.faults import (
     HoldExpiryTooLate,
     HoldNeedsProcedure,
     HoldNeedsWords,
     HoldTimes,
     HoldTooLong,
 )
-from appliance.ring.protect import (
+from appliance.ring.protect.policy import (
     JUDICIAL_DAYS,
     MAX_HOLD_US,
     MAX_WORDS,

@@ -10,8 +10,8 @@ from appliance.core.cause import GapCause
 from appliance.core.line_errors import BadRequest
 from appliance.core.lines import encode, request_id
 from appliance.media.stream import StreamKey
-from appliance.ring.part_ref import PartRef
-from appliance.ring.protocol import (
+from appliance.ring.access.part_ref import PartRef
+from appliance.ring.access.protocol import (
     MAX_RANGE_US,
     LeaseRequest,
     RangesRequest,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import BLOCK
-from appliance.ring.disk import Disk, Flush, format_disk
+from appliance.ring.disks.disk import Disk, Flush, format_disk
 from appliance.ring.slices import (
     CALM_EVERY,
     CALM_US,

@@ -3,7 +3,8 @@
 from typing import get_args
 
 from appliance.alerts.protocol import Request as AlertRequest
-from appliance.ring import hold_protocol, protocol
+from appliance.ring.access import protocol
+from appliance.ring.protect import protocol as hold_protocol
 from appliance.services.access import DETECTOR, OF_DETECTOR, OF_RECORDER, WEB, allowed, uid_of
 
 UIDS = {WEB: 801, DETECTOR: 802}

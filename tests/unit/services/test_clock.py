@@ -11,9 +11,9 @@ from appliance.core.judgement import DAY_US, Judgement, Ntp
 from appliance.core.timesource import RecordNotSaved, load_record
 from appliance.media.stream import ClockState
 from appliance.ring.chunk import Geometry
-from appliance.ring.clock_gate import ClockDoubtful
-from appliance.ring.disk import HEARTBEAT, Heartbeat, encode_heartbeat, format_disk
-from appliance.ring.evidence import ask
+from appliance.ring.dating.clock_gate import ClockDoubtful
+from appliance.ring.dating.evidence import ask
+from appliance.ring.disks.disk import HEARTBEAT, Heartbeat, encode_heartbeat, format_disk
 from appliance.services.clock import RECORD_FILE, ClockKeeper
 from appliance.services.clock_words import sentence
 from tests.peers.times import Sources

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.core.supervise import Supervisor
-from appliance.ring.member import STUCK_US
+from appliance.ring.disks.member import STUCK_US
 from appliance.services import process
 from appliance.services.errors import WorkStands
 from appliance.services.watchdog import Notifier, ThreadPulse, Watchdog, keep_watchdog, period_s, standing

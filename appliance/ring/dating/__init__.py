@@ -1,0 +1,1 @@
+"""True times: what disks say of the clock, and footage that is dated again."""

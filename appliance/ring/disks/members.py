@@ -1,0 +1,502 @@
+"""Which disks are members of the ring: opened at start, out when they fail, in again as new members when they return.
+
+A disk that leaves takes its past with it and nothing of the present: parts that it has not acknowledged go to other
+disks under the identity they had, (stream, run, sequence). Nothing here waits for a disk that may never answer.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from appliance.core.errors import ApplianceError
+from appliance.media.stream import StreamKey
+from appliance.ring.chunk import MAX_HEADER, HeaderInfo, parts_limit
+from appliance.ring.disks.arrivals import Arrivals, first_ready
+from appliance.ring.disks.loss import Loss, losses
+from appliance.ring.disks.member import STUCK_US, Member
+from appliance.ring.disks.naming import name_of
+from appliance.ring.disks.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
+from appliance.ring.disks.pool import ChunkState
+from appliance.ring.disks.survey import Survey, survey
+from appliance.ring.disks.thread import DiskThreads
+from appliance.ring.faults import (
+    DiskFailed,
+    DiskForeign,
+    DiskLate,
+    DiskNotConfigured,
+    DiskOwn,
+    DiskRemoved,
+    DiskStuck,
+    DiskTooSmall,
+    DiskTwin,
+    NoDisk,
+)
+from appliance.ring.lane import Lane
+from appliance.ring.placement import chunks_needed
+from appliance.ring.planner import DiskPlan
+from appliance.ring.shared import Shared
+from appliance.ring.start import Learnt
+from appliance.ring.writer import ChunkJob, PartJob
+
+log = logging.getLogger(__name__)
+
+MAX_SPOILED: Final = 16
+"""Files a disk may fail to write to in one life of the process; more, and it is the disk."""
+
+
+Entered = tuple[Member, Learnt]
+
+
+class Members:
+    """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside.
+
+    `absent`: what of the past is on disks that were not there at the start, as far as the index knew.
+    `started`: set once the ring records; those that come late join from then on.
+    `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
+    """
+
+    def __init__(self, disks: Sequence[DiskPath], shared: Shared, quarantine_us: int, owner: Owner = NO_OWNER) -> None:
+        self.slots = list(disks)
+        self._shared = shared
+        self._quarantine_us = quarantine_us
+        self._opener = Opener(owner)
+        self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
+        self._arrivals = Arrivals()
+        self._reading: dict[Path, Member] = {}  # opened at the start, not read yet
+        self._learnt: dict[int, Learnt] = {}  # what the start's members told, until it is taken
+        self.started = asyncio.Event()
+        self.all: list[Member] = []
+        self.unusable: dict[Path, ApplianceError] = {}
+        self.absent: list[Loss] = []
+        self.foreign: dict[Path, Survey] = {}
+        self._surveys: dict[Path, asyncio.Task[None]] = {}
+        self.joined: Callable[[Member], None] = lambda _member: None
+        self.before_serving: Callable[[Member], Awaitable[None]] | None = None
+
+    @property
+    def live(self) -> list[Member]:
+        """Those that record."""
+        return [member for member in self.all if not member.failed]
+
+    def at(self, path: Path) -> Member | None:
+        """The last member at this path, failed or not."""
+        return next((member for member in reversed(self.all) if member.disk.path == path), None)
+
+    # coming
+
+    async def open(self) -> None:
+        """Open and read every disk, all at once; one that is not ready when others are joins later. Raises NoDisk."""
+        entering = {slot.path: asyncio.create_task(self._enter(slot)) for slot in self.slots}
+        try:
+            await first_ready(entering.values())
+        except asyncio.CancelledError:
+            for task in entering.values():
+                task.cancel()
+            raise
+        for slot in self.slots:
+            task = entering[slot.path]
+            if not task.done():
+                self._set_aside_for_now(slot, task)
+            elif entered := task.result():
+                self._enlist(slot, *entered)
+        if not self.all:
+            raise NoDisk
+        here = [member.uuid for member in self.all]
+        if self.unusable:
+            self.absent = await self._held_elsewhere(here)
+        await self._shared.index.forget_other_disks([*here, *self._shared.index.hidden])
+        self._announce()
+
+    def _set_aside_for_now(self, slot: DiskPath, task: "asyncio.Task[Entered | None]") -> None:
+        """The start waits no longer for this one; what the index knows of it stays, and is served when it is in."""
+        member = self._reading.get(slot.path)
+        name = name_of(slot.path, slot.bay) if member is None else member.disk.name
+        self.unusable[slot.path] = error = DiskLate(**name.facts)
+        log.error("%s", error)
+        if member is not None and all(other.uuid != member.uuid for other in self.all):
+            self._shared.index.hidden.add(member.uuid)
+        self._arrivals.begin(slot.path, self._follow(task))
+
+    def _enlist(self, slot: DiskPath, member: Member, learnt: Learnt) -> None:
+        if any(member.uuid == other.uuid for other in self.all):  # both were opened at once
+            self._leave_twin(member, learnt.fds)
+            return
+        self._shared.index.hidden.discard(member.uuid)
+        member.index = len(self.all)
+        self.all.append(member)
+        self._learnt[member.index] = learnt
+        self.unusable.pop(slot.path, None)
+
+    async def _enter(self, slot: DiskPath) -> Entered | None:
+        member = await self._open(slot)
+        if member is None:
+            return None
+        self._reading[slot.path] = member
+        try:
+            learnt = await self._read(member)
+        finally:
+            del self._reading[slot.path]
+        return None if learnt is None else (member, learnt)
+
+    async def _read(self, member: Member) -> Learnt | None:
+        try:
+            return await self._shared.start.read(member)
+        except (OSError, ApplianceError) as error:
+            await self._refuse(member, error)
+        except asyncio.CancelledError:
+            self._leave(member, "stopped", [])
+            raise
+        return None
+
+    async def _follow(self, task: "asyncio.Task[Entered | None]") -> None:
+        """A disk that was not ready in time joins when it is, once the recording has begun."""
+        entered: Entered | None = None
+        try:
+            entered = await task
+            await self.started.wait()
+        except asyncio.CancelledError:
+            if entered is not None:
+                self._leave(entered[0], "stopped", entered[1].fds)
+            raise
+        if entered is None:  # nothing will be told of it: the index fills again what it lacks of the others
+            await self._shared.index.forget_other_disks([member.uuid for member in self.all])
+            return
+        entered[0].late = True
+        await self._admit(*entered)
+
+    async def _held_elsewhere(self, here: list[str]) -> list[Loss]:
+        try:
+            return losses(await self._shared.index.held_elsewhere(here))
+        except ApplianceError as error:
+            log.error("what is on absent disks is not known: %s", error)  # noqa: TRY400
+            return []
+
+    async def take(self) -> list[tuple[Member, list[HeaderInfo]]]:
+        """Learn every chunk's state; returns the open chunks, which are still to be read (`recover`)."""
+        return [(member, await self._take(member)) for member in self.live]
+
+    async def _take(self, member: Member) -> list[HeaderInfo]:
+        try:
+            return await self._shared.start.take(member, self._learnt.pop(member.index))
+        except OSError as error:
+            self.fail(member, str(error))
+            return []
+
+    async def answered(self, member: Member, work: Awaitable[None]) -> None:
+        """Something a disk is asked at the start, besides; one that does not answer fails."""
+        try:
+            async with asyncio.timeout(STUCK_US / 1e6):
+                await work
+        except TimeoutError:
+            self.fail(member, "no answer", DiskStuck(**member.disk.name.facts))
+        except OSError as error:
+            self.fail(member, str(error))
+
+    def recover(self, opened: Sequence[tuple[Member, list[HeaderInfo]]]) -> None:
+        """Read open chunks beside the ticks."""
+        for member, infos in opened:
+            if infos:
+                self._shared.help(self._shared.start.recover(member, infos, self.fail))
+
+    async def look(self) -> None:
+        """Are the disks that record still where they were, and has one of the others come back?"""
+        async with self._looking:
+            absent = [slot for slot in self.slots if (last := self.at(slot.path)) is None or last.failed]
+            for slot in absent:
+                if slot.path not in self._arrivals:
+                    self._arrivals.begin(slot.path, self._join(slot))
+            await asyncio.gather(self._arrivals.wait(), *(self._check(member) for member in self.live))
+
+    async def _check(self, member: Member) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                there = await member.disk.aside(member.disk.there)
+        except TimeoutError:
+            return  # its ticks will tell
+        except OSError as error:
+            self.fail(member, str(error))
+            return
+        if not there:
+            self.fail(member, "removed", DiskRemoved(**member.disk.name.facts))
+
+    async def _open(self, slot: DiskPath) -> Member | None:
+        """The disk of this path as a member that is in no list yet."""
+        last = self.at(slot.path)
+        try:
+            in_use = {member.uuid for member in self.live}
+            disk = await self._opener.open(slot, None if last is None else last.disk, in_use)
+        except ApplianceError as error:
+            known = self.unusable.get(slot.path)
+            if known is None or known.code != error.code:  # once, not at each look
+                log.error("disk left aside: %s", error)  # noqa: TRY400 - the sentence says all
+            self.unusable[slot.path] = error
+            if isinstance(error, DiskForeign) and slot.path not in self._surveys:
+                self._surveys[slot.path] = asyncio.create_task(self._survey(slot.path), name="survey of a disk")
+            return None
+        if disk is None:
+            return None
+        member = Member(-1, disk, self._shared.clock, self._quarantine_us)
+        member.known = any(other.uuid == member.uuid for other in self.all)
+        return member
+
+    async def _survey(self, path: Path) -> None:
+        """What a foreign disk holds, for the state. It may take long, and nobody waits for it."""
+        threads = DiskThreads(f"ring-survey-{path.name}")
+        try:
+            self.foreign[path] = await asyncio.get_running_loop().run_in_executor(threads, survey, path)
+        except (OSError, ApplianceError) as error:
+            log.error("%s cannot be looked through: %s", path, error)  # noqa: TRY400
+        finally:
+            threads.shutdown()
+
+    def _forget_survey(self, path: Path) -> None:
+        self.foreign.pop(path, None)
+        task = self._surveys.pop(path, None)
+        if task is not None:
+            task.cancel()
+
+    def close(self) -> None:
+        """Look through no disk any more, and let none in."""
+        self._arrivals.cancel()
+        for path in list(self._surveys):
+            self._forget_survey(path)
+
+    async def surveyed(self) -> None:
+        """Wait until every foreign disk has been looked through."""
+        await asyncio.gather(*self._surveys.values())
+
+    async def _join(self, slot: DiskPath) -> None:
+        """A disk that was absent or had failed is here: it becomes a new member, and its past is served again."""
+        member = await self._open(slot)
+        if member is None:
+            return
+        member.late = True
+        if any(member.uuid == other.uuid for other in self.live):
+            self._leave_twin(member)
+            return
+        for former in self.all:
+            if former.uuid == member.uuid:
+                await former.accounted.wait()
+        learnt = await self._read(member)
+        if learnt is not None:
+            await self._admit(member, learnt)
+
+    async def _admit(self, member: Member, learnt: Learnt) -> None:
+        """Into the ring that records."""
+        async with self._joining:
+            if any(member.uuid == other.uuid for other in self.live):
+                self._leave_twin(member, learnt.fds)
+                return
+            self._shared.index.hidden.add(member.uuid)
+            try:
+                infos = await self._shared.start.take(member, learnt)
+                self._check_size(member)
+            except (OSError, ApplianceError) as error:
+                await self._refuse(member, error)
+                return
+            member.index = len(self.all)
+            self.all.append(member)
+            self.unusable.pop(member.disk.path, None)
+            self._forget_survey(member.disk.path)
+            self._announce()
+            await self._make_servable(member)
+        self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
+        self.joined(member)
+        self.recover([(member, infos)])
+
+    async def _make_servable(self, member: Member) -> None:
+        """What expired meanwhile goes before anything is shown; what hinders it hides the disk's past, not its use."""
+        try:
+            if self.before_serving is not None:
+                await self.before_serving(member)
+        except ApplianceError as error:
+            log.error("past of disk %s not shown: %s", member.disk.name.words("en"), error)  # noqa: TRY400
+            return
+        for former in self.all:
+            if former.uuid == member.uuid:
+                former.losses = []
+        self._shared.index.hidden.discard(member.uuid)
+        self._announce()
+        log.info("disk %s records again", member.disk.name.words("en"))
+
+    def _leave_twin(self, member: Member, fds: Sequence[int] = ()) -> None:
+        self.unusable[member.disk.path] = DiskTwin(**member.disk.name.facts)
+        self._leave(member, "twin", fds)
+
+    @staticmethod
+    def _leave(member: Member, why: str, fds: Sequence[int]) -> None:
+        """A disk that was opened and does not get in."""
+        member.failed = why
+        member.abandon(OSError(errno.EIO, why), list(fds))
+
+    async def adopt(self, path: Path, typed: str = "") -> None:
+        """Another appliance's disk becomes ours, when what a person typed names it; it joins as if it had returned.
+
+        Raises DiskNotConfigured, DiskOwn, NameNotTyped, DiskFailed and what opening raises.
+        """
+        slot = next((slot for slot in self.slots if slot.path == path), None)
+        if slot is None:
+            raise DiskNotConfigured(path=str(path))
+        refused = self.unusable.get(path)
+        name = name_of(path, slot.bay)
+        if not isinstance(refused, DiskForeign):
+            raise DiskOwn(**name.facts) if refused is None else refused
+        try:
+            await self._opener.take_over(path, typed)
+        except OSError as error:
+            raise DiskFailed(**name.facts, why=error.strerror or str(error)) from error
+        async with self._looking:
+            await self._arrivals.wait_for(path)
+            self._arrivals.begin(path, self._join(slot))
+            await self._arrivals.wait_for(path)
+        if (still := self.unusable.get(path)) is not None:
+            raise still
+
+    async def _refuse(self, member: Member, error: OSError | ApplianceError) -> None:
+        named = error if isinstance(error, ApplianceError) else DiskFailed(**member.disk.name.facts, why=str(error))
+        log.error("disk left aside: %s", named)
+        self.unusable[member.disk.path] = named
+        self._leave(member, "refused", [])
+        await self._forget(member)
+
+    def _announce(self) -> None:
+        """What depends on which disks there are."""
+        live = self.live
+        self._shared.planner.largest_part = min((parts_limit(m.disk.geometry) - MAX_HEADER for m in live), default=0)
+        hidden = self._shared.index.hidden
+        disks = self._shared.catalogue.disks  # others hold it too
+        disks.clear()
+        disks.update({member.uuid: member.disk for member in live if member.uuid not in hidden})
+        if not self.unusable:
+            self.absent = []
+        self._shared.catalogue.lost = [*self.absent, *(loss for member in self.all for loss in member.losses)]
+
+    def check_size(self) -> None:
+        """A disk must hold its share of the streams and the stock that goes with them. Raises DiskTooSmall."""
+        for member in self.live:
+            self._check_size(member)
+
+    def _check_size(self, member: Member) -> None:
+        share = -(-len(self._shared.lanes) // len(self.slots))
+        needed = chunks_needed(share)
+        held = member.pool.of_ring
+        if held < needed:
+            raise DiskTooSmall(**member.disk.name.facts, chunks=held, needed=needed, streams=share)
+
+    # going
+
+    def watch(self) -> None:
+        """Give up every disk that has not answered for too long."""
+        for member in self.live:
+            if member.stuck():
+                self.fail(member, "no answer", DiskStuck(**member.disk.name.facts))
+
+    def fail(self, member: Member, why: str, fault: ApplianceError | None = None) -> None:
+        """A disk is out, at once and for good: the chunks of its tick are set aside, pictures in memory go elsewhere.
+
+        `why`: a word for the log; `fault` says it to people.
+        """
+        if member.failed:
+            return
+        member.failed = why or "failed"
+        member.fault = fault or DiskFailed(**member.disk.name.facts, why=why)
+        member.left_utc_us = self._shared.clock.utc_us()
+        log.error("%s", member.fault)
+        member.slices.fail(member.fault)
+        plan, member.plan = member.plan, None
+        jobs = plan.job.chunks if plan else []
+        for job in jobs:
+            member.pool.set(job.chunk.number, ChunkState.SUSPECT, "flush")
+            del job.chunk.entries[job.chunk.durable :]
+        chunks = [c for held in self._shared.open_chunks.values() for c in held if c.disk == member.index]
+        stretches = [(c.header.key, span.from_us, span.to_us) for c in chunks for span in c.spans]
+        for chunk in chunks:
+            self._shared.open_chunks[chunk.header.key].remove(chunk)
+        self._shared.start.forget(member.index)
+        for lane in [*self._shared.lanes.values(), *self._shared.rescued]:
+            if lane.chunk is not None and lane.chunk.disk == member.index:
+                lane.left(lane.chunk)
+            self._take_back(lane, _parts_of(plan, lane), member.index)
+        for event in plan.published.values() if plan else ():
+            event.set()  # whoever waits for a disk that failed waits no longer
+        self._announce()
+        fds = {chunk.fd for chunk in chunks} | {job.chunk.fd for job in jobs}
+        member.abandon(OSError(errno.EIO, why), sorted(fds))
+        self._shared.help(self._account(member, stretches))
+
+    def spoil(self, member: Member, plan: DiskPlan, spoiled: Mapping[int, OSError]) -> None:
+        """Files that alone took no writing: their new parts go elsewhere, what they held before is kept.
+
+        Nothing is written to them again but the table, once, at the other end of the file; when their footage is
+        freed they are used no more.
+        """
+        for number, error in spoiled.items():
+            job, lane = plan.chunks[number], plan.owners[number]
+            chunk = job.chunk
+            log.error("%s: chunk %d takes no more (%s)", member.disk.name.words("en"), number, error.strerror)
+            plan.job.chunks.remove(job)
+            member.spoiled += 1
+            chunk.end = job.at
+            if lane is not None:
+                if lane.chunk is chunk:
+                    lane.left(chunk)
+                self._take_back(lane, job.parts, member.index)
+            if job.header is None and job.parts:
+                member.pool.tainted.add(number)
+                self._shared.start.stale.append(chunk)
+            else:
+                self._give_up(member, job)
+            if number in plan.published:
+                plan.published[number].set()
+        if member.spoiled > MAX_SPOILED:
+            self.fail(member, f"{member.spoiled} chunks could not be written")
+
+    def _give_up(self, member: Member, job: ChunkJob) -> None:
+        """Neither parts nor table can be written: the chunk is out, and what it held is lost."""
+        chunk = job.chunk
+        member.pool.set(chunk.number, ChunkState.SUSPECT, "write")
+        member.writer.close_later(chunk.fd)
+        held = self._shared.open_chunks.get(chunk.header.key, [])
+        if chunk in held:
+            held.remove(chunk)
+            stretches = [(chunk.header.key, span.from_us, span.to_us) for span in chunk.spans]
+            member.losses = [*member.losses, *losses(stretches)]
+
+    def _take_back(self, lane: Lane, parts: list[PartJob], disk: int) -> None:
+        """Parts that a disk did not acknowledge are written elsewhere, with the numbers they had."""
+        if not parts:
+            return
+        if parts[-1].sequence == lane.sequence:
+            lane.give_back(parts)
+        else:  # the stream has gone on in another chunk in the same tick: these get a chunk of their own
+            self._shared.rescued.append(lane.rescue(parts, disk))
+
+    async def _account(self, member: Member, stretches: list[tuple[StreamKey, int, int]]) -> None:
+        """What of the past is gone with the disk; then the index forgets it."""
+        try:
+            held = await self._shared.index.held_on(member.uuid)
+            member.losses = losses([*held, *stretches])
+            await self._forget(member)
+            self._announce()
+        except ApplianceError as error:
+            log.error("loss of disk %s not known: %s", member.disk.name.words("en"), error)  # noqa: TRY400
+        finally:
+            member.accounted.set()
+
+    async def _forget(self, member: Member) -> None:
+        await self._shared.index.forget(member.uuid, _numbers(member))
+
+
+def _numbers(member: Member) -> Iterable[int]:
+    states = member.pool.states
+    return [number for number in range(member.pool.count) if states[number] != ChunkState.FREE]
+
+
+def _parts_of(plan: DiskPlan | None, lane: Lane) -> list[PartJob]:
+    if plan is None:
+        return []
+    jobs: list[ChunkJob] = [job for job in plan.job.chunks if plan.owners[job.chunk.number] is lane]
+    return sorted((part for job in jobs for part in job.parts), key=lambda part: part.sequence)

@@ -1,0 +1,1 @@
+"""The protected pool: sequences that are kept, their copies, and how both end."""
