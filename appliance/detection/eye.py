@@ -1,8 +1,10 @@
 """One camera as the detector's process works on it: parts in, work for the model out, findings back in.
 
 Threads share an Eye: one decodes, others run models; its lock is held for the short steps alone, never while a model
-runs. Whatever is slow loses pictures, never memory: parts wait in a short queue that is emptied whole when it is full
-(what follows a hole cannot be decoded anyway), and a camera's older work gives way to its newer.
+runs. A part brings several pictures at once: the next one waits until the model has answered on the one before, so
+that where to look is decided by what was found, as when a file is looked at. Whatever is slow loses looks, never
+memory: parts wait in a short queue that is emptied whole when it is full (what follows a hole cannot be decoded
+anyway), and where too many pictures wait, only the newest is still looked at by the model.
 """
 
 from collections import deque
@@ -15,11 +17,14 @@ from appliance.detection.gate import Watch
 from appliance.detection.model import Model
 from appliance.detection.pipeline import Input, Pipeline, Work
 from appliance.detection.rules import Event
-from appliance.detection.shapes import Box, Kind
+from appliance.detection.shapes import Box, Detection, Kind
 from appliance.detection.thresholds import THRESHOLDS
 
 MAX_WAITING: Final = 12
 """Parts that may wait to be decoded: about five seconds of one stream, 250 kB of a light one."""
+
+MAX_PICTURES: Final = 5
+"""Decoded pictures that may wait for the model: a second. Beyond it is behind, and looks at the newest alone."""
 
 KEPT_PICTURES: Final = 3
 """Pictures of events kept for the list of alerts, as JPEG."""
@@ -61,11 +66,14 @@ class Eye:
     bytes_read: int = 0
     refused: int = 0
     lost_parts: int = 0
+    lost_looks: int = 0
     lock: Lock = field(default_factory=Lock)
     _waiting: deque[Offered] = field(default_factory=deque)
     _decoder: PartDecoder | None = None
     _init: bytes = b""
+    _pictures: deque[tuple[Picture, int]] = field(default_factory=deque)
     _job: Job | None = None
+    _concluding: bool = False
     _last: Picture | None = None
     _kept: deque[tuple[int, Picture]] = field(default_factory=lambda: deque(maxlen=KEPT_PICTURES))
 
@@ -88,6 +96,7 @@ class Eye:
             self._waiting.clear()
             self._decoder = self._job = self._last = None
             self._init = b""
+            self._pictures.clear()
             self._kept.clear()
 
     def digest(self) -> list[Event]:
@@ -107,16 +116,33 @@ class Eye:
         if self._decoder is None or part.init != self._init:
             self._decoder, self._init = PartDecoder(part.init), part.init
         before = self._decoder.refused
+        self._pictures.extend((picture, part.arrived_us) for picture in self._decoder.pictures(part.data))
+        self.refused += self._decoder.refused - before
+        return self._advance()
+
+    def _advance(self) -> list[Event]:
+        """Prepare what waits, up to the first picture the model is to look at; where it is behind, up to the newest.
+
+        Events that the pictures alone tell. The lock is held.
+        """
         events: list[Event] = []
-        for picture in self._decoder.pictures(part.data):
+        watch = self.watch
+        if watch is Watch.STATISTICS:  # the gate closed while they waited
+            self._pictures.clear()
+            return events
+        behind = len(self._pictures) > MAX_PICTURES
+        if behind and self._job is not None:
+            self._job = None
+            self.lost_looks += 1
+        while self._pictures and (self._job is None and not self._concluding):
+            picture, arrived_us = self._pictures.popleft()
             self._last = picture
-            found, work = self.pipeline.prepare(picture, self.watch)
+            found, work = self.pipeline.prepare(picture, watch, look=not (behind and self._pictures))
             events += found
             if found:
                 self._kept.append((picture.time_us, picture))
             if work is not None:
-                self._job = Job(work, part.arrived_us)
-        self.refused += self._decoder.refused - before
+                self._job = Job(work, arrived_us)
         return events
 
     def has_work(self) -> bool:
@@ -132,28 +158,38 @@ class Eye:
         """The newest work, once."""
         with self.lock:
             job, self._job = self._job, None
+            self._concluding = job is not None
             return job
 
     def conclude(self, job: Job, model: Model | None) -> tuple[list[Event], list[Seen]]:
         """Run the model, then the rules: events, and who is there. In a model's thread."""
-        found = []
-        if model is not None and self.pipeline.kinds_known:
-            d = model.description
-            wanted = Input(d.width, d.height, d.order, d.fill)
-            found = job.work.find(model.find, wanted, min(d.score, THRESHOLDS.weak))
+        there: list[Seen] = []
+        events: list[Event] = []
+        try:
+            found = self._find(job, model)
+            with self.lock:
+                if self.watch is Watch.PERSONS:
+                    events += self.pipeline.conclude(job.work, found, job.work.time_us)
+                    there += self._there(job.work.time_us)
+                if events:
+                    self._kept.append((job.work.time_us, job.work.picture))
+        finally:
+            self._concluding = False
         with self.lock:
-            if self.watch is not Watch.PERSONS:
-                return [], []
-            events = self.pipeline.conclude(job.work, found, job.work.time_us)
-            if events:
-                self._kept.append((job.work.time_us, job.work.picture))
-            at = job.work.time_us
-            there = [
-                Seen(at, track.kind, track.expected(at).cut(), track.score, track.number)
-                for kind in (Kind.PERSON, Kind.VEHICLE, Kind.MOTION)
-                for track in self.pipeline.present(kind, at)
-            ]
-            return events, there
+            return events + self._advance(), there
+
+    def _find(self, job: Job, model: Model | None) -> list[Detection]:
+        if model is None or not self.pipeline.kinds_known:
+            return []
+        d = model.description
+        return job.work.find(model.find, Input(d.width, d.height, d.order, d.fill), min(d.score, THRESHOLDS.weak))
+
+    def _there(self, at: int) -> list[Seen]:
+        return [
+            Seen(at, track.kind, track.expected(at).cut(), track.score, track.number)
+            for kind in (Kind.PERSON, Kind.VEHICLE, Kind.MOTION)
+            for track in self.pipeline.present(kind, at)
+        ]
 
     def picture_near(self, utc_us: int, within_us: int) -> Picture | None:
         """The picture of an event near that time, else the last one if it is near."""

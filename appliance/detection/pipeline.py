@@ -167,8 +167,10 @@ class Pipeline:
         found = work.find(finder, wanted, self.thresholds.weak) if finder is not None and wanted is not None else []
         return events + self.conclude(work, found, picture.time_us if utc_us is None else utc_us)
 
-    def prepare(self, picture: Picture, watch: Watch) -> tuple[list[Event], Work | None]:
+    def prepare(self, picture: Picture, watch: Watch, *, look: bool = True) -> tuple[list[Event], Work | None]:
         """Camera truth events of this picture, and what a model should do about it; None when nothing is to be done.
+
+        `look` False: the model has no time for this one; what moved in it is remembered.
 
         STATISTICS must not come here: its pictures are not decoded. Raises ValueError if it does.
         """
@@ -186,7 +188,7 @@ class Pipeline:
             self._gate.restart()
         motion = self._gate.look(picture.luma, picture.time_us)
         self._remember(motion, picture.time_us)
-        return events, self._work(picture, motion)
+        return events, self._work(picture, motion) if look else None
 
     def conclude(self, work: Work, found: Sequence[Detection], utc_us: int) -> list[Event]:
         """Events after the model's findings on `work`."""

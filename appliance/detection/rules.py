@@ -119,18 +119,23 @@ class Rules:
         return cls(tuple(zones), tuple(lines), zone)
 
     def judge(self, tracks: Iterable[Track], time_us: int, utc_us: int) -> list[Event]:
-        """Events of the confirmed tracks that were found at `time_us`; `utc_us` is the same instant for the hours."""
+        """Events of the confirmed tracks that were found at `time_us`; `utc_us` is the same instant for the hours.
+
+        A stay counts from the first finding: who is confirmed after a second has been there for a second.
+        """
         events: list[Event] = []
         alive = set()
         open_zones = [entry.hours is None or _within(entry.hours, utc_us, self.zone) for entry in self.zones]
         open_lines = [entry.hours is None or _within(entry.hours, utc_us, self.zone) for entry in self.lines]
         for track in tracks:
             alive.add(track.number)
-            if not track.confirmed or track.seen_us != time_us:
+            if track.seen_us != time_us:
                 continue
             for index, zone in enumerate(self.zones):
                 if open_zones[index] and self._stays_in(track, index, zone, time_us):
                     events.append(_event(time_us, zone.rule, zone.name, track))
+            if not track.confirmed:
+                continue
             for index, line in enumerate(self.lines):
                 if open_lines[index] and self._crosses(track, index, line, time_us):
                     events.append(_event(time_us, "line", line.name, track))
@@ -148,7 +153,7 @@ class Rules:
             stay = self._stays[key] = _Stay(time_us, time_us, stay.told_us if stay else None)
         stay.last_us = time_us
         long_enough = time_us - stay.since_us >= zone.dwell_us and track.hits >= zone.hits
-        return long_enough and _tell(stay, time_us)
+        return track.confirmed and long_enough and _tell(stay, time_us)
 
     def _crosses(self, track: Track, index: int, line: Line, time_us: int) -> bool:
         foot = track.box.foot

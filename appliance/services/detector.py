@@ -332,6 +332,7 @@ class Detector:
             "pictures": eye.pipeline.counts.pictures,
             "refused": eye.refused,
             "lost_parts": eye.lost_parts,
+            "lost_looks": eye.lost_looks,
             "truths": sorted(self._truths[eye.camera]),
             "statistics": {
                 name: stream.get(name) for name in ("state", "bitrate", "fps", "lost_packets", "reconnects")

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from appliance.demo.site import STRIP
 from appliance.detection.install import DEMO
 
 _TABLES: Final = f"""\
@@ -22,6 +23,13 @@ thursday = ["08:00-18:00"]
 friday = ["08:00-18:00"]
 """
 
+_COUNTER: Final = f"""\
+[[camera.detection.ignore]]
+name = "Compteur incrusté"
+polygon = {STRIP}
+"""
+"""A burnt-in clock moves for ever: whoever sets a camera up leaves it out."""
+
 
 def may_be_watched(site: Path, road: Collection[str] = ()) -> None:
     """Rewrite `site.toml`; the cameras named in `road` look at the public road instead."""
@@ -32,5 +40,5 @@ def may_be_watched(site: Path, road: Collection[str] = ()) -> None:
         if name in road:
             text += "[[camera]]\n" + camera.replace('"non_public"', '"public_road"').replace('"entrance"', '"street"')
         else:
-            text += f'[[camera]]\n{camera}[camera.detection]\naipd = "AIPD-2026-07"\n'
+            text += f'[[camera]]\n{camera}[camera.detection]\naipd = "AIPD-2026-07"\n{_COUNTER}'
     site.write_text(text, encoding="utf-8")
