@@ -187,7 +187,7 @@ def check(base: Path, lives: list[tuple[Life, int]], about: str, *, lose_index: 
 
 
 def check_ring(base: Path, about: str) -> None:
-    """`appliance ring check --deep yes` has nothing to say: files and catalogue agree, at whatever step it ended."""
+    """`appliance ring check --deep` has nothing to say: files and catalogue agree, at whatever step it ended."""
     for disk in disks_of(base):
         found = ring_check(disk, deep=True).found
         assert found == [], f"{about}: {disk.name}: {found}"

@@ -131,7 +131,7 @@ def test_the_verbs_say_what_they_find_and_their_exit_code_means_it(
     rig, _ = asyncio.run(recorded(tmp_path))
     site = tmp_path / "site.toml"
     site.write_text(SITE, encoding="utf-8")
-    assert main(["ring", "check", "--site", str(site), "--deep", "yes"]) == 0
+    assert main(["ring", "check", "--site", str(site), "--deep"]) == 0
     assert "0 défaut" in capsys.readouterr().out
     assert main(["ring", "status", "--site", str(site)]) == 1
     told = capsys.readouterr().out

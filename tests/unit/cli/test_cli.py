@@ -1,10 +1,15 @@
 """The command: its table, its help, its exit codes, both languages."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from appliance import cli
+from appliance.cli import command
 from appliance.core.language import language_of
 from appliance.services.status import sentences
 from tests.unit.site.test_site import GOOD
@@ -68,6 +73,40 @@ def test_a_wrong_command_line_says_why_and_ends_with_2(
     assert (french if language == "fr" else english) in told.out + told.err
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["--help"], ["site", "check", "FILE"]])
+def test_output_that_nobody_reads_to_its_end_ends_the_command_quietly(
+    arguments: list[str], unbuffered: str, tmp_path: Path
+) -> None:
+    (tmp_path / "site.toml").write_text(GOOD.replace('secrets = "secrets.toml"\n', ""), encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [str(tmp_path / "site.toml") if word == "FILE" else word for word in arguments]
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with os.fdopen(writer, "wb") as nobody:
+        ended = subprocess.run(
+            [sys.executable, "-m", "appliance", *words], stdout=nobody, stderr=subprocess.PIPE, env=env, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (cli.CLOSED, b"")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_not_taken_for_the_reader(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "_command", Mock(side_effect=BrokenPipeError))
+    with pytest.raises(BrokenPipeError):
+        cli.main(["--help"])
+    print("still heard")
+    assert "still heard" in capfd.readouterr().out
+
+
+def test_a_flag_takes_no_value(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ring", "check", "--site", "/nowhere", "--deep"]) == cli.CANNOT
+    capsys.readouterr()
+    assert cli.main(["ring", "check", "--site", "/nowhere", "--deep=yes"]) == cli.USAGE
+    assert ("--deep : s'écrit sans valeur" if language == "fr" else "--deep") in capsys.readouterr().err
+
+
 def test_site_check_of_a_good_file(tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "site.toml"
     file.write_text(GOOD.replace('secrets = "secrets.toml"\n', ""), encoding="utf-8")
@@ -87,10 +126,10 @@ def test_site_check_of_a_wrong_file_names_the_line_and_ends_with_1(
 def test_a_disk_is_formatted_once_and_never_over_pictures(
     tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["disk", "format", str(tmp_path / "disk"), "--chunks", "2", "--chunk-mib", "4"]
-    assert cli.main(command) == cli.OK
+    format_two = ["disk", "format", str(tmp_path / "disk"), "--chunks", "2", "--chunk-mib", "4"]
+    assert cli.main(format_two) == cli.OK
     assert ("8 Mio" if language == "fr" else "8 MiB") in capsys.readouterr().out
-    assert cli.main(command) == cli.CANNOT
+    assert cli.main(format_two) == cli.CANNOT
     assert str(tmp_path / "disk") in capsys.readouterr().err
 
 

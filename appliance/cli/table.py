@@ -1,0 +1,15 @@
+"""The one table that declares every verb, in the order of the help, put together from its areas."""
+
+from typing import Final
+
+from appliance.cli import detection, disks, holds, journals, services, site
+from appliance.cli.verb import Verb
+
+VERBS: Final[tuple[Verb, ...]] = (
+    *site.VERBS,
+    *services.VERBS,
+    *disks.VERBS,
+    *holds.VERBS,
+    *journals.VERBS,
+    *detection.VERBS,
+)
