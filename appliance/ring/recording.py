@@ -20,7 +20,7 @@ from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring import audit, backup
 from appliance.ring.access.feed import Feed, Subscriber
 from appliance.ring.access.lookup import ChunkRanges, StreamSpan
-from appliance.ring.access.report import absent_disk_state, disk_state, live, stream_state
+from appliance.ring.access.report import disk_states, live, stream_state
 from appliance.ring.audit import Audit
 from appliance.ring.backup import Backups
 from appliance.ring.dating.evidence import witness
@@ -372,7 +372,7 @@ class Ring:
 
     def disk_states(self) -> list[dict[str, object]]:
         """The disks of the site description as plain values, in its order."""
-        return [self._disk_state(slot) for slot in self._members.slots]
+        return disk_states(self._members, self._tick_us)
 
     def _heads(self) -> dict[str, str]:
         """Catalogue heads: what every line up to there says, the index has been told."""
@@ -394,14 +394,3 @@ class Ring:
                 for key, lane in self._shared.lanes.items()
             },
         }
-
-    def _disk_state(self, slot: DiskPath) -> dict[str, object]:
-        """One disk of the site description: as it works, as it failed, or why it never began."""
-        member = self._members.at(slot.path)
-        refused = self._members.unusable.get(slot.path)
-        if member is not None:
-            return disk_state(member, self._tick_us, refused, self._members.foreign.get(slot.path))
-        assert refused is not None
-        alone = list(self._members.unusable) == [slot.path]  # of several nobody knows which one held what
-        lost = self._members.absent if alone else []
-        return absent_disk_state(slot, refused, self._members.foreign.get(slot.path), lost)

@@ -30,7 +30,7 @@ from appliance.ring.disks.disk import Disk, chunk_name
 from appliance.ring.disks.identity import DiskIdentity
 from appliance.ring.errors import ChunkUnreadable, TableUnreadable
 from appliance.ring.faults import DiskUnreadable
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import walk
 from appliance.ring.writer import DATA_ERRORS, OpenChunk, Span

@@ -15,8 +15,9 @@ from appliance.ring.chunk import ChunkHeader, HeaderInfo
 from appliance.ring.disks.member import Member
 from appliance.ring.disks.pool import ChunkState, Pool, Wiped
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import ChunkRow, Held, Index
+from appliance.ring.index.cache import Index
 from appliance.ring.index.fill import IndexFill
+from appliance.ring.index.rows import ChunkRow, Held
 from appliance.ring.lane import Lane
 from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.planner import Planner

@@ -11,7 +11,8 @@ from typing import Final
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.index.cache import ChunkRow, Index, SpanRow
+from appliance.ring.index.cache import Index
+from appliance.ring.index.rows import ChunkRow, SpanRow
 from tests.peers.live import ROOT
 
 CAMERAS: Final = 64

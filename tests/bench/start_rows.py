@@ -19,7 +19,7 @@ from appliance.media.stream import StreamKey
 from appliance.ring.catalog.log import CATALOG, NO_HEAD, Appender, Beginning, Head, Line, closed_facts
 from appliance.ring.chunk import Geometry
 from appliance.ring.disks.disk import format_disk
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 from appliance.ring.recording import Ring
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.peers.live import ROOT

@@ -17,7 +17,8 @@ from appliance.ring.disks.disk import Disk
 from appliance.ring.disks.identity import read_identity
 from appliance.ring.disks.pool import ChunkState
 from appliance.ring.faults import IndexNotRebuilt
-from appliance.ring.index import cache as index
+from appliance.ring.index import cache
+from appliance.ring.index import file as index_file
 from appliance.ring.index import fill as index_fill
 from appliance.ring.recording import Ring
 from appliance.ring.recovery import Scan, scan
@@ -282,12 +283,12 @@ async def test_an_index_found_damaged_after_the_start_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig, camera = await recorded(tmp_path)
-    monkeypatch.setattr(index, "CHECKED_AT_ONCE", 0)
+    monkeypatch.setattr(index_file, "CHECKED_AT_ONCE", 0)
 
     def damaged(_path: Path) -> bool:
         return False
 
-    monkeypatch.setattr(index, "_holds", damaged)
+    monkeypatch.setattr(cache, "holds", damaged)
     ring = rig.new()
     camera.sink = ring.stream(KEY, "Essai")
     async with rig.running():

@@ -17,7 +17,7 @@ from appliance.ring.dating.redate import Redating
 from appliance.ring.disks.disk import Disk, chunk_name
 from appliance.ring.disks.loss import Loss
 from appliance.ring.faults import TooManyLeases, UnknownLease
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.writer import OpenChunk
 

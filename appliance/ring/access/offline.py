@@ -18,7 +18,7 @@ from appliance.ring.dating.redate import REDATE, Redating, decode
 from appliance.ring.disks.disk import HEARTBEAT, Heartbeat, chunk_name, decode_heartbeat
 from appliance.ring.disks.identity import DiskIdentity, read_identity
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import ChunkRow, Held
+from appliance.ring.index.rows import ChunkRow, Held
 from appliance.ring.recovery import end_us, read_entries_at, span_rows, spans_of
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import WalkResult, walk

@@ -7,6 +7,7 @@ from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.ring.disks.loss import Loss
 from appliance.ring.disks.member import Member
+from appliance.ring.disks.members import Members
 from appliance.ring.disks.naming import DiskName, name_of
 from appliance.ring.disks.opening import DiskPath
 from appliance.ring.disks.pool import ChunkState
@@ -74,6 +75,22 @@ def absent_disk_state(
         **name_state(name_of(slot.path, slot.bay)),
         **error_state(error),
     }
+
+
+def disk_states(members: Members, tick_us: int) -> list[dict[str, object]]:
+    """The disks of the site description in its order: as each works, as it failed, or why it never began."""
+    return [_state_at(members, slot, tick_us) for slot in members.slots]
+
+
+def _state_at(members: Members, slot: DiskPath, tick_us: int) -> dict[str, object]:
+    member = members.at(slot.path)
+    refused = members.unusable.get(slot.path)
+    if member is not None:
+        return disk_state(member, tick_us, refused, members.foreign.get(slot.path))
+    assert refused is not None
+    alone = list(members.unusable) == [slot.path]  # of several nobody knows which one held what
+    lost = members.absent if alone else []
+    return absent_disk_state(slot, refused, members.foreign.get(slot.path), lost)
 
 
 def name_state(name: DiskName) -> dict[str, object]:

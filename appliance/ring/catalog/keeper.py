@@ -44,7 +44,7 @@ from appliance.ring.disks.disk import Disk
 from appliance.ring.disks.pool import Pool
 from appliance.ring.errors import CatalogUnreadable
 from appliance.ring.faults import CatalogFailed
-from appliance.ring.index.cache import Held
+from appliance.ring.index.rows import Held
 from appliance.ring.slices import SliceQueue
 from appliance.ring.writer import CatalogJob
 

@@ -51,7 +51,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from appliance.core.units import BLOCK
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 
 CATALOG: Final = "catalog.log"
 """The file's name on the disk; `.1` and `.2` are the two files before it, `catalog.new` one being written."""
@@ -145,7 +145,7 @@ def closed_facts(row: ChunkRow, spans: Sequence[SpanRow]) -> str:
         generation last_run last_sequence camera stream opened_us first_us last_us size codec width height
         init_length stretches
 
-    A stretch is the numbers of a SpanRow (ring/index/cache.py) with colons between, a comma between two;
+    A stretch is the numbers of a SpanRow (ring/index/rows.py) with colons between, a comma between two;
     `*n`: they are n, too many for a line, and the part table has them.
     """
     fields = [str(row.generation), str(row.last_run), str(row.last_sequence), quote(row.camera, safe=""), row.stream]

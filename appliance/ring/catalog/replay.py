@@ -22,7 +22,7 @@ from appliance.ring.catalog.log import (
     parse_closed,
 )
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 
 READ: Final = 256 * BLOCK
 """Bytes a read: 1 MiB, long enough for a hard disk's full speed."""

@@ -18,7 +18,7 @@ from appliance.ring.catalog.replay import Read, Replay, rows
 from appliance.ring.disks.disk import Disk
 from appliance.ring.disks.pool import ChunkState
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import Held
+from appliance.ring.index.rows import Held
 from appliance.ring.placement import HOUR_US, Opening
 from appliance.ring.recovery import Scan, read_entries, scan, span_rows, spans_of
 

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from appliance.media.part import PartEntry
 from appliance.media.stream import ClockState, StreamKey
-from appliance.ring.index.cache import ChunkRow, Held, SpanRow
+from appliance.ring.index.rows import ChunkRow, Held, SpanRow
 
 REDATE: Final = "nvr-redate"
 """The file's name on a recording disk."""

@@ -1,25 +1,19 @@
-"""Which disks are members of the ring: opened at start, out when they fail, in again as new members when they return.
-
-A disk that leaves takes its past with it and nothing of the present: parts that it has not acknowledged go to other
-disks under the identity they had, (stream, run, sequence). Nothing here waits for a disk that may never answer.
-"""
+"""How disks become members of the ring: opened at start, again as new members when they return, and by adoption."""
 
 import asyncio
 import errno
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
 
 from appliance.core.errors import ApplianceError
-from appliance.media.stream import StreamKey
-from appliance.ring.chunk import MAX_HEADER, HeaderInfo, parts_limit
+from appliance.ring.chunk import HeaderInfo
 from appliance.ring.disks.arrivals import Arrivals, first_ready
 from appliance.ring.disks.loss import Loss, losses
 from appliance.ring.disks.member import STUCK_US, Member
+from appliance.ring.disks.membership import Membership
 from appliance.ring.disks.naming import name_of
 from appliance.ring.disks.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
-from appliance.ring.disks.pool import ChunkState
 from appliance.ring.disks.survey import Survey, survey
 from appliance.ring.disks.thread import DiskThreads
 from appliance.ring.faults import (
@@ -34,33 +28,25 @@ from appliance.ring.faults import (
     DiskTwin,
     NoDisk,
 )
-from appliance.ring.lane import Lane
 from appliance.ring.placement import chunks_needed
-from appliance.ring.planner import DiskPlan
 from appliance.ring.shared import Shared
 from appliance.ring.start import Learnt
-from appliance.ring.writer import ChunkJob, PartJob
 
 log = logging.getLogger(__name__)
-
-MAX_SPOILED: Final = 16
-"""Files a disk may fail to write to in one life of the process; more, and it is the disk."""
-
 
 Entered = tuple[Member, Learnt]
 
 
-class Members:
-    """The disks of one ring. `all`: by index, failed ones included; `unusable`: by path, why it was left aside.
+class Members(Membership):
+    """The disks of one ring, and those on their way.
 
-    `absent`: what of the past is on disks that were not there at the start, as far as the index knew.
     `started`: set once the ring records; those that come late join from then on.
     `joined` is called with each member that joins later on; `before_serving` is awaited before its past is served.
     """
 
     def __init__(self, disks: Sequence[DiskPath], shared: Shared, quarantine_us: int, owner: Owner = NO_OWNER) -> None:
+        super().__init__(shared)
         self.slots = list(disks)
-        self._shared = shared
         self._quarantine_us = quarantine_us
         self._opener = Opener(owner)
         self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
@@ -68,22 +54,10 @@ class Members:
         self._reading: dict[Path, Member] = {}  # opened at the start, not read yet
         self._learnt: dict[int, Learnt] = {}  # what the start's members told, until it is taken
         self.started = asyncio.Event()
-        self.all: list[Member] = []
-        self.unusable: dict[Path, ApplianceError] = {}
-        self.absent: list[Loss] = []
         self.foreign: dict[Path, Survey] = {}
         self._surveys: dict[Path, asyncio.Task[None]] = {}
         self.joined: Callable[[Member], None] = lambda _member: None
         self.before_serving: Callable[[Member], Awaitable[None]] | None = None
-
-    @property
-    def live(self) -> list[Member]:
-        """Those that record."""
-        return [member for member in self.all if not member.failed]
-
-    def at(self, path: Path) -> Member | None:
-        """The last member at this path, failed or not."""
-        return next((member for member in reversed(self.all) if member.disk.path == path), None)
 
     # coming
 
@@ -362,18 +336,6 @@ class Members:
         self._leave(member, "refused", [])
         await self._forget(member)
 
-    def _announce(self) -> None:
-        """What depends on which disks there are."""
-        live = self.live
-        self._shared.planner.largest_part = min((parts_limit(m.disk.geometry) - MAX_HEADER for m in live), default=0)
-        hidden = self._shared.index.hidden
-        disks = self._shared.catalogue.disks  # others hold it too
-        disks.clear()
-        disks.update({member.uuid: member.disk for member in live if member.uuid not in hidden})
-        if not self.unusable:
-            self.absent = []
-        self._shared.catalogue.lost = [*self.absent, *(loss for member in self.all for loss in member.losses)]
-
     def check_size(self) -> None:
         """A disk must hold its share of the streams and the stock that goes with them. Raises DiskTooSmall."""
         for member in self.live:
@@ -385,118 +347,3 @@ class Members:
         held = member.pool.of_ring
         if held < needed:
             raise DiskTooSmall(**member.disk.name.facts, chunks=held, needed=needed, streams=share)
-
-    # going
-
-    def watch(self) -> None:
-        """Give up every disk that has not answered for too long."""
-        for member in self.live:
-            if member.stuck():
-                self.fail(member, "no answer", DiskStuck(**member.disk.name.facts))
-
-    def fail(self, member: Member, why: str, fault: ApplianceError | None = None) -> None:
-        """A disk is out, at once and for good: the chunks of its tick are set aside, pictures in memory go elsewhere.
-
-        `why`: a word for the log; `fault` says it to people.
-        """
-        if member.failed:
-            return
-        member.failed = why or "failed"
-        member.fault = fault or DiskFailed(**member.disk.name.facts, why=why)
-        member.left_utc_us = self._shared.clock.utc_us()
-        log.error("%s", member.fault)
-        member.slices.fail(member.fault)
-        plan, member.plan = member.plan, None
-        jobs = plan.job.chunks if plan else []
-        for job in jobs:
-            member.pool.set(job.chunk.number, ChunkState.SUSPECT, "flush")
-            del job.chunk.entries[job.chunk.durable :]
-        chunks = [c for held in self._shared.open_chunks.values() for c in held if c.disk == member.index]
-        stretches = [(c.header.key, span.from_us, span.to_us) for c in chunks for span in c.spans]
-        for chunk in chunks:
-            self._shared.open_chunks[chunk.header.key].remove(chunk)
-        self._shared.start.forget(member.index)
-        for lane in [*self._shared.lanes.values(), *self._shared.rescued]:
-            if lane.chunk is not None and lane.chunk.disk == member.index:
-                lane.left(lane.chunk)
-            self._take_back(lane, _parts_of(plan, lane), member.index)
-        for event in plan.published.values() if plan else ():
-            event.set()  # whoever waits for a disk that failed waits no longer
-        self._announce()
-        fds = {chunk.fd for chunk in chunks} | {job.chunk.fd for job in jobs}
-        member.abandon(OSError(errno.EIO, why), sorted(fds))
-        self._shared.help(self._account(member, stretches))
-
-    def spoil(self, member: Member, plan: DiskPlan, spoiled: Mapping[int, OSError]) -> None:
-        """Files that alone took no writing: their new parts go elsewhere, what they held before is kept.
-
-        Nothing is written to them again but the table, once, at the other end of the file; when their footage is
-        freed they are used no more.
-        """
-        for number, error in spoiled.items():
-            job, lane = plan.chunks[number], plan.owners[number]
-            chunk = job.chunk
-            log.error("%s: chunk %d takes no more (%s)", member.disk.name.words("en"), number, error.strerror)
-            plan.job.chunks.remove(job)
-            member.spoiled += 1
-            chunk.end = job.at
-            if lane is not None:
-                if lane.chunk is chunk:
-                    lane.left(chunk)
-                self._take_back(lane, job.parts, member.index)
-            if job.header is None and job.parts:
-                member.pool.tainted.add(number)
-                self._shared.start.stale.append(chunk)
-            else:
-                self._give_up(member, job)
-            if number in plan.published:
-                plan.published[number].set()
-        if member.spoiled > MAX_SPOILED:
-            self.fail(member, f"{member.spoiled} chunks could not be written")
-
-    def _give_up(self, member: Member, job: ChunkJob) -> None:
-        """Neither parts nor table can be written: the chunk is out, and what it held is lost."""
-        chunk = job.chunk
-        member.pool.set(chunk.number, ChunkState.SUSPECT, "write")
-        member.writer.close_later(chunk.fd)
-        held = self._shared.open_chunks.get(chunk.header.key, [])
-        if chunk in held:
-            held.remove(chunk)
-            stretches = [(chunk.header.key, span.from_us, span.to_us) for span in chunk.spans]
-            member.losses = [*member.losses, *losses(stretches)]
-
-    def _take_back(self, lane: Lane, parts: list[PartJob], disk: int) -> None:
-        """Parts that a disk did not acknowledge are written elsewhere, with the numbers they had."""
-        if not parts:
-            return
-        if parts[-1].sequence == lane.sequence:
-            lane.give_back(parts)
-        else:  # the stream has gone on in another chunk in the same tick: these get a chunk of their own
-            self._shared.rescued.append(lane.rescue(parts, disk))
-
-    async def _account(self, member: Member, stretches: list[tuple[StreamKey, int, int]]) -> None:
-        """What of the past is gone with the disk; then the index forgets it."""
-        try:
-            held = await self._shared.index.held_on(member.uuid)
-            member.losses = losses([*held, *stretches])
-            await self._forget(member)
-            self._announce()
-        except ApplianceError as error:
-            log.error("loss of disk %s not known: %s", member.disk.name.words("en"), error)  # noqa: TRY400
-        finally:
-            member.accounted.set()
-
-    async def _forget(self, member: Member) -> None:
-        await self._shared.index.forget(member.uuid, _numbers(member))
-
-
-def _numbers(member: Member) -> Iterable[int]:
-    states = member.pool.states
-    return [number for number in range(member.pool.count) if states[number] != ChunkState.FREE]
-
-
-def _parts_of(plan: DiskPlan | None, lane: Lane) -> list[PartJob]:
-    if plan is None:
-        return []
-    jobs: list[ChunkJob] = [job for job in plan.job.chunks if plan.owners[job.chunk.number] is lane]
-    return sorted((part for job in jobs for part in job.parts), key=lambda part: part.sequence)

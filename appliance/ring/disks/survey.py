@@ -16,7 +16,7 @@ from appliance.ring.disks.disk import HEARTBEAT, Heartbeat, chunk_name, decode_h
 from appliance.ring.disks.identity import DiskIdentity, read_identity
 from appliance.ring.disks.loss import Loss, losses
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import Held
+from appliance.ring.index.rows import Held
 from appliance.ring.recovery import chunk_row, scan, span_rows, spans_of
 from appliance.ring.walk import walk
 

@@ -31,7 +31,8 @@ from appliance.ring.expiry.destroyed_log import (
 )
 from appliance.ring.expiry.policy import HOUR_US
 from appliance.ring.index import ages
-from appliance.ring.index.cache import ChunkRow, Index
+from appliance.ring.index.cache import Index
+from appliance.ring.index.rows import ChunkRow
 from appliance.ring.small_file import SMALL_FILE_S, add, save
 
 log = logging.getLogger(__name__)

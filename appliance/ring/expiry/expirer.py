@@ -27,7 +27,7 @@ from appliance.ring.expiry.policy import (
     retention,
 )
 from appliance.ring.index import ages
-from appliance.ring.index.cache import ChunkRow
+from appliance.ring.index.rows import ChunkRow
 from appliance.ring.shared import Shared
 
 log = logging.getLogger(__name__)

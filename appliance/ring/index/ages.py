@@ -3,7 +3,8 @@
 from typing import Final, NamedTuple
 
 from appliance.media.stream import ClockState
-from appliance.ring.index.cache import ChunkRow, Held, Index, SpanRow, row_of
+from appliance.ring.index.cache import Index
+from appliance.ring.index.rows import ChunkRow, Held, SpanRow, row_of
 
 PASS_ROWS: Final = 2000
 """Rows a question gives at most: a pass that has more to do asks again."""

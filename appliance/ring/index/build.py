@@ -20,7 +20,7 @@ from appliance.ring.catalog.log import CATALOG, CLOSED_FIELDS, Head
 from appliance.ring.catalog.replay import READ, Replay, replay
 from appliance.ring.disks.identity import read_identity
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import CHUNK_SCHEMA, SCHEMA_VERSION, SPAN_SCHEMA, ChunkRow, SpanRow
+from appliance.ring.index.rows import CHUNK_SCHEMA, SCHEMA_VERSION, SPAN_SCHEMA, ChunkRow, SpanRow
 from appliance.ring.recovery import read_entries_at, span_rows, spans_of
 
 _BULK: Final = {"journal_mode": "off", "synchronous": "off", "cache_size": -64000, "locking_mode": "exclusive"}

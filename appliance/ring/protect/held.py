@@ -10,7 +10,7 @@ from appliance.media.stream import StreamKey
 from appliance.ring.access.lookup import Catalogue
 from appliance.ring.dating.redate import Redating
 from appliance.ring.disks.disk import Disk
-from appliance.ring.index.cache import ChunkRow, Held, SpanRow
+from appliance.ring.index.rows import ChunkRow, Held, SpanRow
 from appliance.ring.protect.policy import Hold
 from appliance.ring.writer import OpenChunk
 

@@ -234,3 +234,9 @@ def newest(known: Iterable[Hold]) -> dict[str, Hold]:
         if other is None or hold.revision > other.revision:
             found[hold.id] = hold
     return found
+
+
+def facts_of(hold: Hold) -> dict[str, str | int]:
+    """What a journal line says of a hold."""
+    plain = hold.plain()
+    return {**plain, "streams": " ".join(plain["streams"])}

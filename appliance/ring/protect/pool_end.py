@@ -10,7 +10,7 @@ from typing import Final
 from appliance.ring.disks.member import Member
 from appliance.ring.disks.pool import Wiped
 from appliance.ring.expiry.destruction import Destruction
-from appliance.ring.index.cache import ChunkRow, Held
+from appliance.ring.index.rows import ChunkRow, Held
 from appliance.ring.recovery import chunk_row, span_rows, spans_of
 from appliance.ring.shared import Shared
 from appliance.ring.writer import OpenChunk

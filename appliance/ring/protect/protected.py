@@ -15,12 +15,10 @@ from typing import Final
 from appliance.core.chain import Facts, Tell, untold
 from appliance.core.errors import ApplianceError
 from appliance.media.stream import StreamKey
-from appliance.ring.access.lookup import MAX_LEASE_S
 from appliance.ring.disks.member import Member
 from appliance.ring.disks.members import Members
 from appliance.ring.disks.pool import ChunkState, Wiped
-from appliance.ring.faults import ListUnwritten, UnknownLease
-from appliance.ring.index.cache import Held
+from appliance.ring.index.rows import Held
 from appliance.ring.protect.faults import (
     HoldInterrupted,
     HoldNothing,
@@ -38,21 +36,20 @@ from appliance.ring.protect.policy import (
     due,
     ended,
     extended,
+    facts_of,
     latest_expiry_us,
     newest,
 )
 from appliance.ring.protect.pool_end import COPIED_AGAIN, PoolEnd, written
 from appliance.ring.protect.pool_room import PoolRoom
-from appliance.ring.protect.start import PoolFound, look
+from appliance.ring.protect.source_leases import SourceLeases
+from appliance.ring.protect.start import PoolFound, look_at
 from appliance.ring.shared import Shared
 
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 4
 """Streams copied at a time: eight batches of 1 MiB each are in memory, and a disk takes 8 MiB a tick at most."""
-
-RENEW_US: Final = 20_000_000
-"""Leases of what is still to be copied last 60 s and are renewed in a third of it."""
 
 COPY_US: Final = 3_600_000_000
 """Expiry by age waits so long at most for a copy that is under way: a day's sequence takes half an hour."""
@@ -93,8 +90,7 @@ class Protected:
         self._lost: set[int] = set()
         self._followers: dict[tuple[str, StreamKey], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._lease = ""
-        self._leased_us = -(1 << 62)
+        self._leases = SourceLeases(shared)
         self._passes = 0
         self._wake = asyncio.Event()
         self._ticked = asyncio.Condition()
@@ -134,14 +130,7 @@ class Protected:
         """Learn what these disks hold."""
         new = [member for member in members if member.index not in self._looked]
         self._looked.update(member.index for member in new)
-        chosen = [member for member in new if member.pool.protected]
-        found: list[tuple[Member, PoolFound]] = []
-        for member in chosen:
-            try:
-                wiped = frozenset(chunk.number for chunk in member.pool.wiped)
-                found.append((member, await member.disk.aside(look, member.disk, member.index, wiped)))
-            except OSError as error:
-                log.error("%s", ListUnwritten(**member.disk.name.facts, why=error.strerror or str(error)))  # noqa: TRY400
+        found = await look_at([member for member in new if member.pool.protected])
         known = [hold for _, pool in found for hold in pool.holds]
         copied = [closed[0] for _, pool in found for closed in pool.closed]
         copied += [opened[0] for _, pool in found for opened in pool.opened]
@@ -232,7 +221,7 @@ class Protected:
             self.room.restock(member)
         for hold in due([kept.hold for kept in self.holds.values()], self._expiry_us()):
             _ = self._end(self.holds[hold.id], "expired")
-        self._renew()
+        self._leases.renew(source for kept in self.holds.values() for source in kept.sources)
         for kept in sorted(self.holds.values(), key=lambda kept: (not kept.hold.of_person, -kept.hold.asked_us)):
             for key in kept.hold.streams:
                 self._follow(kept, key)
@@ -261,26 +250,6 @@ class Protected:
     def _durable_us(self, key: StreamKey) -> int | None:
         lane = self._shared.lanes.get(key)
         return None if lane is None else lane.durable_utc_us
-
-    def _renew(self) -> None:
-        """Ask the ring to keep what is still to be copied a little longer."""
-        now = self._shared.clock.monotonic_us()
-        if now - self._leased_us < RENEW_US:
-            return
-        self._leased_us = now
-        chunks = {source for kept in self.holds.values() for source in kept.sources}
-        leases = self._shared.catalogue.leases
-        try:
-            if self._lease:
-                leases.release(self._lease)
-        except UnknownLease:
-            pass  # it ended by itself
-        self._lease = ""
-        if chunks:
-            try:
-                self._lease, _ = leases.grant(chunks, MAX_LEASE_S)
-            except ApplianceError as error:  # too many readers: the copy goes on and may lose a race
-                log.warning("protected copies without a lease: %s", error)
 
     def __contains__(self, chunk: object) -> bool:
         """Is this chunk of the ring, (disk uuid, number), still to be copied? For expiry by age."""
@@ -319,7 +288,7 @@ class Protected:
         if not await self._save():
             _ = self._end(kept, "released")
             raise HoldInterrupted
-        self._tell("hold-accepted", _facts(hold))
+        self._tell("hold-accepted", facts_of(hold))
         await self._until(lambda: kept.covered or bool(kept.hold.ended))
         if kept.hold.ended:
             raise HoldInterrupted
@@ -332,11 +301,11 @@ class Protected:
             usable = self.room.free() + (0 if kept.hold.of_person else sum(alerts))
             size = max((m.disk.geometry.chunk_size for m in self._members.all), default=0)
             missing = -(-(needed - usable) * size // 1_000_000)
-            self._tell("hold-refused", {**_facts(kept.hold), "missing_mb": missing})
+            self._tell("hold-refused", {**facts_of(kept.hold), "missing_mb": missing})
             raise HoldPoolFull(missing=missing)
         kept.promised = needed
         self.holds[kept.hold.id] = kept
-        self._leased_us = -(1 << 62)
+        self._leases.hurry()
         self._wake.set()
 
     async def extend(self, name: str, *, to_us: int | None, expires_us: int | None) -> Kept:
@@ -349,7 +318,7 @@ class Protected:
             progress.finished = progress.rescanned = False
         if not await self._save():
             raise HoldInterrupted
-        self._tell("hold-extended", _facts(kept.hold))
+        self._tell("hold-extended", facts_of(kept.hold))
         self._wake.set()
         return kept
 
@@ -384,7 +353,7 @@ class Protected:
         kept.hold = kept.hold if kept.hold.ended else ended(kept.hold, why)
         self.holds.pop(kept.hold.id, None)
         self._gone[kept.hold.id] = kept.hold
-        facts = {**_facts(kept.hold), "chunks": kept.chunks, "size": kept.size}
+        facts = {**facts_of(kept.hold), "chunks": kept.chunks, "size": kept.size}
         for key in kept.hold.streams:
             task = self._followers.get((kept.hold.id, key))
             if task is not None:
@@ -429,9 +398,3 @@ class Protected:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _facts(hold: Hold) -> dict[str, str | int]:
-    """What a journal line says of a hold."""
-    plain = hold.plain()
-    return {**plain, "streams": " ".join(plain["streams"])}

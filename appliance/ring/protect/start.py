@@ -6,13 +6,16 @@ chunks: four minutes of a hard disk that has other work, and holds are answered 
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from appliance.core.units import BLOCK
 from appliance.ring.chunk import MAX_HEADER, HeaderInfo, read_header
 from appliance.ring.disks.disk import Disk, chunk_name
+from appliance.ring.disks.member import Member
 from appliance.ring.errors import ChunkUnreadable
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.faults import ListUnwritten
+from appliance.ring.index.rows import ChunkRow, SpanRow
 from appliance.ring.protect.copying import rebase_recovered
 from appliance.ring.protect.hold_list import HOLDS, make_list, read_list
 from appliance.ring.protect.policy import Hold, hold_of
@@ -57,6 +60,18 @@ def look(disk: Disk, index: int, being_wiped: frozenset[int]) -> PoolFound:
         except OSError as error:
             log.error("chunk %s set aside: %s", disk.path / chunk_name(number), error.strerror)  # noqa: TRY400
             found.suspect.append(number)
+    return found
+
+
+async def look_at(members: Sequence[Member]) -> list[tuple[Member, PoolFound]]:
+    """The same of all these disks that have a pool; one that cannot be read is left out, and it is said."""
+    found: list[tuple[Member, PoolFound]] = []
+    for member in members:
+        try:
+            wiped = frozenset(chunk.number for chunk in member.pool.wiped)
+            found.append((member, await member.disk.aside(look, member.disk, member.index, wiped)))
+        except OSError as error:
+            log.error("%s", ListUnwritten(**member.disk.name.facts, why=error.strerror or str(error)))  # noqa: TRY400
     return found
 
 

@@ -9,7 +9,8 @@ from appliance.core.clock import SimulatedClock
 from appliance.media.stream import ClockState
 from appliance.ring.dating.redate import REDATED
 from appliance.ring.index import ages
-from appliance.ring.index.cache import ChunkRow, Held, Index, SpanRow
+from appliance.ring.index.cache import Index
+from appliance.ring.index.rows import ChunkRow, Held, SpanRow
 
 DISK = "d" * 32
 VERIFIED, DOUBTFUL = ClockState.VERIFIED, ClockState.DOUBTFUL

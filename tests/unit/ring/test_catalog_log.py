@@ -22,7 +22,7 @@ from appliance.ring.catalog.log import (
 )
 from appliance.ring.catalog.replay import Replay, lines_at, replay, rows
 from appliance.ring.errors import CatalogUnreadable
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 
 UTC_US = 1_795_500_000_000_000
 DISK = "a1" * 16

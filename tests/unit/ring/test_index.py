@@ -5,7 +5,8 @@ from pathlib import Path
 
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.index.cache import COMMIT_US, ChunkRow, Index, SpanRow
+from appliance.ring.index.cache import COMMIT_US, Index
+from appliance.ring.index.rows import ChunkRow, SpanRow
 
 DISK, OTHER_DISK = "d" * 32, "e" * 32
 KEY = StreamKey("cam", "main")

@@ -10,7 +10,7 @@ from appliance.core.units import ticks_to_us
 from appliance.media.part import PartEntry
 from appliance.media.stream import ClockState, StreamKey
 from appliance.ring.dating.redate import REDATED, DoubtfulRun, Redating, decode, encode, offsets
-from appliance.ring.index.cache import ChunkRow, SpanRow
+from appliance.ring.index.rows import ChunkRow, SpanRow
 
 NOW, A, B = b"n" * 16, b"a" * 16, b"b" * 16
 T0 = 1_795_500_000_000_000
