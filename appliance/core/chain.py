@@ -183,6 +183,13 @@ def journal_files(directory: Path, process: str) -> list[Path]:
     return [path for match, path in sorted(found, key=lambda f: f[1].name) if match["process"] == process]
 
 
+def processes(directory: Path) -> list[str]:
+    """Names of the processes that have a journal there; none where there is no folder. Raises OSError."""
+    if not directory.is_dir():
+        return []
+    return sorted({match["process"] for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))})
+
+
 def read(files: Sequence[Path], after: int = 0) -> Iterator[Line]:
     """The lines with numbers above `after`, decoded, not verified; an unfinished last line is left out. Blocks.
 

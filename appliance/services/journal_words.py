@@ -1,24 +1,23 @@
 """`appliance journal verify` and `journal show`: what the services did, in words, and the proof that none is gone."""
 
 import asyncio
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, cast
 
 from appliance.core.cause import GapCause
-from appliance.core.chain import HEADER_KIND, Head, Line, Value, journal_files, parse_head, read
+from appliance.core.chain import HEADER_KIND, Head, Line, Value, journal_files, parse_head, processes, read
 from appliance.core.chain_verify import Problem, ProblemKind, Verification, verify
 from appliance.core.errors import Language
 from appliance.services.journal import RECORDER, journal_folder
+from appliance.services.journal_anchors import NOTED, noted_anchors
 from appliance.services.journal_errors import JournalMissing
 from appliance.services.last_stop import last_heartbeats
 from appliance.site.load import load_site
 from appliance.site.pauses import STARTED
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_NAME: Final = re.compile(r"(?P<process>[a-z][a-z0-9-]*?)-\d{12}(\.damaged)?\.log")
 
 
 def place(path: Path) -> tuple[Path, list[Head], tzinfo]:
@@ -37,26 +36,26 @@ def place(path: Path) -> tuple[Path, list[Head], tzinfo]:
     return folder, anchors, zone
 
 
-def processes(folder: Path) -> list[str]:
-    """Names of the services that have a journal there."""
-    if not folder.is_dir():
-        return []
-    return sorted({match["process"] for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))})
-
-
 def check(path: Path, anchor: Head | None, language: Language) -> int:
     """Verify every journal; 0 when all lines are there and unchanged, 1 otherwise. Raises the errors of `place`."""
     folder, anchors, _ = place(path)
+    known = known_anchors(folder, anchors)
     whole = True
-    names = processes(folder) or [RECORDER]
-    if anchors and RECORDER not in names:
-        names = [RECORDER, *names]  # all its files are gone, and the disks know that there were some
+    names = sorted({*processes(folder), *known}) or [RECORDER]  # of those whose files are all gone others still know
     for name in names:
-        known = [*(anchors if name == RECORDER else ()), *([anchor] if anchor and name == names[0] else ())]
-        result = verify(journal_files(folder, name) if folder.is_dir() else [], known)
+        heads = [*known.get(name, ()), *([anchor] if anchor and name == names[0] else ())]
+        result = verify(journal_files(folder, name) if folder.is_dir() else [], heads)
         whole = whole and result.ok
-        print("\n".join(verdict(name, result, len(known), language)))
+        print("\n".join(verdict(name, result, len(heads), language)))
     return 0 if whole else 1
+
+
+def known_anchors(folder: Path, of_recorder: Sequence[Head]) -> dict[str, list[Head]]:
+    """Anchors by service: the recorder's that the disks keep, the others' that the recorder noted. Blocks."""
+    known = {RECORDER: list(of_recorder)} if of_recorder else {}
+    if folder.is_dir():
+        known |= noted_anchors(folder, RECORDER)
+    return known
 
 
 def verdict(name: str, result: Verification, anchors: int, language: Language) -> list[str]:
@@ -192,6 +191,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "lines-missing": (
         "le journal s'arrêtait à la ligne {last}, un disque en connaissait {known}",
         "the journal ended at line {last}, a disk knew of {known}",
+    ),
+    NOTED: (
+        "repère noté pour le journal de {service} : {anchor}",
+        "anchor noted of the journal of {service}: {anchor}",
     ),
     "run-begun": (
         "{camera} ({stream}) : enregistrement repris après : {cause}",

@@ -40,6 +40,7 @@ from appliance.services.journal import (
     telling,
     truncation,
 )
+from appliance.services.journal_anchors import ANCHOR_S, JournalAnchors
 from appliance.services.journal_lines import LINES_S, DiskLines, RefusalLines, RunLines
 from appliance.services.last_stop import Sign, last_heartbeats, leave_mark, read_mark, sign_of, start_cause, take_mark
 from appliance.services.process import (
@@ -109,6 +110,7 @@ class Recorder:
         self.runs = RunLines(clock, self.tell)
         self.refusals = RefusalLines(clock, self.tell)
         self._disk_lines = DiskLines(self.tell)
+        self._anchors = JournalAnchors(journal_folder(site), RECORDER, self.tell)
         register = JournalRegister(self.journal, self.tell, journal_folder(site), RECORDER)
         self.retention = RetentionKeeper(site, self.ring, self.keeper, register)
         self.network = Network(clock)
@@ -153,6 +155,7 @@ class Recorder:
             await self.retention.start()
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
             _ = self.supervisor.supervise("retention", RETENTION_S, self.retention.run)
+            _ = self.supervisor.supervise("anchors of journals", ANCHOR_S, self._anchors.once)
             _ = self.supervisor.keep("block devices", self._watch_devices)
             await self.calendar.learn(journal_folder(self.site), RECORDER)
             server = await serve(

@@ -8,10 +8,10 @@ import pytest
 
 import appliance
 from appliance import cli
-from appliance.core.chain import Facts, Head, Line, Stamp, parse_head
+from appliance.core.chain import Facts, Head, Line, Stamp, parse_head, processes
 from appliance.core.chain_file import ChainFile, JournalSettings
 from appliance.core.chain_verify import verify
-from appliance.services.journal_words import _SENTENCES, check, in_words, processes, sentence, verdict
+from appliance.services.journal_words import _SENTENCES, check, in_words, sentence, verdict
 from tests.unit.core.chain_rig import STAMP, record
 from tests.unit.site.test_calendar import at
 
