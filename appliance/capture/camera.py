@@ -20,7 +20,9 @@ from appliance.capture.url import Credentials, RtspUrl, parse_url
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
-from appliance.media.access_unit import H264Depacketiser, Picture
+from appliance.media.access_unit import H264Depacketiser
+from appliance.media.access_unit_h265 import H265Depacketiser
+from appliance.media.depacketiser import Depacketiser, Picture
 from appliance.media.input_errors import RtcpInvalid
 from appliance.media.rtp import SenderReport, parse_rtcp
 from appliance.media.stream import ClockState, StreamKey, StreamSink
@@ -88,7 +90,7 @@ class CameraRunner:
         self._refusals = 0
         self._sessions = 0
         self._connection: RtspConnection | None = None
-        self._depacketiser: H264Depacketiser | None = None
+        self._depacketiser: Depacketiser | None = None
         self._lost_before = 0
         self._report: SenderReport | None = None
         self._audio_offered = False
@@ -239,7 +241,7 @@ class CameraRunner:
         self._audio_offered = track.audio_offered
         self._sessions += 1
         self._enter(CaptureState.SETTING_UP)
-        self._runs.connected(track.parameter_sets)
+        self._runs.connected(track.parameter_sets, track.codec)
         self._report = None
         self._depacketiser = self._depacketise(track, session.connection)
         await session.setup(track, self._depacketiser, self._on_rtcp)
@@ -249,8 +251,8 @@ class CameraRunner:
         if not self._runs.open:  # pictures may come before PLAY's answer
             self._enter(CaptureState.WAITING_KEYFRAME)
 
-    def _depacketise(self, track: VideoTrack, connection: RtspConnection) -> H264Depacketiser:
-        """The depacketiser of the track's codec; H.265 (RFC 7798) has its place here."""
+    def _depacketise(self, track: VideoTrack, connection: RtspConnection) -> Depacketiser:
+        """The depacketiser of the track's codec."""
         runs = self._runs
 
         def on_picture(picture: Picture) -> None:
@@ -271,7 +273,8 @@ class CameraRunner:
                 runs.gap()
                 self._follow_run(connection.arrival_us)
 
-        return H264Depacketiser(track.payload_type, on_picture, on_gap)
+        kind = H264Depacketiser if track.codec == "h264" else H265Depacketiser
+        return kind(track.payload_type, on_picture, on_gap)
 
     def _close_depacketiser(self) -> None:
         if self._depacketiser is not None:

@@ -53,7 +53,7 @@ _BLANKS: Final = b"\r\n \t\x00"
 
 
 class PacketReceiver(Protocol):
-    """Takes the RTP packets of one channel (media.access_unit)."""
+    """Takes the RTP packets of one channel (media.depacketiser)."""
 
     def packet(self, data: bytearray, view: memoryview, start: int, end: int) -> None: ...
 

@@ -141,8 +141,8 @@ class CodecRefused(CaptureError):
     """No video track, or one that is not recorded."""
 
     code = "camera-codec"
-    fr = "Format vidéo non enregistré : {codec}. Réglez la caméra sur H.264."
-    en = "Video format not recorded: {codec}. Set the camera to H.264."
+    fr = "Format vidéo non enregistré : {codec}. Réglez la caméra sur H.264 ou H.265."
+    en = "Video format not recorded: {codec}. Set the camera to H.264 or H.265."
     cause = GapCause.CAMERA_CODEC
 
 

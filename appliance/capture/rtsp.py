@@ -1,7 +1,7 @@
 """An RTSP session for one video track over TCP: DESCRIBE, SETUP, PLAY, keep-alive, TEARDOWN (RFC 2326).
 
-Only the video track is ever SETUP: no sound reaches the recorder. Redirects are refused. `rtsps` and H.265 have
-their places (`open_connection`, `depacketiser` in capture.camera) and are not built yet.
+Only the video track is ever SETUP: no sound reaches the recorder. Redirects are refused. `rtsps` has its
+place (`open_connection`) and is not built yet.
 """
 
 import asyncio

@@ -21,9 +21,9 @@ from appliance.capture.timeline import (
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.units import ticks_to_us
-from appliance.media.access_unit import Picture
-from appliance.media.parameters import H264ParameterSets
-from appliance.media.stream import CAMERA_TIME_UNKNOWN, AccessUnit, CodecParameters, RunStart, StreamSink
+from appliance.media.depacketiser import Picture
+from appliance.media.parameters import ParameterSets, parameter_sets
+from appliance.media.stream import CAMERA_TIME_UNKNOWN, AccessUnit, Codec, CodecParameters, RunStart, StreamSink
 
 
 class RunKeeper:
@@ -44,7 +44,8 @@ class RunKeeper:
         self._judged = 0  # the open run's
         self._cause = first_cause
         self._nothing_before = first_cause is GapCause.NONE
-        self._sets = H264ParameterSets()
+        self._sets: ParameterSets = parameter_sets("h264")
+        self._first_group = False  # nothing but the run's first keyframe and what follows it was stored yet
         self._media = MediaClock()
         self._order = DecodeOrder(0, DEFAULT_FRAME_TICKS, 0)
         self._learned_depth = 0
@@ -75,9 +76,9 @@ class RunKeeper:
         """Why there is no picture now; NONE while a run is open."""
         return GapCause.NONE if self.open else self._cause
 
-    def connected(self, described: Iterable[bytes]) -> None:
+    def connected(self, described: Iterable[bytes], codec: Codec = "h264") -> None:
         """Another session begins, with SDP's parameter sets: media time and camera clock start anew."""
-        self._sets = H264ParameterSets(described)
+        self._sets = parameter_sets(codec, described)
         self._media = MediaClock(self._last_dts + 1)
         self.camera_clock = CameraClock()
         self._newest_camera_us = CAMERA_TIME_UNKNOWN
@@ -109,12 +110,17 @@ class RunKeeper:
             elif self._clock_changed():
                 self._end(GapCause.CLOCK)
         if self.open:
+            if self._first_group and (picture.keyframe or picture.leading):
+                if not picture.keyframe:
+                    return  # it is shown before the run's first keyframe: to this run it is the past
+                self._first_group = False
             if self._append(picture, arrival_us):
                 return
             if not picture.keyframe:
                 return
         if picture.keyframe and self._sets.parameters is not None:
             self._start(self._sets.parameters)
+            self._first_group = True
             self._append(picture, arrival_us)
 
     def _clock_changed(self) -> bool:

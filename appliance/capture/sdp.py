@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.capture.errors import CodecRefused, SdpInvalid
+from appliance.media.stream import Codec
 
 MAX_LINES: Final = 2000
 """Lines. Cameras send 15 to 40."""
@@ -14,6 +15,15 @@ _STATIC_TYPES: Final = {0: "PCMU", 8: "PCMA", 26: "JPEG", 32: "MPV", 33: "MP2T"}
 """Payload types that need no rtpmap (RFC 3551 section 6)."""
 
 _VIDEO_CLOCK: Final = 90_000
+
+_CODECS: Final[dict[str, Codec]] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+"""Encoding names (RFC 6184 section 8.1, RFC 7798 section 7.1; some cameras write HEVC)."""
+
+_SPROP: Final[dict[Codec, tuple[str, ...]]] = {
+    "h264": ("sprop-parameter-sets",),
+    "h265": ("sprop-vps", "sprop-sps", "sprop-pps"),
+}
+"""Where parameter sets stand in fmtp, comma-separated and in base64."""
 
 
 @dataclass(slots=True)
@@ -41,7 +51,7 @@ class SessionDescription:
 class VideoTrack:
     """The track to SETUP. `parameter_sets`: NAL units as SDP gave them, unchecked."""
 
-    codec: str
+    codec: Codec
     payload_type: int
     control: str | None
     parameter_sets: tuple[bytes, ...]
@@ -69,7 +79,7 @@ def parse_sdp(body: bytes) -> SessionDescription:
 
 
 def choose_video(session: SessionDescription) -> VideoTrack:
-    """The first H.264 video track; raises CodecRefused naming what is there instead. Audio is never chosen."""
+    """The first H.264 or H.265 video track; raises CodecRefused naming what is there instead. Audio is never chosen."""
     audio = any(media.kind == "audio" for media in session.media)
     seen: list[str] = []
     for media in session.media:
@@ -78,11 +88,18 @@ def choose_video(session: SessionDescription) -> VideoTrack:
         for number in media.payload_types:
             name, clock = media.encodings.get(number, (_STATIC_TYPES.get(number, f"type {number}"), _VIDEO_CLOCK))
             formats = media.formats.get(number, {})
-            if name != "H264" or clock != _VIDEO_CLOCK or formats.get("packetization-mode") == "2":
+            codec = _CODECS.get(name)
+            if codec is None or clock != _VIDEO_CLOCK or _reordered(formats):
                 seen.append(name)
                 continue
-            return VideoTrack("h264", number, media.control, _parameter_sets(formats), audio)
+            return VideoTrack(codec, number, media.control, _parameter_sets(codec, formats), audio)
     raise CodecRefused(codec=", ".join(seen) or "no video track")
+
+
+def _reordered(formats: dict[str, str]) -> bool:
+    """Packets not in decoding order (RFC 6184 section 6.2, RFC 7798 section 7.1): no camera was seen that does it."""
+    depth = formats.get("sprop-max-don-diff", "0")
+    return formats.get("packetization-mode") == "2" or depth.strip("0") != ""
 
 
 def _media(value: str, ignored: list[str]) -> Media:
@@ -133,10 +150,10 @@ def _format_parameters(text: str) -> dict[str, str]:
     return found
 
 
-def _parameter_sets(formats: dict[str, str]) -> tuple[bytes, ...]:
-    """sprop-parameter-sets (RFC 6184 section 8.1); what is not base64 is left out, in-band sets will do."""
+def _parameter_sets(codec: Codec, formats: dict[str, str]) -> tuple[bytes, ...]:
+    """The sets of fmtp; what is not base64 is left out, in-band sets will do."""
     sets: list[bytes] = []
-    for item in formats.get("sprop-parameter-sets", "").split(","):
+    for item in ",".join(formats.get(name, "") for name in _SPROP[codec]).split(","):
         text = item.strip()
         try:
             data = b64decode(text + "=" * (-len(text) % 4))

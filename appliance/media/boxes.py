@@ -9,7 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from appliance.core.units import TICKS_PER_SECOND
+from appliance.media import hevc
 from appliance.media.errors import BoxUnreadable, CodecNotRecorded
+from appliance.media.input_errors import SpsInvalid
+from appliance.media.nal import LENGTH_BYTES
 from appliance.media.stream import CodecParameters
 
 TRACK_ID: Final = 1
@@ -178,18 +181,25 @@ def _avcc(sets: Sequence[bytes]) -> bytes:
 
 
 def _hvcc(sets: Sequence[bytes]) -> bytes:
-    """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1), Main and Main 10 only."""
-    by_type = {kind: [s for s in sets if len(s) > 2 and s[0] >> 1 & 0x3F == kind] for kind in (32, 33, 34)}
+    """HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 section 8.3.3.1): what it repeats comes from the first SPS."""
+    kinds = (hevc.VPS, hevc.SPS, hevc.PPS)
+    by_type = {kind: [s for s in sets if len(s) > hevc.HEADER_BYTES and hevc.nal_type(s) == kind] for kind in kinds}
     if not all(by_type.values()):
         raise CodecNotRecorded(codec="H.265")
-    raw = bytes(by_type[33][0][:40]).replace(b"\0\0\3", b"\0\0")  # emulation prevention (H.265 section 7.4.2)
-    if len(raw) < 15 or raw[3] & 0x1F not in {1, 2}:
-        raise CodecNotRecorded(codec="H.265")
-    sub_layers, nested = (raw[2] >> 1 & 7) + 1, raw[2] & 1
-    depth = 0 if raw[3] & 0x1F == 1 else 2  # Main is 8 bits; Main 10 is written as 10
-    record = bytearray((1,)) + raw[3:15]
+    try:
+        sps = hevc.parse_sps(by_type[hevc.SPS][0])
+    except SpsInvalid as error:
+        raise CodecNotRecorded(codec="H.265") from error
+    record = bytearray((1,)) + sps.profile_tier_level
     record += struct.pack(
-        ">HBBBBHB", 0xF000, 0xFC, 0xFC | 1, 0xF8 | depth, 0xF8 | depth, 0, sub_layers << 3 | nested << 2 | 3
+        ">HBBBBHB",
+        0xF000,  # min_spatial_segmentation_idc 0: not told
+        0xFC,  # parallelismType 0: not told
+        0xFC | sps.chroma,
+        0xF8 | sps.luma_depth - 8,
+        0xF8 | sps.chroma_depth - 8,
+        0,  # avgFrameRate 0: not told
+        sps.sub_layers << 3 | sps.nested << 2 | LENGTH_BYTES - 1,
     )
     record.append(3)
     for kind, units in by_type.items():

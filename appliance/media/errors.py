@@ -7,8 +7,8 @@ class CodecNotRecorded(ApplianceError):
     """The stream's codec, or its parameter sets, cannot be described in the file format."""
 
     code = "codec-not-recorded"
-    fr = "Ce flux {codec} ne peut pas être enregistré : réglez la caméra sur H.264 (Baseline, Main ou High)."
-    en = "This {codec} stream cannot be recorded: set the camera to H.264 (Baseline, Main or High)."
+    fr = "Ce flux {codec} ne peut pas être enregistré : réglez la caméra sur H.264 ou H.265 (profils courants)."
+    en = "This {codec} stream cannot be recorded: set the camera to H.264 or H.265 (common profiles)."
 
 
 class BoxUnreadable(ApplianceError):

@@ -297,7 +297,7 @@ async def test_what_kept_the_camera_away_is_the_cause_of_the_gap(error: CaptureE
     [
         ("DESCRIBE", (404, [], ""), GapCause.CAMERA_NO_STREAM),
         ("DESCRIBE", (200, [], "v=0\r\n"), GapCause.CAMERA_PROTOCOL),
-        ("DESCRIBE", (200, [], SDP.replace("H264", "H265")), GapCause.CAMERA_CODEC),
+        ("DESCRIBE", (200, [], SDP.replace("H264", "H266")), GapCause.CAMERA_CODEC),
         ("DESCRIBE", (302, ["Location: rtsp://evil/"], ""), GapCause.CAMERA_PROTOCOL),
         ("DESCRIBE", (453, [], ""), GapCause.CAMERA_REFUSED),
         ("DESCRIBE", (500, [], ""), GapCause.CAMERA_PROTOCOL),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, RtspConnection
 from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
 from appliance.core.clock import Clock, SimulatedClock, SystemClock
-from appliance.media.access_unit import H264Depacketiser, Picture
+from appliance.media.access_unit import H264Depacketiser
+from appliance.media.depacketiser import Picture
 from tests.peers.h264_rtp import Packetiser, framed, goodbye, picture, stored
 
 OK = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 4\r\n\r\nbody"

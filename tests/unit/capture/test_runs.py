@@ -9,7 +9,7 @@ from appliance.capture.timeline import NTP_UNIX_S
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import ticks_to_us, us_to_ticks
-from appliance.media.access_unit import Picture
+from appliance.media.depacketiser import Picture
 from appliance.media.stream import CAMERA_TIME_UNKNOWN, ClockState
 from tests.peers.h264_rtp import PPS, SPS
 from tests.peers.sink import KeepingSink

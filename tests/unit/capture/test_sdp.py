@@ -59,7 +59,8 @@ def test_base64_without_padding() -> None:
 @pytest.mark.parametrize(
     ("media", "named"),
     [
-        (("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000"), "H265"),
+        (("m=video 0 RTP/AVP 96", "a=rtpmap:96 H265/90000", "a=fmtp:96 sprop-max-don-diff=2"), "H265"),
+        (("m=video 0 RTP/AVP 96", "a=rtpmap:96 H266/90000"), "H266"),
         (("m=video 0 RTP/AVP 26",), "JPEG"),
         (("m=video 0 MP2T/RTP/AVP 33",), "MP2T"),
         (("m=video 0 RTP/AVP 97",), "type 97"),

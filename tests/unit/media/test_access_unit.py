@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.media.access_unit import FOREIGN_PACKETS, MAX_UNIT_BYTES, H264Depacketiser, Picture
+from appliance.media.access_unit import H264Depacketiser
+from appliance.media.depacketiser import FOREIGN_PACKETS, MAX_UNIT_BYTES, Picture
 from tests.peers.h264_rtp import PPS, SPS, Packetiser, framed, picture, slice_nal, stored
 
 SEI = b"\x06\x05\x10" + bytes(range(16)) + b"\x80"
