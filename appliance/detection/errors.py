@@ -25,6 +25,20 @@ class PicturesUnreadable(ApplianceError):
     en = "The pictures of {file} cannot be read ({reason}). Check that it is an H.264 or H.265 video."
 
 
+class CameraSetAside(ApplianceError):
+    """A camera's pictures made the detector's process die again and again."""
+
+    code = "camera-set-aside"
+    fr = (
+        "Les images de la caméra {camera} ont fait échouer l'analyse plusieurs fois : elle est enregistrée, mais n'est "
+        "plus analysée pendant une heure. Redémarrez-la, ou remplacez-la si cela revient."
+    )
+    en = (
+        "The pictures of the camera {camera} broke the analysis several times: it is recorded, but not analysed for an "
+        "hour. Restart it, or replace it if this comes back."
+    )
+
+
 class ModelDescriptionWrong(ApplianceError):
     """A model's TOML cannot be used."""
 

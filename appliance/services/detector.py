@@ -26,8 +26,10 @@ from appliance.alerts.store import AlertStore
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
+from appliance.detection.errors import CameraSetAside
 from appliance.detection.eye import Eye, Offered, Seen
 from appliance.detection.gate import Watch
+from appliance.detection.in_hand import InHand, after_crash, aside, load_record, save_record
 from appliance.detection.install import folders, known_models, load_best
 from appliance.detection.jpeg import encode
 from appliance.detection.model import Model
@@ -72,6 +74,9 @@ MEMORY_LIMIT: Final = 1 << 30
 """Bytes of data this process may have: three models and 64 decoders take 300 MB; hostile video meets a wall."""
 
 
+HARMFUL: Final = "harmful"
+"""The camera truth of one whose pictures made this process die again and again."""
+
 STATISTICS: Final = ("state", "bitrate", "fps", "lost_packets", "reconnects")
 """What is known of a stream that may not be looked at: the recorder's own figures."""
 
@@ -94,6 +99,7 @@ class Detector:
         self._protector = RecorderProtector(site.recorder.socket, site)
         self.desk = AlertDesk(store, Book(linked), clock, self._protector, self._snapshot, self.tell)
         self.eyes = {camera.id: self._eye(camera) for camera in site.camera}
+        self._in_hand, self._aside = self._crashed()
         self._truths: dict[str, set[str]] = {name: set() for name in self.eyes}
         self._decoding = ThreadPoolExecutor(1, "decode")
         self._looking = [ThreadPoolExecutor(1, f"model-{i}") for i in range(max(1, len(self._models)))]
@@ -105,6 +111,19 @@ class Detector:
         self._feed: asyncio.Task[None] | None = None
         self._streams: dict[str, Any] = {}
         self._fault = ""
+
+    def _crashed(self) -> tuple[InHand, dict[str, int]]:
+        """The note of what is in hand, and cameras that are set aside because of what the processes before died of."""
+        folder, now = self.site.detector.events.parent, self.clock.utc_us()
+        note = InHand(folder / "in-hand", self.clock.boot_id, 1 + max(1, len(self._models)))
+        file = folder / "crashes.json"
+        record = load_record(file)
+        if left := note.left & self.eyes.keys():
+            log.error("the process before died while it had pictures of %s in hand", ", ".join(sorted(left)))
+            record = after_crash(record, left, now)
+            save_record(file, record)
+        found = aside(record, now)
+        return note, {camera: until for camera, until in found.items() if camera in self.eyes}
 
     def _eye(self, camera: CameraSettings) -> Eye:
         kinds = bool(self._models) and camera.spectrum == "visible"
@@ -130,6 +149,10 @@ class Detector:
         for number in range(len(self._looking)):
             _ = jobs.keep(f"model {number}", partial(self._look, number))
         self.tell("service-started", self._described())
+        for camera, until_us in sorted(self._aside.items()):
+            log.error("%s", CameraSetAside(camera=camera))
+            self.tell("camera-set-aside", {"camera": camera, "until_utc_us": until_us})
+            self._truths[camera].add(HARMFUL)
         pulses = {"decoding": ThreadPulse(self._decoding)}
         pulses |= {f"model {number}": ThreadPulse(pool) for number, pool in enumerate(self._looking)}
         keep_watchdog(jobs, lambda: {name: pulse.turn() for name, pulse in pulses.items()})
@@ -159,6 +182,9 @@ class Detector:
     async def _judge_gate(self) -> None:
         """Who may be looked at now: what may not is not even asked for from the recorder."""
         wanted: set[StreamKey] = set()
+        for name in [name for name, until_us in self._aside.items() if self.clock.utc_us() >= until_us]:
+            del self._aside[name]
+            self._truths[name].discard(HARMFUL)
         for camera in self.site.camera:
             eye, watch = self.eyes[camera.id], self.watch.verdict(camera.id).watch
             if watch is not eye.watch:
@@ -166,7 +192,7 @@ class Detector:
                 if watch is Watch.STATISTICS:
                     await asyncio.to_thread(eye.forget)
                     self._truths[camera.id].clear()
-            if watch is not Watch.STATISTICS:
+            if watch is not Watch.STATISTICS and camera.id not in self._aside:
                 wanted.add(StreamKey(camera.id, "main" if camera.sub is None else "sub"))
         if wanted != self._keys or self._feed is None or self._feed.done():
             self._keys = frozenset(wanted)
@@ -204,7 +230,8 @@ class Detector:
             self._parts_here.clear()
             for eye in self.eyes.values():
                 if eye.waiting:
-                    for event in await loop.run_in_executor(self._decoding, eye.digest):
+                    digest = partial(self._in_hand.holding, 0, eye.camera, eye.digest)
+                    for event in await loop.run_in_executor(self._decoding, digest):
                         await self._event(eye, event)
                 if eye.has_work():
                     self._work_here.set()
@@ -223,7 +250,8 @@ class Detector:
                 continue
             self._busy.add(eye.camera)  # two threads must not conclude one camera's pictures out of order
             try:
-                events, seen = await loop.run_in_executor(self._looking[number], eye.conclude, job, model)
+                conclude = partial(self._in_hand.holding, 1 + number, eye.camera, eye.conclude, job, model)
+                events, seen = await loop.run_in_executor(self._looking[number], conclude)
             finally:
                 self._busy.discard(eye.camera)
             self._delays.append(self.clock.monotonic_us() - job.arrived_us)
@@ -334,9 +362,8 @@ class Detector:
             "lost_parts": eye.lost_parts,
             "lost_looks": eye.lost_looks,
             "truths": sorted(self._truths[eye.camera]),
-            "statistics": {
-                name: stream.get(name) for name in ("state", "bitrate", "fps", "lost_packets", "reconnects")
-            },
+            "set_aside_until_us": self._aside.get(eye.camera),
+            "statistics": {name: stream.get(name) for name in STATISTICS},
         }
 
 

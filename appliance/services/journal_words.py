@@ -232,6 +232,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{camera} : trop d'alertes, les suivantes sont comptées",
         "{camera}: too many alerts, now counted",
     ),
+    "camera-set-aside": (
+        "{camera} : ses images font échouer l'analyse, elle n'est plus analysée jusqu'à {until_utc_us}",
+        "{camera}: its pictures break the analysis, it is not analysed until {until_utc_us}",
+    ),
     "watch-armed": (
         "{camera} : surveillance mise par {by} ({why}), jusqu'au {until_us}",
         "{camera}: watch armed by {by} ({why}), until {until_us}",

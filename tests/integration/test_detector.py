@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,8 @@ class Watched:
     recorder: Service
     client: DetectorClient
 
-    def start(self) -> "asyncio.Future[Service]":
-        return asyncio.ensure_future(Service.start("detector", "--site", str(self.chain.site)))
+    def start(self, module: str = "appliance") -> "asyncio.Future[Service]":
+        return asyncio.ensure_future(Service.start("detector", "--site", str(self.chain.site), module=module))
 
     async def ask(self, verb: str, **fields: object) -> dict[str, Any]:
         while True:
@@ -86,10 +86,10 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(folder: Path) -> AsyncIterator[Watched]:
+async def watched(folder: Path, road: Collection[str] = ("cam1",)) -> AsyncIterator[Watched]:
     clips = await asyncio.to_thread(visited)
     async with chain(folder, [clips, clips], chunks=48) as running:
-        await asyncio.to_thread(may_be_watched, running.site, {"cam1"})
+        await asyncio.to_thread(may_be_watched, running.site, road)
         recorder = await running.recorder()
         await running.durable()
         async with DetectorClient(folder / "detector.sock") as client:
@@ -145,3 +145,34 @@ async def test_stopped_or_killed_the_detector_costs_the_recording_nothing_and_is
         assert CLOCK.monotonic_us() - killed < 20_000_000  # 2 s on a quiet machine; a busy one must not fail this
         await rig.pictures()
         assert await again.stop() == 0
+
+
+@pytest.mark.full  # four starts of a process with libav and a model
+@pytest.mark.timeout(120)
+async def test_a_camera_whose_video_kills_the_detector_is_set_aside_and_the_others_are_watched(tmp_path: Path) -> None:
+    async with watched(tmp_path, road=()) as rig:
+        before = await rig.pictures()
+        for armed in (False, True, True):  # the arming of before is known to the next process
+            detector = await rig.start("tests.peers.dying_detector")
+            if not armed:
+                await rig.armed()
+            assert await detector.process.wait() == -signal.SIGSEGV
+            await detector.stop()
+        detector = await rig.start("tests.peers.dying_detector")
+        state = await rig.ask("state")
+        while state["cameras"]["cam1"]["pictures"] < 10:  # another process's state
+            await asyncio.sleep(0.1)
+            state = await rig.ask("state")
+        assert state["cameras"]["cam0"]["bytes_read"] == 0
+        assert state["cameras"]["cam0"]["set_aside_until_us"] > CLOCK.utc_us()
+        assert state["cameras"]["cam1"]["set_aside_until_us"] is None
+        assert any("broke the analysis" in line for line in detector.errors)
+        found: list[dict[str, Any]] = []
+        while not found:
+            await asyncio.sleep(0.1)
+            told = (await rig.ask("alerts", from_us=0, to_us=CLOCK.utc_us()))["alerts"]
+            found = [each for each in told if each["camera"] == "cam0" and "harmful" in each["rules"]]
+        assert found[0]["kind"] == "technical"
+        during = await rig.pictures()
+        assert during["cam0"] > before["cam0"], "recorded all the while"
+        assert await detector.stop() == 0

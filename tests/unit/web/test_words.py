@@ -46,7 +46,8 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
         "stream.sub",
     }
     computed |= {
-        f"rule.{each}" for each in ("intrusion", "line", "loitering", "covered", "defocused", "moved", "frozen")
+        f"rule.{each}"
+        for each in ("intrusion", "line", "loitering", "covered", "defocused", "moved", "frozen", "harmful")
     }
     computed |= {f"label.{each}" for each in ("person", "vehicle", "something")}
     computed |= {f"severity.{each}" for each in Severity} | {f"kind.{each}" for each in Kind}
