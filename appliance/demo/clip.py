@@ -1,4 +1,4 @@
-"""A coded clip that a simulated camera serves in a loop: H.264 NAL units by picture.
+"""A coded clip that a simulated camera serves in a loop: NAL units by picture, H.264 or H.265.
 
 On disk a clip is two files: `NAME.h264` (Annex B, as encoded) and `NAME.json` (what it is and the length of
 each NAL unit), so that loading needs no parser.
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import av
 
@@ -20,17 +21,27 @@ NAL_IDR, NAL_SEI, NAL_SPS, NAL_PPS, NAL_AUD = 5, 6, 7, 8, 9
 """NAL unit types (ISO/IEC 14496-10 table 7-1)."""
 
 
+Codec = Literal["h264", "h265"]
+
+
 @dataclass(frozen=True, slots=True)
 class CodedFrame:
-    """One picture: its slices only, without parameter sets, delimiters and the encoder's own SEI."""
+    """One picture: its slices only, without parameter sets, delimiters and the encoder's own SEI.
+
+    `shift`: pictures by which it is shown after (or, a B picture, before) its place in decoding order. `sets`: the
+    parameter sets sent before it when they are not the clip's. `signature`: an SEI of the camera's before the slices.
+    """
 
     slices: tuple[bytes, ...]
     keyframe: bool
+    shift: int = 0
+    sets: tuple[bytes, ...] = ()
+    signature: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip ready to be served. The first picture is an IDR picture; there are no B pictures.
+    """A clip ready to be served. The first picture is an IDR picture. `vps`: of H.265 only.
 
     `strip`: the lowest macroblock rows are missing from `frames` and `sps` counts them: the camera writes them
     live with its counter (see `strip`). Otherwise the pictures are complete and no counter is burnt in.
@@ -44,6 +55,13 @@ class Clip:
     pps: bytes
     frames: tuple[CodedFrame, ...]
     strip: bool
+    codec: Codec = "h264"
+    vps: bytes = b""
+
+    @property
+    def sets(self) -> tuple[bytes, ...]:
+        """Parameter sets in the order in which they are sent."""
+        return (self.vps, self.sps, self.pps) if self.codec == "h265" else (self.sps, self.pps)
 
     @property
     def bitrate(self) -> int:

@@ -72,6 +72,12 @@ def sei_nal(stamp: Stamp) -> bytes:
     return _SEI_HEAD + stamp_text(stamp) + b"\x80"
 
 
+def sei_nal_h265(stamp: Stamp) -> bytes:
+    """The same as an H.265 prefix SEI (ITU-T H.265 section 7.3.2.4): another header, the same message."""
+    return _PREFIX_SEI + sei_nal(stamp)[1:]
+
+
+_PREFIX_SEI = b"\x4e\x01"
 _SEI_HEAD = bytes((_SEI_TYPE, _USER_DATA_UNREGISTERED, len(SEI_UUID) + TEXT_LENGTH)) + SEI_UUID
 SEI_TEXT_AT = len(_SEI_HEAD)
 """Offset of the text in the SEI NAL unit."""
@@ -92,8 +98,8 @@ def read_sei(nal: bytes | bytearray | memoryview) -> Stamp | None:
 def find_stamp(data: bytes | bytearray | memoryview) -> Stamp | None:
     """The stamp anywhere in coded data (access unit, packet of a demuxer, either NAL framing)."""
     raw = bytes(data)
-    at = raw.find(_SEI_HEAD)
-    return None if at < 0 else read_sei(raw[at : at + SEI_TEXT_AT + TEXT_LENGTH])
+    at = raw.find(_SEI_HEAD[1:])  # behind the header, which is the codec's
+    return None if at < 0 else read_sei(_SEI_HEAD[:1] + raw[at : at + SEI_TEXT_AT - 1 + TEXT_LENGTH])
 
 
 def code_bits(counter: int, tag: int) -> str:

@@ -1,4 +1,4 @@
-"""RTSP messages as text (RFC 2326 sections 4 to 7) and the SDP a camera describes itself with (RFC 8866, RFC 6184)."""
+"""RTSP messages as text (RFC 2326 sections 4 to 7) and the SDP a camera describes itself with (RFC 8866)."""
 
 import base64
 from collections.abc import Sequence
@@ -80,12 +80,23 @@ def response(status: int, cseq: str, headers: Sequence[tuple[str, str]] = (), bo
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body
 
 
+_H265_SETS = ("vps", "sps", "pps")
+
+
+def _text(nal: bytes) -> str:
+    return base64.b64encode(nal).decode("ascii")
+
+
 def describe(clip: Clip, session_id: int, *, sprop: bool, audio: bool) -> bytes:
-    """The SDP of one stream: H.264 on trackID=0, and a PCMA track on trackID=1 when audio is offered."""
-    parameters = f"profile-level-id={clip.sps[1:4].hex().upper()};packetization-mode=1"
-    if sprop:
-        sets = ",".join(base64.b64encode(nal).decode("ascii") for nal in (clip.sps, clip.pps))
-        parameters += f";sprop-parameter-sets={sets}"
+    """The SDP of one stream: the video on trackID=0, and a PCMA track on trackID=1 when audio is offered."""
+    if clip.codec == "h265":
+        encoding, parameters = "H265", f"profile-id={clip.sps[3] & 0x1F}"
+        if sprop:
+            parameters += "".join(f";sprop-{n}={_text(nal)}" for n, nal in zip(_H265_SETS, clip.sets, strict=True))
+    else:
+        encoding, parameters = "H264", f"profile-level-id={clip.sps[1:4].hex().upper()};packetization-mode=1"
+        if sprop:
+            parameters += f";sprop-parameter-sets={','.join(map(_text, clip.sets))}"
     lines = [
         "v=0",
         f"o=- {session_id} 1 IN IP4 127.0.0.1",
@@ -96,7 +107,7 @@ def describe(clip: Clip, session_id: int, *, sprop: bool, audio: bool) -> bytes:
         "a=range:npt=0-",
         "m=video 0 RTP/AVP 96",
         f"b=AS:{max(1, clip.bitrate // 1000)}",
-        "a=rtpmap:96 H264/90000",
+        f"a=rtpmap:96 {encoding}/90000",
         f"a=fmtp:96 {parameters}",
         f"a=framerate:{float(clip.fps):g}",
         "a=control:trackID=0",

@@ -1,4 +1,4 @@
-"""RTP packets of coded pictures, cut once and patched for each client (RFC 3550, RFC 6184, RFC 2326 section 10.12).
+"""RTP packets of coded pictures, cut once and patched for each client (RFC 3550, 6184, 7798, RFC 2326 section 10.12).
 
 A picture is kept as one block of bytes: its packets one behind the other, each with its interleaved header
 and an RTP header whose sequence number, timestamp and SSRC are filled in when it is sent. Serving a picture is
@@ -19,6 +19,8 @@ _RTP_V2 = 0x80
 _MARKER = 0x80
 _FU_A = 28
 _STAP_A = 24
+_AP = 48
+_FU = 49
 _PREFIX = struct.Struct(">BBHBBHII")  # '$', channel, length, V/P/X/CC, M/PT, sequence, timestamp, SSRC
 _PATCH = struct.Struct(">HII")
 _HEADER = _PREFIX.size
@@ -42,6 +44,28 @@ def payloads_of(nal: bytes, limit: int = MAX_PAYLOAD) -> list[bytes]:
         + body[i * step : (i + 1) * step]
         for i in range(count)
     ]
+
+
+def payloads_of_h265(nal: bytes, limit: int = MAX_PAYLOAD) -> list[bytes]:
+    """The same for H.265: a single NAL unit packet, or FU fragments (RFC 7798 sections 4.4.1, 4.4.3)."""
+    if len(nal) <= limit:
+        return [nal]
+    head = bytes((nal[0] & 0x81 | _FU << 1, nal[1]))
+    kind = nal[0] >> 1 & 0x3F
+    step = limit - 3
+    body = nal[2:]
+    count = -(-len(body) // step)
+    return [
+        head
+        + bytes(((0x80 if i == 0 else 0) | (0x40 if i == count - 1 else 0) | kind,))
+        + body[i * step : (i + 1) * step]
+        for i in range(count)
+    ]
+
+
+def ap(nals: Sequence[bytes]) -> bytes:
+    """One aggregation packet of several small H.265 units (RFC 7798 section 4.4.2)."""
+    return bytes((_AP << 1, 1)) + b"".join(len(nal).to_bytes(2, "big") + nal for nal in nals)
 
 
 def stap_a(nals: Sequence[bytes]) -> bytes:

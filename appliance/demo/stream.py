@@ -12,9 +12,9 @@ from fractions import Fraction
 from typing import Protocol
 
 from appliance.core.clock import Clock
-from appliance.demo.clip import NAL_SEI, Clip
-from appliance.demo.counter import SEI_TEXT_AT, Stamp, sei_nal, stamp_text
-from appliance.demo.packet import PacketBlock, block_of, payload_at, payloads_of, stap_a
+from appliance.demo.clip import Clip
+from appliance.demo.counter import SEI_TEXT_AT, Stamp, sei_nal, sei_nal_h265, stamp_text
+from appliance.demo.packet import PacketBlock, ap, block_of, payload_at, payloads_of, payloads_of_h265, stap_a
 from appliance.demo.strip import StripWriter
 
 SENT_KEPT = 60_000
@@ -36,7 +36,7 @@ def digest(nal: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class SentFrame:
-    """One picture that at least one client was sent.
+    """One picture that at least one client was sent. `counter` rises in decoding order, `utc_us` is when it is shown.
 
     `nals`: (length in octets, digest) of each NAL unit in order, as sent. `damaged`: RTP packets of it were
     withheld on purpose. `clients`: to how many clients it went.
@@ -97,6 +97,7 @@ class CameraStream:
         self.counter = 0
         self._options = options
         self._strip = StripWriter(clip) if clip.strip else None
+        self._delay = max(frame.shift for frame in clip.frames)
         self._prepared: list[_Prepared | None] = [None] * len(clip.frames)
         self._start_utc_us = 0
         self._start_s = 0.0
@@ -148,7 +149,9 @@ class CameraStream:
 
     def _expose(self, counter: int) -> None:
         prepared = self._prepare(counter % len(self.clip.frames))
-        utc_us, ticks = self.utc_us_of(counter), self.ticks_of(counter)
+        # a picture is sent when the ones that it refers to are, never before it was exposed
+        shown = counter + self.clip.frames[counter % len(self.clip.frames)].shift - self._delay
+        utc_us, ticks = self.utc_us_of(shown), self.ticks_of(shown)
         stamp = Stamp(counter, utc_us, self.tag)
         text = stamp_text(stamp)
         prepared.block.data[prepared.text_at : prepared.text_at + len(text)] = text
@@ -165,11 +168,14 @@ class CameraStream:
         if clients:
             nals: tuple[tuple[int, bytes], ...] = ()
             if self._options.keep_digests:
-                sei = sei_nal(stamp)
+                sei = self._sei(stamp)
                 nals = (*prepared.before, (len(sei), digest(sei)), *prepared.after)
                 if strip_nal:
                     nals = (*nals, (len(strip_nal), digest(strip_nal)))
             self.sent.append(SentFrame(counter, utc_us, prepared.keyframe, nals, damaged, clients))
+
+    def _sei(self, stamp: Stamp) -> bytes:
+        return sei_nal_h265(stamp) if self.clip.codec == "h265" else sei_nal(stamp)
 
     def _prepare(self, index: int) -> _Prepared:
         known = self._prepared[index]
@@ -177,19 +183,20 @@ class CameraStream:
             return known
         frame = self.clip.frames[index]
         options = self._options
-        sets = [self.clip.sps, self.clip.pps] if frame.keyframe and options.in_band_sets else []
-        payloads = [stap_a(sets)] if sets and options.aggregate_sets else list(sets)
+        h265 = self.clip.codec == "h265"
+        cut = payloads_of_h265 if h265 else payloads_of
+        sets = list(frame.sets or self.clip.sets) if frame.keyframe and options.in_band_sets else []
+        payloads = [(ap if h265 else stap_a)(sets)] if sets and options.aggregate_sets else list(sets)
         sei_index = len(payloads)
-        sei = sei_nal(Stamp(0, 0, self.tag))
-        assert sei[0] & 31 == NAL_SEI
-        payloads.append(sei)
-        for nal in frame.slices:
-            payloads += payloads_of(nal, options.max_payload)
+        payloads.append(self._sei(Stamp(0, 0, self.tag)))
+        coded = (frame.signature, *frame.slices) if frame.signature else frame.slices
+        for nal in coded:
+            payloads += cut(nal, options.max_payload)
         block = block_of(payloads, marker=not self.clip.strip)
-        before, after = sets if options.keep_digests else [], frame.slices if options.keep_digests else ()
+        before, after = sets if options.keep_digests else [], coded if options.keep_digests else ()
         prepared = _Prepared(
             block,
-            payload_at(block.starts[sei_index]) + SEI_TEXT_AT,
+            payload_at(block.starts[sei_index]) + SEI_TEXT_AT + h265,  # its header is a byte longer
             tuple((len(nal), digest(nal)) for nal in before),
             tuple((len(nal), digest(nal)) for nal in after),
             frame.keyframe,

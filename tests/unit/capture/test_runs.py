@@ -12,10 +12,12 @@ from appliance.core.units import ticks_to_us, us_to_ticks
 from appliance.media.depacketiser import Picture
 from appliance.media.stream import CAMERA_TIME_UNKNOWN, ClockState
 from tests.peers.h264_rtp import PPS, SPS
+from tests.peers.h265_rtp import encoded
 from tests.peers.sink import KeepingSink
 
 SMALL = bytes.fromhex("674d401eda0280bfe584000003000400000300c83c58ba80")
 REORDERED = bytes.fromhex("6764001facd9405005ba1000000300100000030320f1831960")  # two B-frames, says so
+SETS_H265 = tuple(nal for nal in encoded(12, "bframes=2:open-gop=1")[0][0] if nal[0] >> 1 in {32, 33, 34})
 UNSAID = bytes.fromhex("67640033ace501e00879")  # High, no VUI: reorder depth unknown
 
 
@@ -212,3 +214,28 @@ def test_stored_times_are_near_the_arrival() -> None:
     camera.send(50)
     last = camera.sink.runs[0].units[-1]
     assert abs(last.pts_ticks - us_to_ticks(began + 49 * 40_000)) <= 2
+
+
+def test_pictures_shown_before_a_runs_first_keyframe_are_its_past() -> None:
+    camera = Camera()
+    at = camera.timestamp
+
+    def show(place: int, *, keyframe: bool = False, leading: bool = False) -> None:
+        picture = Picture(bytearray(b"x"), (at + place * 3600) & 0xFFFFFFFF, keyframe, (), leading)
+        camera.runs.picture(picture, camera.clock.monotonic_us())
+        camera.clock.advance(0.04)
+
+    camera.runs.connected(SETS_H265, "h265")
+    show(3, keyframe=True)
+    show(1, leading=True)  # refers to pictures of before
+    show(2, leading=True)
+    show(6)
+    show(4)
+    show(5)
+    show(9, keyframe=True)
+    show(7, leading=True)  # what it refers to is there
+    show(8, leading=True)
+    (run,) = camera.sink.runs
+    first = run.units[0].pts_ticks
+    assert [round((unit.pts_ticks - first) / 3600) + 3 for unit in run.units] == [3, 6, 4, 5, 9, 7, 8]
+    assert run.start.parameters.codec == "h265"
