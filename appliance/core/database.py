@@ -3,13 +3,16 @@
 Nobody opens another process's file: requests go to its owner. WAL with `synchronous=FULL`: what `do` returned from is
 on the disk. Schema changes are numbered steps, each in one transaction with the number it leads to
 (`PRAGMA user_version`), so a power cut in the middle leaves the older, whole schema. A damaged file is kept beside
-under `.damaged` and a new one begun: the service goes on, and says so.
+under `.damaged`. Where the file is missing or was damaged its last copy is put back when there is one (`find_copy`),
+else a new one begins: the service goes on, and says so.
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
@@ -54,6 +57,14 @@ class DatabaseTooNew(ApplianceError):
 
 Execute = Callable[..., sqlite3.Cursor]
 
+FindCopy = Callable[[], Awaitable[bytes | None]]
+"""The last copy of a file as `Database.copy` made it; None when there is none, or nobody who would know."""
+
+
+async def no_copy() -> bytes | None:
+    """A FindCopy for a file that is copied nowhere."""
+    return None
+
 
 class Database:
     """One file and the one thread that uses it."""
@@ -62,13 +73,19 @@ class Database:
         """`steps[n]` leads from version n to n + 1; never change one that has been delivered."""
         self.path = path
         self.damaged: Path | None = None  # where a damaged file was put aside at this opening
+        self.restored = False  # the file was missing or damaged at this opening, and its last copy was put back
+        self.find_copy: FindCopy = no_copy
         self._steps = steps
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"database-{name}")
         self._database = peewee.SqliteDatabase(None)
         self._execute = cast("Execute", self._database.execute_sql)
 
     async def open(self) -> None:
-        """Open, check, migrate. Raises DatabaseUnusable, DatabaseTooNew."""
+        """Open, check, put back from a copy if need be, migrate. Raises DatabaseUnusable, DatabaseTooNew."""
+        if not await self._in_thread(self._there):
+            data = await self.find_copy()
+            if data is not None:
+                self.restored = await self._in_thread(lambda: self._put_back(data))
         await self._in_thread(self._open)
 
     async def close(self) -> None:
@@ -84,6 +101,22 @@ class Database:
         """A question. Raises DatabaseUnusable."""
         return await self._in_thread(lambda: self._execute(sql, parameters).fetchall())
 
+    async def copy(self, *, without: Sequence[str] = ()) -> bytes:
+        """The whole file as it is at one moment, by SQLite's own backup. Raises DatabaseUnusable.
+
+        `without`: statements that take out of the copy what is to be kept nowhere else.
+        """
+        return await self._in_thread(lambda: self._copy(without))
+
+    def _copy(self, without: Sequence[str]) -> bytes:
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+            self._database.connection().backup(memory)  # type: ignore[no-untyped-call]  # peewee's own
+            for statement in without:
+                memory.execute(statement)
+            if without:
+                memory.execute("VACUUM")  # pages of what was taken out are in it no more
+            return memory.serialize()
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._named, work)
 
@@ -97,10 +130,37 @@ class Database:
         with self._database.atomic("IMMEDIATE"):
             return work(self._execute)
 
-    def _open(self) -> None:
+    def _there(self) -> bool:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         if self.path.exists() and not self._healthy():
             self._aside()
+        return self.path.exists()
+
+    def _put_back(self, data: bytes) -> bool:
+        draft = self.path.with_name(self.path.name + ".new")
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            with contextlib.closing(sqlite3.connect(draft)) as copy:
+                whole = bool(copy.execute("PRAGMA quick_check").fetchall() == [("ok",)])
+        except sqlite3.DatabaseError:
+            whole = False
+        if not whole:
+            log.error("the copy of %s does not hold either", self.path)
+            draft.unlink()
+            return False
+        self._remove_wal()
+        draft.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return True
+
+    def _open(self) -> None:
         self._connect()
         found = int(self._execute("PRAGMA user_version").fetchone()[0])
         if found > len(self._steps):
@@ -130,8 +190,11 @@ class Database:
 
     def _aside(self) -> None:
         self.damaged = self.path.with_name(self.path.name + ".damaged")
-        log.error("database %s is damaged: kept as %s, a new one begins", self.path, self.damaged.name)
+        log.error("database %s is damaged: kept as %s", self.path, self.damaged.name)
         self.path.replace(self.damaged)
+        self._remove_wal()
+
+    def _remove_wal(self) -> None:
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 

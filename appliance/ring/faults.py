@@ -99,6 +99,22 @@ class NoBackup(ApplianceError):
     en = "No disk has a whole backup of {name}."
 
 
+class RecordRestored(ApplianceError):
+    """A file of the system disk was missing or did not hold, and its last copy was put back."""
+
+    code = "record-restored"
+    fr = "{name} manquait ou était abîmé : la copie du {when} est remise ; ce qui a été noté depuis n'y est pas."
+    en = "{name} was missing or damaged: the copy of {when} was put back; what was noted since is not in it."
+
+
+class RecordLost(ApplianceError):
+    """A file of the system disk did not hold, and no disk has a copy."""
+
+    code = "record-lost"
+    fr = "{name} était abîmé et aucun disque n'en a de copie : il repart vide ; prévenez le responsable du site."
+    en = "{name} was damaged and no disk has a copy: it begins empty; tell the person in charge of the site."
+
+
 class DiskTooSmall(ApplianceError):
     """Fewer chunks than the streams need to be recorded at all."""
 

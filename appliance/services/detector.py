@@ -40,6 +40,7 @@ from appliance.media.stream import StreamKey
 from appliance.ring.access.reader import RecorderClient
 from appliance.services.access import OF_DETECTOR, allowed
 from appliance.services.arming import WatchKeeper
+from appliance.services.event_copies import COPY_S, EventCopies
 from appliance.services.hold import RecorderProtector
 from appliance.services.journal import DETECTOR, begin, end, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
@@ -94,6 +95,7 @@ class Detector:
         self._models = list(models)
         self._recorder = RecorderClient(site.recorder.socket)
         store = AlertStore(site.detector.events)
+        self._copies = EventCopies(store, site.recorder.socket, self.tell)
         self.watch = WatchKeeper(site, store, clock, self.tell)
         linked = {camera.id: camera.linked for camera in site.camera}
         self._protector = RecorderProtector(site.recorder.socket, site)
@@ -144,6 +146,7 @@ class Detector:
         _ = jobs.supervise("alerts", 1.0, self.desk.tick)
         _ = jobs.supervise("copies of alerts", SAFEGUARD_S, self.desk.safeguard)
         _ = jobs.supervise("camera truths", TRUTH_S, self._truths_last)
+        _ = jobs.supervise("copy of events", COPY_S, self._copies.once)
         _ = jobs.supervise("expiry of alerts", 3600.0, self._expire)
         _ = jobs.keep("decoding", self._decode)
         for number in range(len(self._looking)):
@@ -331,6 +334,7 @@ class Detector:
             "delay_p95_us": delays[len(delays) * 95 // 100] if delays else None,
             "looks": sum(eye.pipeline.counts.looks for eye in self.eyes.values()),
             "fault": self._fault,
+            "records": self._copies.faults(),
             "cameras": {name: self._of(eye) for name, eye in self.eyes.items()},
             "jobs": [
                 {"name": job.name, "late": job.late(self.clock.monotonic_us()), "error": job.last_error}

@@ -192,6 +192,11 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "le journal s'arrêtait à la ligne {last}, un disque en connaissait {known}",
         "the journal ended at line {last}, a disk knew of {known}",
     ),
+    "record-restored": (
+        "{name} manquait ou était abîmé : copie du {when} remise",
+        "{name} was missing or damaged: copy of {when} put back",
+    ),
+    "record-lost": ("{name} était abîmé, sans copie : reparti vide", "{name} was damaged, without copy: begun empty"),
     NOTED: (
         "repère noté pour le journal de {service} : {anchor}",
         "anchor noted of the journal of {service}: {anchor}",

@@ -17,6 +17,7 @@ from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.chain_errors import JournalTruncated
 from appliance.core.clock import Clock, SystemClock
+from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
 from appliance.core.timesource import host_source
 from appliance.media.stream import ClockState, StreamKey, StreamSink
@@ -26,7 +27,7 @@ from appliance.ring.disks.disk import Heartbeat
 from appliance.ring.disks.identity import id_of_recorder
 from appliance.ring.faults import NoDisk
 from appliance.ring.recording import Ring
-from appliance.services.access import OF_RECORDER, allowed
+from appliance.services.access import OF_RECORDER, allowed, uid_of
 from appliance.services.clock import JUDGE_S, RECORD_FILE, ClockKeeper
 from appliance.services.devices import BlockDevices
 from appliance.services.errors import DisksUnusable
@@ -52,6 +53,7 @@ from appliance.services.process import (
     stop_event,
 )
 from appliance.services.recording_calendar import CALENDAR_S, RecordingCalendar
+from appliance.services.records import OWNERS, restore_clock, restored
 from appliance.services.register import JournalRegister
 from appliance.services.retention import RETENTION_S, RetentionKeeper
 from appliance.services.watchdog import keep_watchdog
@@ -90,13 +92,14 @@ class Recorder:
         self.tell = telling(self.journal)
         source = host_source(clock) if site.recorder.clock == "host" else None
         disks = [disk.path for disk in site.disk]
+        self._appliance = id_of_recorder(site.recorder.index.parent, disks)
         self.keeper = ClockKeeper(clock, site.recorder.index.parent, disks, source=source, tell=self.tell)
         self.ring = Ring(
             site.disk,
             clock,
             site.recorder.index,
             site_name=site.site.name,
-            appliance=id_of_recorder(site.recorder.index.parent, [disk.path for disk in site.disk]),
+            appliance=self._appliance,
             quarantine_s=site.recorder.quarantine_s,
             supervisor=self.supervisor,
             clock_state=self.keeper.state,
@@ -105,7 +108,12 @@ class Recorder:
             tell=self.tell,
             anchor=self._anchor,
         )
-        self.ring.backups.add("clock.record", site.recorder.index.parent / RECORD_FILE)
+        self.ring.backups.add(RECORD_FILE, site.recorder.index.parent / RECORD_FILE)
+        for name, owner in OWNERS.items():
+            uid = uid_of(owner)
+            self.ring.backups.accept(name, frozenset() if uid is None else frozenset({uid}))
+        self.ring.backups.given = lambda name, utc_us: self._put_back(restored(name, utc_us))
+        self._records: list[ApplianceError] = []  # what of the system disk was put back, or could not be
         self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
         self.runs = RunLines(clock, self.tell)
         self.refusals = RefusalLines(clock, self.tell)
@@ -130,11 +138,14 @@ class Recorder:
             for key, priority in self._streams(camera)
         }
         await self._wait_for_former()
-        beats = await last_heartbeats(disk.path for disk in self.site.disk)
+        disks = [disk.path for disk in self.site.disk]
+        beats = await last_heartbeats(disks)
         mark = await asyncio.to_thread(read_mark, self._folder)
         self.first_cause = start_cause(self.clock.boot_id.hex(), __version__, map(sign_of, beats), mark)
         await begin(self.journal)
         self._tell_start(beats)
+        if (found := await restore_clock(self._folder, disks, self._appliance)) is not None:
+            self._put_back(found)
         await self.keeper.open()
         try:
             await self._record(stop, sinks)
@@ -262,6 +273,11 @@ class Recorder:
         counts = {"cameras": len(self.site.camera), "disks": len(self.site.disk)}
         self.tell("configuration-loaded", {"sha256": self.site.fingerprint, **counts})
 
+    def _put_back(self, fault: ApplianceError) -> None:
+        log.error("%s", fault)
+        self._records.append(fault)
+        self.tell(fault.code, fault.facts)
+
     async def _wait_for_former(self) -> None:
         """A recorder that is being stopped makes its last pictures durable: its disks are free in a moment."""
         until_us = self.clock.monotonic_us() + FORMER_US
@@ -292,6 +308,7 @@ class Recorder:
                 for job in self.supervisor.jobs.values()
             ],
             "journal": journal_state(self.journal, self._truncated),
+            "records": [{"code": f.code, "fr": f.sentence("fr"), "en": f.sentence("en")} for f in self._records],
         }
 
     def _stream_state(self, key: StreamKey) -> dict[str, object]:

@@ -10,7 +10,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, Language
 from appliance.ring.access.offline import Checked, DiskFiles, Finding, check, true_times
 from appliance.ring.access.reader import RecorderClient
-from appliance.ring.backup import FOLDER, copies_of
+from appliance.ring.backup_files import FOLDER, copies_of
 from appliance.ring.disks.claim import holder
 from appliance.ring.faults import RecorderUnreachable
 from appliance.services.clock_words import instant

@@ -97,6 +97,7 @@ class RecorderState(_Known):
     disks: list[DiskState] = []
     jobs: list[dict[str, Any]] = []
     journal: dict[str, Any] = {}
+    records: list[dict[str, Any]] = []
     clock: ClockTold | None = None
     retention: list[RetentionTold] = []
 
@@ -161,7 +162,8 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
     issues += [_disk_issue(disk) for disk in state.disks if disk.error]
     issues += retention_issues(state.retention, names)
-    issues += [_journal_issue(fault) for fault in state.journal.get("faults", ())]
+    issues += [_told_issue("JOURNAL", fault) for fault in state.journal.get("faults", ())]
+    issues += [_told_issue("RECORD", fault) for fault in state.records]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
     starting = any(
         camera.status(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
@@ -260,10 +262,13 @@ def _disk_issue(disk: DiskState) -> dict[str, Any]:
     }
 
 
-def _journal_issue(fault: Mapping[str, Any]) -> dict[str, Any]:
-    """The recorder's journal is not written, or lacks lines: recording goes on, the proof of it does not."""
+def _told_issue(code: str, fault: Mapping[str, Any]) -> dict[str, Any]:
+    """A fault that the recorder tells in words: its journal lacks lines, a file of the system disk was put back.
+
+    Recording goes on.
+    """
     return {
-        "code": "JOURNAL",
+        "code": code,
         "camera": None,
         "place": "",
         "since_us": None,

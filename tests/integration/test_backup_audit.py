@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from appliance.ring.backup import FOLDER, copies_of, restore
+from appliance.ring.backup import place
+from appliance.ring.backup_files import FOLDER, Copy, copies_of, newest, restore
 from appliance.ring.catalog.log import CATALOG
 from appliance.ring.disks.disk import chunk_name
 from appliance.ring.faults import BackupFailed, NoBackup
@@ -89,6 +92,46 @@ async def test_a_damaged_database_is_a_named_failure_and_the_others_are_copied(t
         with pytest.raises(BackupFailed):
             await backed_up(ring)
         assert set(ring.backups.last_us) == {"good"}
+
+
+async def test_a_copy_that_a_disk_refuses_leaves_nothing_open_and_the_former_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=16)
+    ring = rig.new()
+    record = tmp_path / "record"
+    await asyncio.to_thread(record.write_bytes, b"first")
+    ring.backups.add("record", record)
+    async with rig.running():
+        await backed_up(ring)
+        (member,) = ring._members.live
+        await asyncio.to_thread(record.write_bytes, b"second")
+
+        def refuse(*_: object, **__: object) -> asyncio.Future[None]:
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            refused.set_exception(OSError(errno.ENOSPC, "no room"))
+            return refused
+
+        open_before = await asyncio.to_thread(os.listdir, "/proc/self/fd")
+        with monkeypatch.context() as patched:
+            patched.setattr(member.slices, "put", refuse)
+            for _ in range(5):
+                with pytest.raises(BackupFailed, match="no room"):
+                    await backed_up(ring)
+        await ring.tick()
+        await ring.tick()
+        assert len(await asyncio.to_thread(os.listdir, "/proc/self/fd")) == len(open_before)
+        _, data = await asyncio.to_thread(newest, [member.disk.path], "record")
+        assert data == b"first"
+
+
+def test_a_copy_that_is_still_young_is_replaced_before_the_one_that_is_old() -> None:
+    now, hour = 1_795_500_000_000_000, 3_600_000_000
+    old, young, due = (Copy(slot, 1, "", now - ago) for slot, ago in ((0, 5 * hour), (1, hour // 4), (1, hour)))
+    assert place([], now) == (0, ())
+    assert place([young], now) == (0, [young])
+    assert place([due, old], now) == (0, [due])
+    assert place([young, old], now) == (1, [old]), "a service that starts again and again keeps what was before"
 
 
 async def test_the_audit_finds_a_file_that_is_not_as_the_catalogue_says(tmp_path: Path) -> None:

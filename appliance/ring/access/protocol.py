@@ -20,6 +20,7 @@ from appliance.media.stream import StreamKey, StreamName
 from appliance.ring.access.feed import FeedPart
 from appliance.ring.access.lookup import MAX_LEASE_S, ChunkRanges, StreamSpan
 from appliance.ring.access.part_ref import PartRef
+from appliance.ring.backup_files import BACKUP_NAME, MAX_SIZE
 
 MAX_RANGE_US: Final = 2 * 3600 * US_PER_SECOND
 """The longest `ranges`: what a player loads ahead or a clip holds; more is asked in pieces."""
@@ -111,6 +112,25 @@ class RebuildIndexRequest(LineRequest):
     verb: Literal["rebuild-index"]
 
 
+class KeepRequest(LineRequest):
+    """Copy `size` bytes, which follow the answer, onto a recording disk; a second answer says when it is durable.
+
+    `name`: which of the asker's files it is.
+    """
+
+    verb: Literal["keep"]
+    name: str = Field(pattern=BACKUP_NAME)
+    size: int = Field(ge=1, le=MAX_SIZE)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class KeptRequest(LineRequest):
+    """The newest whole copy of such a file: `size`, `sha256`, `utc_us`, then its bytes."""
+
+    verb: Literal["kept"]
+    name: str = Field(pattern=BACKUP_NAME)
+
+
 Request = (
     StateRequest
     | SpansRequest
@@ -121,6 +141,8 @@ Request = (
     | ConfirmTimeRequest
     | AdoptRequest
     | RebuildIndexRequest
+    | KeepRequest
+    | KeptRequest
 )
 
 
@@ -150,6 +172,8 @@ _MODELS: Final[dict[str, type[Request]]] = {
     "confirm-time": ConfirmTimeRequest,
     "adopt": AdoptRequest,
     "rebuild-index": RebuildIndexRequest,
+    "keep": KeepRequest,
+    "kept": KeptRequest,
 }
 
 

@@ -7,6 +7,7 @@ ChunkReused when it is not the one that was asked for. Nothing here touches the 
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import struct
@@ -27,6 +28,9 @@ SLICE: Final = 4 << 20
 
 HOLD_S: Final = 3600.0
 """Seconds for the answer of `hold`: a day's sequence is copied in half an hour."""
+
+KEEP_S: Final = 900.0
+"""Seconds for a copy on its way to a disk or back: 128 MiB at the slowest that slices are written."""
 
 _GENERATION_AT: Final = 44
 _LOOK: Final = _GENERATION_AT + 8  # of the header box, which lies behind the init segment (ring/chunk.py)
@@ -137,6 +141,40 @@ class RecorderClient(LineClient):
     async def adopt(self, path: Path, name: str) -> None:
         """Take over another appliance's disk, which a person has named. Raises what `ask` raises."""
         await self.ask("adopt", path=str(path), name=name)
+
+    async def keep(self, name: str, data: bytes) -> int:
+        """Have a copy of one of this service's files written to a recording disk; UTC us of it when it is durable.
+
+        On a connection of its own. Raises what `ask` raises.
+        """
+        reader, writer = await self._connect()
+        try:
+            told = {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            self._checked(await self._exchange(reader, writer, {"id": next(self._ids), "verb": "keep", **told}))
+            async with asyncio.timeout(KEEP_S):
+                for at in range(0, len(data), SLICE):
+                    writer.write(data[at : at + SLICE])
+                    await writer.drain()
+                answer = json.loads(await reader.readuntil())
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise RecorderUnreachable(why=str(error) or "timeout") from error
+        finally:
+            writer.close()
+        return int(self._checked(answer)["utc_us"])
+
+    async def kept(self, name: str) -> tuple[bytes, int]:
+        """(bytes, UTC us) of the newest whole copy of such a file. Raises what `ask` raises ("no-backup": none)."""
+        reader, writer = await self._connect()
+        try:
+            told = self._checked(
+                await self._exchange(reader, writer, {"id": next(self._ids), "verb": "kept", "name": name})
+            )
+            async with asyncio.timeout(KEEP_S):
+                return await reader.readexactly(told["size"]), told["utc_us"]
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            raise RecorderUnreachable(why=str(error) or "timeout") from error
+        finally:
+            writer.close()
 
     def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         """Bytes of a chunk of `ranges`; blocks: use a thread. Raises ChunkReused, DiskUnreadable."""

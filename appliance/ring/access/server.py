@@ -15,10 +15,13 @@ from appliance.core.cause import GapCause
 from appliance.core.line_errors import BadRequest
 from appliance.core.lines import PEER_UID, LineServer, Refused, encode, send, unheard
 from appliance.media.stream import StreamKey
+from appliance.ring.access.backup_stream import give_copy, take_copy
 from appliance.ring.access.feed import Subscriber
 from appliance.ring.access.protocol import (
     AdoptRequest,
     ConfirmTimeRequest,
+    KeepRequest,
+    KeptRequest,
     LeaseRequest,
     RangesRequest,
     RebuildIndexRequest,
@@ -92,11 +95,17 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        """`subscribe` takes the whole connection."""
+        """`subscribe`, `keep` and `kept` take the whole connection."""
         self._dated(request)
-        if not isinstance(request, SubscribeRequest):
-            return False
-        await self._feed(request, reader, writer)
+        match request:
+            case SubscribeRequest():
+                await self._feed(request, reader, writer)
+            case KeepRequest():
+                await take_copy(self._ring.backups, request, reader, writer)
+            case KeptRequest():
+                await give_copy(self._ring.backups, request, writer)
+            case _:
+                return False
         return True
 
     def _dated(self, request: Request | hold_protocol.AnyHoldRequest) -> None:
@@ -127,8 +136,8 @@ class RecorderServer(LineServer[Request | hold_protocol.AnyHoldRequest]):
             case ReleaseRequest() | AdoptRequest() | RebuildIndexRequest():
                 await self._do(request)
                 return {}
-            case SubscribeRequest():
-                raise BadRequest(why="subscribe")  # has its own way
+            case SubscribeRequest() | KeepRequest() | KeptRequest():
+                raise BadRequest(why=request.verb)  # have their own way
             case ConfirmTimeRequest():
                 return {} if self._clock is None else {"clock": await self._clock.confirm(PEER_UID.get())}
 

@@ -109,6 +109,10 @@ def write_identity(path: Path, identity: DiskIdentity) -> None:
     save(path / IDENTITY, identity.encode())
 
 
+LIVED: Final = ("journal", "clock.record", "index.db")
+"""What a recorder leaves beside its id: where one of them is, a recorder has lived."""
+
+
 def appliance_id(folder: Path) -> str:
     """This appliance's id, made once and durable before it is used. Blocks.
 
@@ -131,14 +135,33 @@ def appliance_id(folder: Path) -> str:
 
 
 def id_of_recorder(folder: Path, disks: Iterable[Path]) -> str:
-    """The same for a recorder, which records whatever becomes of that file: then it is who most of its disks say.
+    """The same for a recorder, which records whatever becomes of that file: then it is who most of its disks say, and
+    the file is made again.
 
-    "" when they say nothing. Blocks.
+    A missing file is one that was lost only where a recorder has lived: in a new one the disks of another stay foreign.
+    "" when the disks say nothing and the file cannot be made. Blocks.
     """
+    path = folder / APPLIANCE_ID
     try:
-        return appliance_id(folder)
+        if path.exists() or not any((folder / name).exists() for name in LIVED):
+            return appliance_id(folder)
+        log.error("id of this appliance: %s is missing; it is taken from the disks", path)
     except (OSError, ApplianceIdDamaged) as error:
         log.error("id of this appliance: %s; it is taken from the disks", error)  # noqa: TRY400
+    known = _named_by(disks)
+    try:
+        if path.exists() and known:
+            path.replace(path.with_name(path.name + ".damaged"))
+        if known:
+            save(path, known.encode("ascii") + b"\n")
+        elif not path.exists():
+            return appliance_id(folder)
+    except (OSError, ApplianceIdDamaged) as error:
+        log.error("id of this appliance cannot be kept: %s", error)  # noqa: TRY400
+    return known
+
+
+def _named_by(disks: Iterable[Path]) -> str:
     named: Counter[str] = Counter()
     for path in disks:
         with contextlib.suppress(ApplianceError):

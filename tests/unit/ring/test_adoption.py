@@ -134,3 +134,17 @@ def test_a_recorder_whose_id_cannot_be_kept_is_who_its_disks_say(tmp_path: Path)
     assert id_of_recorder(blocked / "state", paths[3:]) == ""
     (tmp_path / "appliance-id").write_text("damaged", encoding="ascii")
     assert id_of_recorder(tmp_path, paths) == "2" * 32
+    assert (tmp_path / "appliance-id").read_text("ascii").strip() == "2" * 32
+    assert (tmp_path / "appliance-id.damaged").read_text("ascii") == "damaged"
+
+
+def test_an_id_that_is_missing_is_taken_from_the_disks_only_where_a_recorder_has_lived(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    write_identity(disk, DiskIdentity("f" * 32, "2" * 32, DEMO_GEOMETRY, 40))
+    new = id_of_recorder(tmp_path / "new", [disk])
+    assert new not in {"2" * 32, ""}, "another appliance's disk stays foreign in a new one"
+    assert id_of_recorder(tmp_path / "new", [disk]) == new
+    (tmp_path / "old" / "journal").mkdir(parents=True)
+    assert id_of_recorder(tmp_path / "old", [disk]) == "2" * 32
+    assert id_of_recorder(tmp_path / "old", []) == "2" * 32

@@ -59,3 +59,9 @@ def test_a_journal_that_fails_is_said_in_its_own_words() -> None:
     assert [(issue["code"], issue["fr"], issue["en"]) for issue in body["issues"]] == [
         ("JOURNAL", "Écriture du journal impossible.", "It cannot be written.")
     ]
+
+
+def test_a_record_that_was_put_back_is_said_in_its_own_words() -> None:
+    fault = {"code": "record-restored", "fr": "events.db manquait.", "en": "events.db was missing."}
+    body = build_state(answer(stream(0), records=[fault]))
+    assert [(issue["code"], issue["fr"]) for issue in body["issues"]] == [("RECORD", "events.db manquait.")]
