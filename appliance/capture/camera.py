@@ -325,11 +325,14 @@ class CameraRunner:
         """Until the session fails: silence, rates, keep-alive. Returns why it ended."""
         connection = session.connection
         keep_alive_us = int(session.keep_alive_s * US_PER_SECOND)
+        watch_s = min(
+            WATCH_S, session.keep_alive_s / 2
+        )  # a session that expires within seconds is looked at more often
         next_keep_alive_us = self._clock.monotonic_us() + keep_alive_us
         pending: asyncio.Task[None] | None = None
         try:
             while not connection.closed.done():
-                await self._pause(connection)
+                await self._pause(connection, watch_s)
                 connection.drain()  # without a ring that ticks, silence would be ours
                 now = self._clock.monotonic_us()
                 self._measure(connection, now)
@@ -343,9 +346,9 @@ class CameraRunner:
             if pending is not None:
                 pending.cancel()
 
-    async def _pause(self, connection: RtspConnection) -> None:
-        """WATCH_S, or until the connection ends."""
-        sleeper = asyncio.ensure_future(self._sleep(WATCH_S))
+    async def _pause(self, connection: RtspConnection, seconds: float) -> None:
+        """So long, or until the connection ends."""
+        sleeper = asyncio.ensure_future(self._sleep(seconds))
         either: set[asyncio.Future[Any]] = {sleeper, connection.closed}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

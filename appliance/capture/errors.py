@@ -78,6 +78,21 @@ class CameraAuthScheme(CameraAuthentication):
     en = "The camera asks for an unknown authentication. Set it to Digest (MD5 or SHA-256)."
 
 
+class CameraCertificate(CaptureError):
+    """An rtsps camera shows another certificate than the one that is believed, or none."""
+
+    code = "camera-certificate"
+    fr = (
+        "Le certificat de la caméra n'est pas celui attendu. Si elle a été remplacée, écrivez sa nouvelle empreinte ; "
+        "sinon, vérifiez qui répond à sa place."
+    )
+    en = (
+        "The camera's certificate is not the expected one ({reason}). If it was replaced write its new fingerprint; "
+        "if not, find out who answers in its place."
+    )
+    cause = GapCause.CAMERA_REFUSED
+
+
 class CameraSilent(CaptureError):
     """Connected, but no answer or no picture any more."""
 
@@ -113,7 +128,7 @@ class RequestRejected(CaptureError):
 
 
 class RedirectRefused(CaptureError):
-    """The camera sends the recorder elsewhere (3xx, REDIRECT): never followed, a camera LAN has fixed addresses."""
+    """The camera sends the recorder to another machine or port: not followed, a camera LAN has fixed addresses."""
 
     code = "camera-redirect"
     fr = "La caméra renvoie vers une autre adresse. Écrivez l'adresse définitive dans la configuration."

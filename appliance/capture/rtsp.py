@@ -1,11 +1,12 @@
 """An RTSP session for one video track over TCP: DESCRIBE, SETUP, PLAY, keep-alive, TEARDOWN (RFC 2326).
 
-Only the video track is ever SETUP: no sound reaches the recorder. Redirects are refused. `rtsps` has its
-place (`open_connection`) and is not built yet.
+Only the video track is ever SETUP: no sound reaches the recorder. A redirect is followed to another path of the same
+machine and port, and nowhere else.
 """
 
 import asyncio
 import errno
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -14,6 +15,7 @@ from appliance.capture.auth import Authenticator
 from appliance.capture.connection import PacketReceiver, RtspConnection
 from appliance.capture.errors import (
     CameraAuthentication,
+    CameraCertificate,
     CameraClosed,
     CameraRefused,
     CameraSilent,
@@ -26,7 +28,8 @@ from appliance.capture.errors import (
 )
 from appliance.capture.message import DEFAULT_SESSION_S, Message, parse_session, parse_transport
 from appliance.capture.sdp import VideoTrack, choose_video, parse_sdp
-from appliance.capture.url import Credentials, RtspUrl, base_url, join_control
+from appliance.capture.tls import Trust
+from appliance.capture.url import Credentials, RtspUrl, base_url, join_control, redirected
 from appliance.core.clock import Clock
 
 CONNECT_S: Final = 5.0
@@ -38,27 +41,46 @@ TEARDOWN_S: Final = 0.7
 KEEP_ALIVE_MIN_S: Final = 2.0
 """Seconds. Half of the shortest time-out seen would be 2; below it keep-alives would be traffic of their own."""
 
+MAX_REDIRECTS: Final = 3
+"""Followed one after the other: a camera that still points elsewhere points in a circle."""
+
 OK: Final = 200
 UNAUTHORIZED: Final = 401
+_SDP: Final = {"Accept": "application/sdp"}
 _BUSY: Final = frozenset({453, 503})
 """Not Enough Bandwidth, Service Unavailable: too many clients."""
 
 
-async def open_connection(url: RtspUrl, clock: Clock) -> RtspConnection:
-    """Connect to the camera; raises CameraRefused or CameraUnreachable."""
+async def open_connection(url: RtspUrl, clock: Clock, trust: Trust | None = None) -> RtspConnection:
+    """Connect to the camera, over TLS when its URL says so; raises a CaptureError.
+
+    `trust`: whose certificate an rtsps camera must show; it is checked before a word is said.
+    """
     loop = asyncio.get_running_loop()
+    trust = trust or Trust()
+    context = await asyncio.to_thread(trust.context) if url.secure else None
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, connection = await loop.create_connection(lambda: RtspConnection(clock), url.host, url.port)
+            transport, connection = await loop.create_connection(
+                lambda: RtspConnection(clock), url.host, url.port, ssl=context
+            )
     except TimeoutError as error:
         raise CameraUnreachable(host=url.host, reason=f"no answer for {CONNECT_S:g} s") from error
     except ConnectionRefusedError as error:
         raise CameraRefused(host=url.host, reason=f"port {url.port} is closed") from error
     except ConnectionError as error:
         raise CameraClosed(reason="reset while connecting") from error
+    except ssl.SSLError as error:
+        raise CameraCertificate(reason=error.reason or str(error)) from error
     except OSError as error:
         reason = errno.errorcode.get(error.errno, str(error)) if error.errno and error.errno > 0 else str(error)
         raise CameraUnreachable(host=url.host, reason=reason) from error
+    if context is not None:
+        try:
+            trust.check(transport.get_extra_info("ssl_object").getpeercert(binary_form=True))
+        except CameraCertificate as error:
+            connection.abort(error)
+            raise
     return connection
 
 
@@ -84,7 +106,16 @@ class RtspSession:
 
     async def describe(self) -> VideoTrack:
         """The video track to record; raises a named error for anything else."""
-        answer = await self._ask("DESCRIBE", self._url.text, {"Accept": "application/sdp"})
+        answer = await self._send("DESCRIBE", self._url.text, _SDP)
+        for _ in range(MAX_REDIRECTS):
+            if not 300 <= answer.status < 400:
+                break
+            other = redirected(self._url, answer.header("location") or "")
+            if other is None:
+                raise RedirectRefused
+            self._url, self._aggregate = other, other.text
+            answer = await self._send("DESCRIBE", self._url.text, _SDP)
+        self._expect_ok("DESCRIBE", answer)
         self._base = base_url(
             self._url.text, answer.header("content-base"), answer.header("content-location")
         )  # fmt: skip
@@ -138,9 +169,13 @@ class RtspSession:
     async def _ask(self, method: str, url: str, headers: dict[str, str]) -> Message:
         """A request whose answer must be 200; anything else raises by name."""
         answer = await self._send(method, url, headers)
+        self._expect_ok(method, answer)
+        return answer
+
+    def _expect_ok(self, method: str, answer: Message) -> None:
         status = answer.status
         if status == OK:
-            return answer
+            return
         if 300 <= status < 400:
             raise RedirectRefused
         if status in {UNAUTHORIZED, 403}:

@@ -4,13 +4,16 @@ Cameras follow no RFC's joining rule. What works with all that were seen: an abs
 is the base, anything else is base + "/" + control, query or not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from appliance.capture.errors import CameraUrlInvalid
 
 DEFAULT_PORT = 554
 """IANA's port of rtsp (RFC 2326 section 3.2)."""
+
+SECURE_PORT = 322
+"""IANA's port of rtsps (RFC 7826 section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +29,49 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class RtspUrl:
-    """`text` is the request URL without user and password."""
+    """`text` is the request URL without user and password; `secure`: over TLS."""
 
     text: str
     host: str
     port: int
     path: str
     credentials: Credentials | None
+    secure: bool = False
 
 
 def parse_url(text: str) -> RtspUrl:
-    """Parse a configured URL; raises CameraUrlInvalid. rtsps is refused by name until certificates are handled."""
+    """Parse a configured URL; raises CameraUrlInvalid."""
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise CameraUrlInvalid(reason=str(error)) from error
-    if parts.scheme.lower() != "rtsp":
-        raise CameraUrlInvalid(reason=f"{parts.scheme or 'no scheme'} is not rtsp")
+    scheme = parts.scheme.lower()
+    if scheme not in {"rtsp", "rtsps"}:
+        raise CameraUrlInvalid(reason=f"{scheme or 'no scheme'} is not rtsp")
     if not host or any(ord(letter) <= 32 or ord(letter) == 127 for letter in text.strip()):
         raise CameraUrlInvalid(reason="no host, or a blank inside")
     credentials = None
     if parts.username is not None:
         credentials = Credentials(unquote(parts.username), unquote(parts.password or ""))
     place = parts.netloc.rpartition("@")[2]
-    plain = f"rtsp://{place}{parts.path}" + (f"?{parts.query}" if parts.query else "")
-    return RtspUrl(plain, host, port or DEFAULT_PORT, parts.path or "/", credentials)
+    secure = scheme == "rtsps"
+    plain = f"{scheme}://{place}{parts.path}" + (f"?{parts.query}" if parts.query else "")
+    usual = SECURE_PORT if secure else DEFAULT_PORT
+    return RtspUrl(plain, host, port or usual, parts.path or "/", credentials, secure)
+
+
+def redirected(url: RtspUrl, location: str) -> RtspUrl | None:
+    """Where the camera wants to be asked instead; None when that is another machine, port or way than `url`.
+
+    User and password are never taken from there.
+    """
+    try:
+        other = parse_url(location)
+    except CameraUrlInvalid:
+        return None
+    same = (other.host, other.port, other.secure) == (url.host, url.port, url.secure)
+    return replace(other, credentials=url.credentials) if same else None
 
 
 def is_absolute(url: str) -> bool:

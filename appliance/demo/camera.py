@@ -9,6 +9,7 @@ camera.sent("main")  # every picture sent, with counter, UTC and NAL digests
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -18,6 +19,7 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.demo.auth import AuthScheme
 from appliance.demo.clip import Clip
 from appliance.demo.faults import Faults, FaultScript, FaultState
+from appliance.demo.quirks import Quirks
 from appliance.demo.session import Connection
 from appliance.demo.stream import CameraStream, SentFrame, StreamOptions
 
@@ -31,6 +33,8 @@ class CameraOptions:
     `session_timeout_s`: seconds without an RTSP request after which the camera ends a connection, and what it
     says in `Session`. `report_period_s`: seconds between sender reports, 0 = none. `report_clock_offset_s`:
     error of the camera's own clock. `sprop`: parameter sets in the SDP. `audio`: an audio track is offered.
+    `quirks`: what its server does wrong when it is well.
+    `tls`: serve rtsps with this certificate.
     """
 
     auth: AuthScheme = "digest"
@@ -40,6 +44,8 @@ class CameraOptions:
     sprop: bool = True
     audio: bool = False
     stream: StreamOptions = field(default_factory=StreamOptions)
+    quirks: Quirks = field(default_factory=Quirks)
+    tls: ssl.SSLContext | None = None
 
 
 @dataclass(slots=True)
@@ -98,7 +104,8 @@ class SimulatedCamera:
     def url(self, stream: str, *, credentials: bool = False) -> str:
         """The RTSP URL of a stream, with user and password in it on request."""
         who = f"{self.user}:{self.right_password}@" if credentials else ""
-        return f"rtsp://{who}{LOOPBACK}:{self.port}/{stream}"
+        scheme = "rtsp" if self.options.tls is None else "rtsps"
+        return f"{scheme}://{who}{LOOPBACK}:{self.port}/{stream}"
 
     def sent(self, stream: str) -> list[SentFrame]:
         """Every picture that went to at least one client, oldest first (the last SENT_KEPT)."""
@@ -159,7 +166,7 @@ class SimulatedCamera:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((LOOPBACK, self.port))
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), sock=sock)
+        self._server = await loop.create_server(lambda: Connection(self), sock=sock, ssl=self.options.tls)
         self.port = sock.getsockname()[1]
 
     def _listen(self, listening: bool) -> None:

@@ -11,6 +11,7 @@ MAX_REQUEST = 16384
 
 REASONS = {
     200: "OK",
+    302: "Moved Temporarily",
     400: "Bad Request",
     401: "Unauthorized",
     404: "Not Found",
@@ -19,6 +20,7 @@ REASONS = {
     455: "Method Not Valid in This State",
     459: "Aggregate Operation Not Allowed",
     461: "Unsupported Transport",
+    501: "Not Implemented",
     503: "Service Unavailable",
 }
 
@@ -73,7 +75,8 @@ def take_message(buffer: bytearray) -> Request | bytes | None:
 
 def response(status: int, cseq: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"") -> bytes:
     """A response with its body."""
-    lines = [f"RTSP/1.0 {status} {REASONS.get(status, 'Error')}", f"CSeq: {cseq}"]
+    lines = [f"RTSP/1.0 {status} {REASONS.get(status, 'Error')}"]
+    lines += [f"CSeq: {cseq}"] if cseq else []
     lines += [f"{name}: {value}" for name, value in headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -87,7 +90,9 @@ def _text(nal: bytes) -> str:
     return base64.b64encode(nal).decode("ascii")
 
 
-def describe(clip: Clip, session_id: int, *, sprop: bool, audio: bool) -> bytes:
+def describe(
+    clip: Clip, session_id: int, *, sprop: bool, audio: bool, control: str = "trackID=0", broken: bool = False
+) -> bytes:
     """The SDP of one stream: the video on trackID=0, and a PCMA track on trackID=1 when audio is offered."""
     if clip.codec == "h265":
         encoding, parameters = "H265", f"profile-id={clip.sps[3] & 0x1F}"
@@ -110,8 +115,10 @@ def describe(clip: Clip, session_id: int, *, sprop: bool, audio: bool) -> bytes:
         f"a=rtpmap:96 {encoding}/90000",
         f"a=fmtp:96 {parameters}",
         f"a=framerate:{float(clip.fps):g}",
-        "a=control:trackID=0",
+        f"a=control:{control}",
     ]
+    if broken:
+        lines[7:7] = ["m=application/ACME 0 RTP/AVP smart/1/90000", "a=rtpmap:95 ACME/90000", "a=control:track9"]
     if audio:
         lines += ["m=audio 0 RTP/AVP 8", "b=AS:64", "a=rtpmap:8 PCMA/8000", "a=control:trackID=1"]
     return ("\r\n".join(lines) + "\r\n").encode("ascii")

@@ -149,6 +149,10 @@ class RtpState:
         body = report + description
         return b"$" + bytes((self.channel + 1,)) + len(body).to_bytes(2, "big") + body
 
+    def goodbye(self) -> bytes:
+        """An interleaved RTCP BYE (RFC 3550 section 6.6)."""
+        return b"$" + bytes((self.channel + 1,)) + struct.pack(">HBBHI", 8, 0x81, 203, 1, self.ssrc)
+
 
 NTP_EPOCH_S = 2_208_988_800
 """Seconds from 1900 (NTP) to 1970 (UTC), RFC 5905."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 MAX_BACKLOG = 8 << 20
 """Octets waiting for a client that does not read before the camera drops it: about 16 s at 4 Mbit/s."""
 
-METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
-
 Headers = list[tuple[str, str]]
 
 
@@ -98,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._held: list[bytes] | None = None  # media behind a stall
         self._stall: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._late: asyncio.TimerHandle | None = None  # PLAY's answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -110,7 +109,7 @@ class Connection(asyncio.Protocol):
         self._stop_playing()
         self.camera.left(self)
         self._transport = None
-        for timer in (self._stall, self._expiry):
+        for timer in (self._stall, self._expiry, self._late):
             if timer is not None:
                 timer.cancel()
 
@@ -147,6 +146,11 @@ class Connection(asyncio.Protocol):
         """Write packets; with `stall_s` only up to the middle of the last packet's bytes, the rest later."""
         if self._transport is None or self._state.broken:
             return
+        quirks = self.camera.options.quirks
+        if quirks.blank_lines:
+            data = b"\r\n" + data
+        if quirks.stray_channel:
+            data = b"$\x63\x00\x04odd!" + data
         if self._held is not None:
             self._held.append(bytes(data))
             return
@@ -181,8 +185,11 @@ class Connection(asyncio.Protocol):
             return
         lines: Headers = list(headers or [])
         if self._state.session:
+            if self.camera.options.quirks.new_session_ids:
+                self._state.session = secrets.token_hex(8).upper()
             lines.append(("Session", f"{self._state.session};timeout={self.camera.options.session_timeout_s:g}"))
-        text = response(status, request.headers.get("cseq", "0"), lines, body)
+        cseq = "" if self.camera.options.quirks.no_cseq else request.headers.get("cseq", "0")
+        text = response(status, cseq, lines, body)
         if self.camera.fault_state.half_answers > 0:
             self.camera.fault_state.half_answers -= 1
             text = text[: len(text) // 2]
@@ -196,7 +203,7 @@ class Connection(asyncio.Protocol):
         camera = self.camera
         camera.counts.requests[request.method] = camera.counts.requests.get(request.method, 0) + 1
         if request.method == "OPTIONS":
-            self._reply(request, 200, [("Public", METHODS)])
+            self._reply(request, 200, [("Public", camera.options.quirks.methods)])
             return
         if not self._auth.accepts(request.method, request.headers.get("authorization"), camera.user, camera.password):
             if "authorization" in request.headers:
@@ -211,21 +218,32 @@ class Connection(asyncio.Protocol):
             "TEARDOWN": self._teardown,
         }
         if request.method in {"GET_PARAMETER", "SET_PARAMETER"}:
-            self._reply(request, 200)
+            self._reply(request, 200 if request.method in camera.options.quirks.methods else 501)
         elif request.method in handlers:
             handlers[request.method](request)
         else:
-            self._reply(request, 405, [("Allow", METHODS)])
+            self._reply(request, 405, [("Allow", camera.options.quirks.methods)])
 
     def _describe(self, request: Request) -> None:
+        options, quirks, port = self.camera.options, self.camera.options.quirks, self.camera.port
+        if quirks.moved_to and request.path == "moved":
+            self._reply(request, 302, [("Location", quirks.filled(quirks.moved_to, port, "main"))])
+            return
         stream = self.camera.streams.get(request.path)
         if stream is None:
             self._reply(request, 404)
             return
-        options = self.camera.options
-        body = describe(stream.clip, self.camera.port, sprop=options.sprop, audio=options.audio)
+        control = quirks.filled(quirks.control, port, request.path)
+        body = describe(
+            stream.clip, port, sprop=options.sprop, audio=options.audio, control=control, broken=quirks.broken_media
+        )
         base = request.url.rstrip("/") + "/"
-        self._reply(request, 200, [("Content-Base", base), ("Content-Type", "application/sdp")], body)
+        if quirks.content_base is not None:
+            base = quirks.filled(quirks.content_base, port, request.path)
+        headers = [("Content-Base", base)] if base else []
+        if quirks.content_type:
+            headers.append(("Content-Type", "application/sdp"))
+        self._reply(request, 200, headers, body)
 
     def _setup(self, request: Request) -> None:
         path, _, track = request.path.rpartition("/")
@@ -237,11 +255,13 @@ class Connection(asyncio.Protocol):
         if "RTP/AVP/TCP" not in transport:
             self._reply(request, 461)
             return
+        quirks = self.camera.options.quirks
         channel = 2 * len(self._state.players)
         for part in transport.split(";"):
             key, _, value = part.strip().partition("=")
             if key == "interleaved" and value.partition("-")[0].isdigit():
                 channel = int(value.partition("-")[0])
+        channel = channel if quirks.channels is None else quirks.channels
         self._state.session = self._state.session or secrets.token_hex(8).upper()
         headers = f"RTP/AVP/TCP;unicast;interleaved={channel}-{channel + 1}"
         if track == "trackID=1":
@@ -251,6 +271,8 @@ class Connection(asyncio.Protocol):
             player = SessionPlayer(self, path, stream, channel)
             self._state.players[path] = player
             headers += f";ssrc={player.rtp.ssrc:08X}"
+            if quirks.padded_transport:
+                headers = f"RTP/AVP/TCP;ssrc=  {player.rtp.ssrc:X} ; unicast ; interleaved = {channel}-{channel + 1} "
         self._reply(request, 200, [("Transport", headers)])
 
     def _play(self, request: Request) -> None:
@@ -262,10 +284,24 @@ class Connection(asyncio.Protocol):
             ticks = player.stream.ticks_of(player.stream.next_keyframe())
             url = f"rtsp://127.0.0.1:{self.camera.port}/{name}/trackID=0"
             infos.append(f"url={url};seq={player.rtp.sequence};rtptime={player.rtp.rtp_time(ticks)}")
-        self._reply(request, 200, [("Range", "npt=0.000-"), ("RTP-Info", ",".join(infos))])
+        quirks = self.camera.options.quirks
+        lines = [("Range", "npt=0.000-")]
+        if quirks.rtp_info:
+            bad = "url=trackID=0;seq=1;rtptime=16949x9;"
+            lines.append(("RTP-Info", bad if quirks.bad_rtp_info else ",".join(infos)))
+        if quirks.early_s:
+            self._late = asyncio.get_running_loop().call_later(quirks.early_s, self._reply, request, 200, lines)
+        else:
+            self._reply(request, 200, lines)
         self._state.playing = True
         for player in self._state.players.values():
             player.stream.players.add(player)
+
+    def say_goodbye(self) -> None:
+        """RTCP BYE of every stream that is played; the connection stays."""
+        self._stop_playing()
+        for player in self._state.players.values():
+            self.send_media(player.rtp.goodbye(), 0.0)
 
     def _pause(self, request: Request) -> None:
         self._stop_playing()

@@ -13,6 +13,8 @@ from appliance import __version__
 from appliance.capture.camera import CameraRunner
 from appliance.capture.gate import Gate
 from appliance.capture.network import Network, read_links
+from appliance.capture.rtsp import open_connection
+from appliance.capture.tls import Trust
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.chain_errors import JournalTruncated
@@ -200,6 +202,7 @@ class Recorder:
                     self._credentials.get(camera.id),
                     gate,
                     self.clock,
+                    connect=partial(open_connection, trust=self._trust(camera)),
                     clock_state=self.keeper.state,
                     first_cause=self.first_cause,
                     explain=partial(self.network.explain, self._host(camera)),
@@ -222,6 +225,10 @@ class Recorder:
             elif runner.playing:
                 self.network.alive(hosts[key.camera])
         self.network.links(await asyncio.to_thread(read_links, set(hosts.values())))
+
+    def _trust(self, camera: CameraSettings) -> Trust:
+        pinned = None if camera.fingerprint is None else bytes.fromhex(camera.fingerprint)
+        return Trust(pinned, self.site.authority)
 
     @staticmethod
     def _host(camera: CameraSettings) -> str:

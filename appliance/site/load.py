@@ -82,6 +82,14 @@ _OWN: Final = MISTAKES | {
         "l'adresse contient un mot de passe : mettez utilisateur et mot de passe dans le fichier des secrets",
         "the address holds a password: put user and password into the secrets file",
     ),
+    "fingerprint": (
+        "écrivez l'empreinte SHA-256 du certificat de la caméra, 64 chiffres hexadécimaux",
+        "write the SHA-256 fingerprint of the camera's certificate, 64 hexadecimal digits",
+    ),
+    "certificate-unknown": (
+        "adresse rtsps sans garant : écrivez fingerprint (empreinte du certificat de la caméra), ou authority en tête",
+        "rtsps address that nobody vouches for: write fingerprint (of the camera's certificate), or authority on top",
+    ),
     "timezone": (
         'ce fuseau horaire n\'existe pas : écrivez par exemple "Europe/Paris" ou "Indian/Reunion"',
         'this time zone does not exist: write for instance "Europe/Paris" or "Indian/Reunion"',

@@ -8,11 +8,10 @@ from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from appliance.site.bank_holidays import BankHolidays
@@ -25,6 +24,7 @@ from appliance.site.calendar import (
 )
 from appliance.site.detection import DetectionSettings, detection_mistakes
 from appliance.site.table import CameraId, Day, Hours, Reason, Table, Words, openings_of
+from appliance.site.transport import CameraUrl, Fingerprint, Reader, certificate_mistake
 
 CALENDAR_MONTH_DAYS: Final = 31
 """Days. Code de la sécurité intérieure, art. L252-5: one month at the most; 31 is the longest one. Expiry
@@ -88,22 +88,6 @@ LIVING_SPACES: Final = frozenset(
 """CNIL, cameras in schools, 12 Sep 2025. Toilets and changing rooms are not even a value: never filmed."""
 
 
-def _camera_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("rtsp", "rtsps") or not parts.hostname:
-        raise ValueError("url")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("url-credentials")
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError("url") from error
-    return value
-
-
-CameraUrl = Annotated[str, AfterValidator(_camera_url)]
-
-
 class SiteSettings(Table):
     """`[site]`."""
 
@@ -152,6 +136,8 @@ class CameraSettings(Table):
     place: Words
     main: CameraUrl
     sub: CameraUrl | None = None
+    reader: Reader = "auto"
+    fingerprint: Fingerprint | None = None
     legal_zone: LegalZone
     area_type: AreaType
     purpose: Words
@@ -278,10 +264,11 @@ class WebSettings(Table):
 
 
 class Site(Table):
-    """A whole `site.toml`, paths made absolute against the file's folder."""
+    """A whole `site.toml`, paths made absolute against the file's folder. `authority`: PEM, of rtsps cameras."""
 
     site: SiteSettings
     secrets: Path | None = None
+    authority: Path | None = None
     camera: tuple[CameraSettings, ...] = Field(min_length=1, max_length=MAX_CAMERAS)
     disk: tuple[DiskSettings, ...] = Field(min_length=1, max_length=8)
     recorder: RecorderSettings = RecorderSettings()
@@ -296,6 +283,17 @@ class Site(Table):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"twice:{kind}:{twice[0]}")
+        return self
+
+    @model_validator(mode="after")
+    def _vouched_cameras(self) -> Self:
+        found = [
+            InitErrorDetails(type=PydanticCustomError("own", name), loc=("camera", index, "main"), input=None)
+            for index, camera in enumerate(self.camera)
+            if (name := certificate_mistake((camera.main, camera.sub), camera.fingerprint, self.authority))
+        ]
+        if found:
+            raise ValidationError.from_exception_data("Site", found)
         return self
 
     @model_validator(mode="after")
@@ -394,6 +392,7 @@ class Site(Table):
         site = self.model_copy(
             update={
                 "secrets": None if self.secrets is None else folder / self.secrets,
+                "authority": None if self.authority is None else folder / self.authority,
                 "disk": tuple(disk.model_copy(update={"path": folder / disk.path}) for disk in self.disk),
                 "recorder": self.recorder.model_copy(
                     update={"socket": folder / self.recorder.socket, "index": folder / self.recorder.index}

@@ -88,6 +88,8 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "gst-launch-1.0": Counterpart("GStreamer", "gstreamer1.0-tools", _program("gst-launch-1.0")),
     "qtdemux": Counterpart("GStreamer qtdemux", "gstreamer1.0-plugins-good", _gst_element("qtdemux")),
     "h264parse": Counterpart("GStreamer h264parse", "gstreamer1.0-plugins-bad", _gst_element("h264parse")),
+    "h265parse": Counterpart("GStreamer h265parse", "gstreamer1.0-plugins-bad", _gst_element("h265parse")),
+    "openssl": Counterpart("OpenSSL", "openssl", _program("openssl")),
     "gst-rtsp": Counterpart("GStreamer RTSP server", "gir1.2-gst-rtsp-server-1.0", _gst_rtsp),
     "nbdkit": Counterpart("nbdkit", "nbdkit", _program("nbdkit")),
     "nbdfuse": Counterpart("nbdfuse", "libnbd-bin", _program("nbdfuse")),

@@ -110,7 +110,7 @@ def test_configured_urls() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "http://c/", "rtsps://c/", "rtsp:///x", "rtsp://c:99999/", "rtsp://c/a b\r\nX: y", "rtsp://[::1"]
+    "text", ["", "http://c/", "rtspu://c/", "rtsp:///x", "rtsp://c:99999/", "rtsp://c/a b\r\nX: y", "rtsp://[::1"]
 )
 def test_unusable_urls_are_named(text: str) -> None:
     with pytest.raises(CameraUrlInvalid) as caught:
