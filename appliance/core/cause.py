@@ -10,7 +10,7 @@ class GapCause(IntEnum):
 
     NONE = 0  # no gap: the first run ever of a stream
     APPLIANCE_OFF = 1  # the recorder was stopped, killed or restarted
-    POWER = 2  # the machine lost power
+    POWER = 2  # the machine lost power, or stopped without a word (a kernel panic is not told apart)
     UPDATE = 3  # an update of the software
     PLANNED = 4  # the recording calendar asked for it
     DISK = 5  # a disk failed or was too slow
@@ -39,7 +39,7 @@ class GapCause(IntEnum):
 _LABELS: dict[GapCause, tuple[str, str]] = {
     GapCause.NONE: ("début de l'enregistrement", "start of the recording"),
     GapCause.APPLIANCE_OFF: ("enregistreur arrêté", "recorder stopped"),
-    GapCause.POWER: ("coupure de courant", "power cut"),
+    GapCause.POWER: ("coupure de courant ou arrêt brutal", "power cut or sudden stop"),
     GapCause.UPDATE: ("mise à jour", "update"),
     GapCause.PLANNED: ("pause prévue (site ouvert)", "planned pause (site open)"),
     GapCause.DISK: ("panne de disque", "disk failure"),

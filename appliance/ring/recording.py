@@ -19,8 +19,9 @@ from appliance.core.supervise import Supervisor
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 from appliance.ring import audit, backup
 from appliance.ring.access.feed import Feed, Subscriber
-from appliance.ring.access.lookup import ChunkRanges, StreamSpan
+from appliance.ring.access.lookup import ChunkRanges
 from appliance.ring.access.report import disk_states, live, stream_state
+from appliance.ring.access.stretches import StreamSpan
 from appliance.ring.audit import Audit
 from appliance.ring.backup import Backups
 from appliance.ring.dating.evidence import witness

@@ -3,16 +3,16 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, count
 from typing import Final, Protocol
 
-from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.units import ticks_to_us
 from appliance.media.part import PartEntry
 from appliance.media.stream import StreamKey
+from appliance.ring.access.stretches import StreamSpan, merged
 from appliance.ring.dating.redate import Redating
 from appliance.ring.disks.disk import Disk, chunk_name
 from appliance.ring.disks.loss import Loss
@@ -41,16 +41,6 @@ MAX_LEASE_S: Final = 60
 
 MAX_LEASES: Final = 256
 """Readers at a time, with room: each lease is looked at for each chunk that is to be freed."""
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSpan:
-    """An unbroken stretch of one run, UTC microseconds; `cause`: GapCause of the hole before it."""
-
-    run: int
-    from_us: int
-    to_us: int
-    cause: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +140,8 @@ class Catalogue:
                     found[s.from_us, s.run] = s
         lost = [(loss.from_us, loss.to_us) for loss in self.lost if loss.key == key]
         if len(found) > INLINE_ROWS:  # a month of a camera that flaps
-            return await asyncio.to_thread(_merged, found, from_us, to_us, lost)
-        return _merged(found, from_us, to_us, lost)
+            return await asyncio.to_thread(merged, found, from_us, to_us, lost)
+        return merged(found, from_us, to_us, lost)
 
     async def ranges(
         self, key: StreamKey, from_us: int, to_us: int, *, from_keyframe: bool = False
@@ -319,37 +309,3 @@ def open_row(chunk: OpenChunk) -> ChunkRow:
     first = min((span.from_us for span in chunk.spans), default=row.first_us)
     last = max((span.to_us for span in chunk.spans), default=row.last_us)
     return row._replace(first_us=first, last_us=last)
-
-
-def _follows(last: SpanRow, span: SpanRow) -> bool:
-    """Does this stretch of the same run go on where the other ends, or lie in it (parts that are on two disks)?"""
-    return last.last_sequence + 1 == span.first_sequence or (
-        last.first_sequence <= span.first_sequence <= last.last_sequence and span.from_us < last.to_us
-    )
-
-
-def _merged(
-    found: dict[tuple[int, int], SpanRow], from_us: int, to_us: int, lost: Sequence[tuple[int, int]]
-) -> list[StreamSpan]:
-    """Rows as stretches without holes, cut to [from, to)."""
-    merged: list[SpanRow] = []
-    last: SpanRow | None = None  # the stretch under way; its end so far is in `to_us` and `sequence`
-    to_us_so_far = sequence = 0
-    for _, span in sorted(found.items()):
-        if last is not None:
-            if span.run == last.run and span.first_sequence == sequence + 1 and span.from_us >= to_us_so_far:
-                to_us_so_far, sequence = span.to_us, span.last_sequence  # nearly every row: a day has 700 of them
-                continue
-            last = last._replace(to_us=to_us_so_far, last_sequence=sequence)
-            if last.run == span.run and _follows(last, span):
-                to_us_so_far, sequence = max(last.to_us, span.to_us), max(last.last_sequence, span.last_sequence)
-                continue
-            merged.append(last)
-            if sequence + 1 < span.first_sequence:
-                # parts are numbered without holes: what lay between was stored and has been given back to the ring
-                away = any(start < span.from_us and last.to_us < end for start, end in lost)
-                span = span._replace(cause=int(GapCause.DISK if away else GapCause.ERASED))  # noqa: PLW2901
-        last, to_us_so_far, sequence = span, span.to_us, span.last_sequence
-    if last is not None:
-        merged.append(last._replace(to_us=to_us_so_far, last_sequence=sequence))
-    return [StreamSpan(s.run, max(s.from_us, from_us), min(s.to_us, to_us), s.cause) for s in merged]

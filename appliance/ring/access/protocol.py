@@ -18,8 +18,9 @@ from appliance.core.units import US_PER_SECOND
 from appliance.media.part import STARTS_KEYFRAME, STARTS_RUN, PartEntry
 from appliance.media.stream import StreamKey, StreamName
 from appliance.ring.access.feed import FeedPart
-from appliance.ring.access.lookup import MAX_LEASE_S, ChunkRanges, StreamSpan
+from appliance.ring.access.lookup import MAX_LEASE_S, ChunkRanges
 from appliance.ring.access.part_ref import PartRef
+from appliance.ring.access.stretches import StreamSpan
 from appliance.ring.backup_files import BACKUP_NAME, MAX_SIZE
 
 MAX_RANGE_US: Final = 2 * 3600 * US_PER_SECOND

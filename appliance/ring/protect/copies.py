@@ -10,7 +10,8 @@ from typing import Final
 
 from appliance.core.units import ticks_to_us
 from appliance.media.stream import StreamKey
-from appliance.ring.access.lookup import NOTHING_EXPIRED, Catalogue, ChunkRanges, StreamSpan
+from appliance.ring.access.lookup import NOTHING_EXPIRED, Catalogue, ChunkRanges
+from appliance.ring.access.stretches import StreamSpan
 from appliance.ring.faults import UnknownStream
 from appliance.ring.protect.held import Kept
 from appliance.ring.protect.policy import MAX_HOLD_US
