@@ -10,21 +10,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from appliance.capture.backoff import auth_backoff_s, backoff_s
+from appliance.capture.choice import ReaderChoice, Setting
+from appliance.capture.compatible.reader import CompatibleReader
 from appliance.capture.connection import RtspConnection
 from appliance.capture.errors import CameraAuthentication, CameraClosed, CameraSilent, CaptureError, NoKeyframe
+from appliance.capture.rates import Counted, Rates
+from appliance.capture.reception import Reception
 from appliance.capture.rtsp import RtspSession, open_connection
 from appliance.capture.runs import RunKeeper
-from appliance.capture.sdp import VideoTrack
 from appliance.capture.state import CameraState, CaptureState
 from appliance.capture.url import Credentials, RtspUrl, parse_url
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
-from appliance.media.access_unit import H264Depacketiser
-from appliance.media.access_unit_h265 import H265Depacketiser
-from appliance.media.depacketiser import Depacketiser, Picture
-from appliance.media.input_errors import RtcpInvalid
-from appliance.media.rtp import SenderReport, parse_rtcp
+from appliance.media.depacketiser import Picture
 from appliance.media.stream import ClockState, StreamKey, StreamSink
 
 log = logging.getLogger(__name__)
@@ -45,6 +44,7 @@ STABLE_S: Final = 10.0
 Connect = Callable[[RtspUrl, Clock], Awaitable[RtspConnection]]
 Sleep = Callable[[float], Awaitable[None]]
 Explain = Callable[[CaptureError], CaptureError]
+Compatible = Callable[[RtspUrl, Credentials | None, Clock], CompatibleReader]
 
 
 class CameraRunner:
@@ -53,6 +53,7 @@ class CameraRunner:
     `url`: rtsp URL, user and password in it or in `credentials`. `connect`, `rng`, `sleep`: for tests.
     `clock_state`: the judgement of UTC to write into each run. `first_cause`: why the video before the first run is
     missing (see RunKeeper). `explain`: what a failure really is, when others know more.
+    `reader`: see ReaderChoice; `compatible`: how its other reader is had.
     """
 
     def __init__(
@@ -69,8 +70,12 @@ class CameraRunner:
         clock_state: Callable[[], int] = lambda: ClockState.DOUBTFUL,
         first_cause: GapCause = GapCause.NONE,
         explain: Explain = lambda error: error,
+        reader: Setting = "auto",
+        compatible: Compatible = CompatibleReader,
     ) -> None:
         self._explain = explain
+        self._choice = ReaderChoice(reader)
+        self._compatible = compatible
         self.key = key
         self._url = url
         self._credentials = credentials
@@ -90,19 +95,14 @@ class CameraRunner:
         self._refusals = 0
         self._sessions = 0
         self._connection: RtspConnection | None = None
-        self._depacketiser: Depacketiser | None = None
+        self._reception: Reception | None = None
         self._lost_before = 0
-        self._report: SenderReport | None = None
         self._audio_offered = False
         self._pictures = 0
         self._last_picture_us = 0
         self._last_run_us = 0
         self._run_opened_us: int | None = None
-        self._measured_us = 0
-        self._measured_pictures = 0
-        self._measured_bytes = 0
-        self._fps = 0.0
-        self._rate = 0.0
+        self._rates = Rates()
 
     async def run(self) -> None:
         """Record until cancelled. Failures are states, never exceptions."""
@@ -125,7 +125,9 @@ class CameraRunner:
         if already:
             return
         self._runs.pause(cause)
-        self._connection = None  # pictures on their way mean nothing any more
+        self._connection = None
+        if self._reception is not None:
+            self._reception.close()  # pictures on their way mean nothing any more
         self._turn.set()
         self._wake.set()
 
@@ -161,15 +163,15 @@ class CameraRunner:
         streaming = self._state in {CaptureState.WAITING_KEYFRAME, CaptureState.PLAYING}
         parameters = self._runs.parameters
         error = None if self._state is CaptureState.PLAYING or self._paused else self._error
-        lost = self._lost_before + (self._depacketiser.packets_lost if self._depacketiser else 0)
+        lost = self._lost_before + (self._reception.depacketiser.packets_lost if self._reception else 0)
         return CameraState(
             state=self._state,
             since_utc_us=self._since_us,
             cause=self._paused or (error.cause if error else self._runs.cause),
             sentence_fr=error.sentence("fr") if error else "",
             sentence_en=error.sentence("en") if error else "",
-            fps=round(self._fps, 2) if streaming else 0.0,
-            bitrate=int(self._rate * 8) if streaming else 0,
+            fps=round(self._rates.fps, 2) if streaming else 0.0,
+            bitrate=int(self._rates.rate * 8) if streaming else 0,
             width=parameters.width if parameters else 0,
             height=parameters.height if parameters else 0,
             codec=parameters.codec if parameters else "",
@@ -179,6 +181,7 @@ class CameraRunner:
             camera_clock_offset_us=self._runs.camera_clock_offset_us,
             pictures=self._pictures,
             runs=self._runs.runs,
+            reader="compatible" if self._choice.compatible else "native",
         )
 
     async def _stay_away(self) -> None:
@@ -210,6 +213,8 @@ class CameraRunner:
         self._run_opened_us = None
         try:
             url = parse_url(self._url)
+            if self._choice.compatible:
+                return await self._read_compatible(url)
             self._connection = connection = await self._connect(url, self._clock)
         except CaptureError as error:
             return self._explain(error)
@@ -228,11 +233,40 @@ class CameraRunner:
             # still on the way must not open another run.
             connection.drain()
             self._connection = None
-            self._close_depacketiser()
+            self._end_reception()
             if not self._turn.is_set():  # a pause has ended the run already
                 self._runs.failed(cause)
             await session.close(reason)
         return reason
+
+    async def _read_compatible(self, url: RtspUrl) -> CaptureError:
+        """One try with the compatible reader; its child is gone when this returns."""
+        cause = GapCause.APPLIANCE_OFF
+        try:
+            async with self._compatible(url, self._credentials or url.credentials, self._clock) as reader:
+                self._sessions += 1
+                self._runs.connected(reader.described, reader.codec)
+                self._enter(CaptureState.WAITING_KEYFRAME)
+                self._begin_measuring(reader)
+                looked_us = self._clock.monotonic_us()
+                while True:
+                    picture = await reader.next(SILENCE_S)
+                    if picture is None:
+                        self._lost(reader.arrival_us)
+                        continue
+                    self._take(picture, reader.arrival_us)
+                    if reader.arrival_us - looked_us > WATCH_S * US_PER_SECOND:
+                        looked_us = reader.arrival_us
+                        self._rates.look(reader, self._pictures, looked_us)
+                        if error := self._silent(looked_us):
+                            raise error
+        except CaptureError as error:
+            reason = self._explain(error)
+            cause = reason.cause
+            return reason
+        finally:
+            if not self._turn.is_set():
+                self._runs.failed(cause)
 
     async def _start(self, session: RtspSession) -> None:
         """DESCRIBE, SETUP and PLAY of the video track."""
@@ -242,44 +276,34 @@ class CameraRunner:
         self._sessions += 1
         self._enter(CaptureState.SETTING_UP)
         self._runs.connected(track.parameter_sets, track.codec)
-        self._report = None
-        self._depacketiser = self._depacketise(track, session.connection)
-        await session.setup(track, self._depacketiser, self._on_rtcp)
+        self._reception = reception = Reception(
+            session.connection, track, self._runs.camera_clock, self._take, self._lost
+        )
+        await session.setup(track, reception.depacketiser, reception.rtcp)
         self._enter(CaptureState.STARTING)
         self._begin_measuring(session.connection)
         await session.play()
         if not self._runs.open:  # pictures may come before PLAY's answer
             self._enter(CaptureState.WAITING_KEYFRAME)
 
-    def _depacketise(self, track: VideoTrack, connection: RtspConnection) -> Depacketiser:
-        """The depacketiser of the track's codec."""
-        runs = self._runs
+    def _take(self, picture: Picture, arrival_us: int) -> None:
+        self._pictures += 1
+        self._last_picture_us = arrival_us
+        self._runs.picture(picture, arrival_us)
+        if self._runs.open and self._state is CaptureState.PLAYING:
+            self._last_run_us = arrival_us
+        else:
+            self._follow_run(arrival_us)
 
-        def on_picture(picture: Picture) -> None:
-            if self._connection is not connection:
-                return
-            self._pictures += 1
-            self._last_picture_us = arrival_us = connection.arrival_us
-            if self._report is not None:
-                self._apply_report()
-            runs.picture(picture, arrival_us)
-            if runs.open and self._state is CaptureState.PLAYING:
-                self._last_run_us = arrival_us
-            else:
-                self._follow_run(arrival_us)
+    def _lost(self, arrival_us: int) -> None:
+        self._runs.gap()
+        self._follow_run(arrival_us)
 
-        def on_gap(_lost: int) -> None:
-            if self._connection is connection:
-                runs.gap()
-                self._follow_run(connection.arrival_us)
-
-        kind = H264Depacketiser if track.codec == "h264" else H265Depacketiser
-        return kind(track.payload_type, on_picture, on_gap)
-
-    def _close_depacketiser(self) -> None:
-        if self._depacketiser is not None:
-            self._lost_before += self._depacketiser.packets_lost
-            self._depacketiser = None
+    def _end_reception(self) -> None:
+        if self._reception is not None:
+            self._reception.close()
+            self._lost_before += self._reception.depacketiser.packets_lost
+            self._reception = None
 
     def _follow_run(self, now_us: int) -> None:
         """The state follows the run; the first run of a session is the recovery."""
@@ -299,28 +323,6 @@ class CameraRunner:
             log.info("%s: recorded again", self.key)
             self._told = None
 
-    def _on_rtcp(self, data: bytes) -> None:
-        try:
-            reports = parse_rtcp(data)
-        except RtcpInvalid:
-            return
-        connection, depacketiser = self._connection, self._depacketiser
-        if connection is None or depacketiser is None:
-            return
-        for report in reports:
-            if isinstance(report, SenderReport):
-                self._report = report
-                self._apply_report()
-            elif depacketiser.ssrc in report.ssrcs:
-                connection.abort(CameraClosed(reason="the camera said goodbye"))
-
-    def _apply_report(self) -> None:
-        """A sender report counts when it is of the stream's own source; it may come before the first packet."""
-        report, depacketiser = self._report, self._depacketiser
-        if report is not None and depacketiser is not None and report.ssrc == depacketiser.ssrc:
-            self._runs.camera_clock.report(report.ntp, report.timestamp)
-            self._report = None
-
     async def _watch(self, session: RtspSession) -> CaptureError:
         """Until the session fails: silence, rates, keep-alive. Returns why it ended."""
         connection = session.connection
@@ -335,7 +337,7 @@ class CameraRunner:
                 await self._pause(connection, watch_s)
                 connection.drain()  # without a ring that ticks, silence would be ours
                 now = self._clock.monotonic_us()
-                self._measure(connection, now)
+                self._rates.look(connection, self._pictures, now)
                 if error := self._silent(now):
                     return error
                 if now >= next_keep_alive_us and (pending is None or pending.done()):
@@ -362,24 +364,10 @@ class CameraRunner:
             return NoKeyframe(seconds=KEYFRAME_S)
         return None
 
-    def _begin_measuring(self, connection: RtspConnection) -> None:
+    def _begin_measuring(self, source: Counted) -> None:
         now = self._clock.monotonic_us()
-        self._last_picture_us = self._last_run_us = self._measured_us = now
-        self._measured_pictures, self._measured_bytes = self._pictures, connection.bytes_received
-        self._fps = self._rate = 0.0
-
-    def _measure(self, connection: RtspConnection, now_us: int) -> None:
-        """Rates since the last look, half of the new value each time; the socket's mark follows."""
-        seconds = (now_us - self._measured_us) / US_PER_SECOND
-        if seconds <= 0:
-            return
-        fps = (self._pictures - self._measured_pictures) / seconds
-        rate = (connection.bytes_received - self._measured_bytes) / seconds
-        self._fps = (self._fps + fps) / 2 if self._fps else fps
-        self._rate = (self._rate + rate) / 2 if self._rate else rate
-        self._measured_us, self._measured_pictures = now_us, self._pictures
-        self._measured_bytes = connection.bytes_received
-        connection.set_rate(self._rate)
+        self._last_picture_us = self._last_run_us = now
+        self._rates.begin(source, self._pictures, now)
 
     def _failed(self, error: CaptureError) -> float:
         """Note a failure, tell it once, and say how long to wait."""
@@ -389,6 +377,9 @@ class CameraRunner:
         if self._told != error.code:
             log.warning("%s: %s", self.key, error)
             self._told = error.code
+        if self._choice.failed(error):
+            log.warning("%s: the %s reader takes over", self.key, "compatible" if self._choice.compatible else "native")
+            self._failures = 0
         if isinstance(error, CameraAuthentication):
             self._refusals += 1
             return auth_backoff_s(self._refusals, self._rng)

@@ -175,3 +175,11 @@ class NoKeyframe(CaptureError):
     code = "camera-no-keyframe"
     fr = "Aucune image clé utilisable depuis {seconds} s. Réglez l'intervalle d'images clés à 2 s."
     en = "No usable keyframe for {seconds} s. Set the keyframe interval to 2 s."
+
+
+class CompatibleReaderFailed(CaptureError):
+    """The compatible reader (libav, a process of its own) could not read the camera, or died."""
+
+    code = "camera-compatible"
+    fr = "Le lecteur de secours ne lit pas cette caméra. Réglez-la sur RTP par TCP, en H.264 ou H.265."
+    en = "The compatible reader cannot read this camera ({reason}). Set it to RTP over TCP, H.264 or H.265."

@@ -28,6 +28,7 @@ class CameraState:
     `sentence_fr`, `sentence_en`: the failure in words, empty without one. `fps`, `bitrate` (bits a second): over the
     last seconds. `lost_packets`: RTP packets missing since the start; `reconnects`: sessions after the first.
     `camera_clock_offset_us`: camera wall time minus the appliance's, None while unknown.
+    `reader`: "native", or "compatible" when libav reads the camera in a process of its own.
     """
 
     state: CaptureState
@@ -46,3 +47,4 @@ class CameraState:
     camera_clock_offset_us: int | None
     pictures: int
     runs: int
+    reader: str = "native"

@@ -20,7 +20,7 @@ class Quirks:
     carries data too. `new_session_ids`: each answer names another session. `padded_transport`: ssrc first, blanks
     everywhere. `no_cseq`: answers without. `moved_to`: DESCRIBE of the path "moved" is answered by 302 with this
     Location. `broken_media`: an unreadable section before the video's in the SDP. `control`: the track's address in the
-    SDP, with {host} and {path} replaced.
+    SDP, with {host} and {path} replaced. `only_udp`: RTP over the RTSP connection is refused (461).
     """
 
     rtp_info: bool = True
@@ -38,6 +38,7 @@ class Quirks:
     moved_to: str = ""
     broken_media: bool = False
     control: str = "trackID=0"
+    only_udp: bool = False
 
     def filled(self, template: str, port: int, path: str) -> str:
         """A template with this camera's names in it."""

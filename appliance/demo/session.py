@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from appliance.demo.auth import Authenticator
+from appliance.demo.datagrams import Datagrams
 from appliance.demo.message import Request, describe, response, take_message
 from appliance.demo.packet import PacketBlock, RtpState, ntp_of
 from appliance.demo.stream import CameraStream
@@ -96,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._held: list[bytes] | None = None  # media behind a stall
         self._stall: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._datagrams: Datagrams | None = None  # where packets go instead of this connection
         self._late: asyncio.TimerHandle | None = None  # PLAY's answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -107,6 +109,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_playing()
+        if self._datagrams is not None:
+            self._datagrams.close()
         self.camera.left(self)
         self._transport = None
         for timer in (self._stall, self._expiry, self._late):
@@ -147,6 +151,9 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._state.broken:
             return
         quirks = self.camera.options.quirks
+        if self._datagrams is not None:
+            self._datagrams.send(data)
+            return
         if quirks.blank_lines:
             data = b"\r\n" + data
         if quirks.stray_channel:
@@ -252,7 +259,7 @@ class Connection(asyncio.Protocol):
             self._reply(request, 404)
             return
         transport = request.headers.get("transport", "")
-        if "RTP/AVP/TCP" not in transport:
+        if ("RTP/AVP/TCP" in transport) == self.camera.options.quirks.only_udp:
             self._reply(request, 461)
             return
         quirks = self.camera.options.quirks
@@ -267,6 +274,9 @@ class Connection(asyncio.Protocol):
         if track == "trackID=1":
             self.camera.counts.audio_setups += 1
         else:
+            if quirks.only_udp:
+                self._datagrams = Datagrams(transport)
+                headers = self._datagrams.answer()
             self.camera.counts.setups += 1
             player = SessionPlayer(self, path, stream, channel)
             self._state.players[path] = player

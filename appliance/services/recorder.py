@@ -206,6 +206,7 @@ class Recorder:
                     clock_state=self.keeper.state,
                     first_cause=self.first_cause,
                     explain=partial(self.network.explain, self._host(camera)),
+                    reader=camera.reader,
                 )
                 self.calendar.add(camera, gate, self.runners[key])
         self.calendar.enforce()
@@ -331,6 +332,7 @@ class Recorder:
             "width": state.width,
             "height": state.height,
             "codec": state.codec,
+            "reader": state.reader,
             "lost_packets": state.lost_packets,
             "reconnects": state.reconnects,
             "pictures": state.pictures,
