@@ -313,8 +313,8 @@ class DiskHoldsFootage(ApplianceError):
 
 
 class ApplianceIdDamaged(ApplianceError):
-    """The file that says which appliance this is does not hold."""
+    """The file that says which appliance this is does not hold, or is gone."""
 
     code = "appliance-id-damaged"
-    fr = "{path} est abîmé : remettez-le depuis une sauvegarde ; sans lui, tous les disques seraient étrangers."
-    en = "{path} is damaged: restore it from a backup; without it all disks would be foreign."
+    fr = "{path} manque ou est abîmé : démarrez l'enregistreur, il le refait d'après ses disques, puis recommencez."
+    en = "{path} is missing or damaged: start the recorder, which makes it again from its disks, then try again."

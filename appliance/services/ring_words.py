@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError, Language
-from appliance.ring.access.offline import Checked, DiskFiles, Finding, check, true_times
+from appliance.ring.access.checking import Checked, Finding, check
+from appliance.ring.access.offline import DiskFiles, true_times
 from appliance.ring.access.reader import RecorderClient
 from appliance.ring.backup_files import FOLDER, copies_of
 from appliance.ring.disks.claim import holder
@@ -44,8 +45,10 @@ def checked_lines(checked: Checked, language: Language) -> list[str]:
     sign = "✖" if checked.found else "✔"
     if language == "fr":
         head = f"{sign} {checked.path} : {checked.closed} fichiers d'images complets, {checked.open} ouverts,"
+        head += f" {checked.pool} de séquences protégées,"
         return [f"{head} {len(lines)} défaut(s)", *lines]
     head = f"{sign} {checked.path}: {checked.closed} complete files of pictures, {checked.open} open,"
+    head += f" {checked.pool} of kept sequences,"
     return [f"{head} {len(lines)} fault(s)", *lines]
 
 

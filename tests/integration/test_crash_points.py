@@ -15,9 +15,8 @@ import pytest
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import AccessUnit, RunStart, StreamKey
-from appliance.ring.access.offline import check as ring_check
 from appliance.ring.walk import ChunkState, walk
-from tests.peers.crash import CRASHED, Model, Outcome, Report, Scenario, crash, in_child, steps
+from tests.peers.crash import CRASHED, Model, Outcome, Report, Scenario, check_ring, crash, in_child, steps
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, SMALL, Folder, Rig
 
@@ -184,13 +183,6 @@ def check(base: Path, lives: list[tuple[Life, int]], about: str, *, lose_index: 
     assert looked.status == 0, f"{about}: {looked.text}"
     check_files(base)
     check_ring(base, f"{about}, and a recorder after it")
-
-
-def check_ring(base: Path, about: str) -> None:
-    """`appliance ring check --deep` has nothing to say: files and catalogue agree, at whatever step it ended."""
-    for disk in disks_of(base):
-        found = ring_check(disk, deep=True).found
-        assert found == [], f"{about}: {disk.name}: {found}"
 
 
 def wanted_steps(seen: list[str], each: int, seed: int) -> list[int]:

@@ -11,7 +11,7 @@ from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.ring.protect.held import Kept
 from appliance.ring.protect.policy import Hold, Reason
-from tests.peers.crash import CRASHED, Breaker, Model, Report, Scenario, in_child, steps
+from tests.peers.crash import CRASHED, Breaker, Model, Report, Scenario, check_ring, in_child, steps
 from tests.peers.pictures import Camera
 from tests.peers.ring_rig import KEY, SMALL, Folder, Rig, pictures
 
@@ -158,6 +158,7 @@ def die_and_look(recorded: Path, base: Path, at: int, model: Model) -> bool:
     assert died.status in {CRASHED, 0}, died.text
     looked = in_child(looking(base, answered="answered" in died.told))
     assert looked.status == 0, f"{model}, step {at}, told {died.told}: {looked.text}"
+    check_ring(base, f"{model}, step {at}")
     return died.status == CRASHED
 
 

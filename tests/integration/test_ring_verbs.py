@@ -11,12 +11,15 @@ import pytest
 from appliance.cli import main
 from appliance.core.clock import SimulatedClock
 from appliance.media.stream import StreamKey
-from appliance.ring.access.offline import DiskFiles, OfflineParts, check, parts_of
+from appliance.ring.access.checking import check
+from appliance.ring.access.offline import DiskFiles, OfflineParts, parts_of
 from appliance.ring.catalog.log import CATALOG
 from appliance.ring.dating.redate import Redating
 from appliance.ring.disks.disk import chunk_name
 from appliance.services.clock_words import instant
 from appliance.services.ring_words import rebuild, sentence
+from tests.integration.test_ring_protected import asked, hold
+from tests.integration.test_ring_protected import until as ticked_until
 from tests.peers.live import chain, small_clips, until
 from tests.peers.need import need
 from tests.peers.pictures import Camera
@@ -109,6 +112,37 @@ async def test_each_kind_of_damage_has_its_finding_in_words(tmp_path: Path) -> N
     without = await asyncio.to_thread(check, disk)
     assert without.found[0].what == "catalogue"
     assert without.closed >= len(found.closed) - 2
+
+
+async def test_the_protected_pool_is_checked_too(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=1, chunks=24, protected=6)
+    rig.new()
+    camera = rig.camera(size=2500)
+    async with rig.running():
+        camera.start()
+        await rig.record(30, camera)
+        kept = await hold(rig, asked(rig, last_s=10))
+        await ticked_until(rig, lambda: kept.state == "complete")
+    disk = rig.disks[0].path
+    whole = await asyncio.to_thread(check, disk, deep=True)
+    assert whole.found == []
+    assert whole.pool >= 3
+    used = [n for n in range(18, 24) if any((await asyncio.to_thread((disk / chunk_name(n)).read_bytes))[:4096])]
+
+    def damage() -> None:
+        payload, header, stray = used[:3]
+        for number, at in ((payload, 40_000), (header, 700)):
+            data = bytearray((disk / chunk_name(number)).read_bytes())
+            data[at] ^= 1
+            (disk / chunk_name(number)).write_bytes(data)
+        closed = DiskFiles.at(disk).catalog().closed[0]
+        (disk / chunk_name(stray)).write_bytes((disk / chunk_name(closed)).read_bytes())
+
+    await asyncio.to_thread(damage)
+    quick = await asyncio.to_thread(check, disk)
+    assert {(f.what, f.number) for f in quick.found} == {("damaged", used[1]), ("other", used[2])}
+    deep = await asyncio.to_thread(check, disk, deep=True)
+    assert {(f.what, f.number) for f in deep.found} == {("damaged", used[0]), ("damaged", used[1]), ("other", used[2])}
 
 
 async def test_closed_files_are_read_by_the_catalogue_alone(tmp_path: Path) -> None:

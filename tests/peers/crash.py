@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NoReturn
 
 from appliance.core.units import BLOCK
+from appliance.ring.access.checking import check as ring_check
 from appliance.ring.chunk import Geometry, table_offset
 from appliance.ring.disks import disk as disk_module
 from appliance.ring.disks.disk import ORDERED_FILESYSTEMS
@@ -295,3 +296,10 @@ class _Libc:
         """A flush of everything."""
         self._breaker.flushed_all()
         return int(self._real.syncfs(fd))
+
+
+def check_ring(base: Path, about: str) -> None:
+    """`appliance ring check --deep` has nothing to say: files, catalogue and pool agree, at whatever step it ended."""
+    for disk in sorted(base.glob("disk*")):
+        found = ring_check(disk, deep=True).found
+        assert found == [], f"{about}: {disk.name}: {found}"

@@ -116,22 +116,28 @@ LIVED: Final = ("journal", "clock.record", "index.db")
 def appliance_id(folder: Path) -> str:
     """This appliance's id, made once and durable before it is used. Blocks.
 
-    Raises ApplianceIdDamaged when the file is there and does not hold: another id would make all disks foreign.
-    OSError where it cannot be kept.
+    Raises ApplianceIdDamaged when the file does not hold, or is missing where a recorder has lived: another id would
+    make all disks foreign. OSError where it cannot be kept.
     """
     path = folder / APPLIANCE_ID
     try:
         known = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = uuid.uuid4().hex
-        save(path, made.encode("ascii") + b"\n")
-        return made
+    except FileNotFoundError as error:
+        if any((folder / name).exists() for name in LIVED):
+            raise ApplianceIdDamaged(path=str(path)) from error
+        return _make_id(folder)
     except ValueError as error:
         raise ApplianceIdDamaged(path=str(path)) from error
     if not _HEX.fullmatch(known):
         raise ApplianceIdDamaged(path=str(path))
     return known
+
+
+def _make_id(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    made = uuid.uuid4().hex
+    save(folder / APPLIANCE_ID, made.encode("ascii") + b"\n")
+    return made
 
 
 def id_of_recorder(folder: Path, disks: Iterable[Path]) -> str:
@@ -143,9 +149,7 @@ def id_of_recorder(folder: Path, disks: Iterable[Path]) -> str:
     """
     path = folder / APPLIANCE_ID
     try:
-        if path.exists() or not any((folder / name).exists() for name in LIVED):
-            return appliance_id(folder)
-        log.error("id of this appliance: %s is missing; it is taken from the disks", path)
+        return appliance_id(folder)
     except (OSError, ApplianceIdDamaged) as error:
         log.error("id of this appliance: %s; it is taken from the disks", error)  # noqa: TRY400
     known = _named_by(disks)
@@ -155,8 +159,8 @@ def id_of_recorder(folder: Path, disks: Iterable[Path]) -> str:
         if known:
             save(path, known.encode("ascii") + b"\n")
         elif not path.exists():
-            return appliance_id(folder)
-    except (OSError, ApplianceIdDamaged) as error:
+            return _make_id(folder)
+    except OSError as error:
         log.error("id of this appliance cannot be kept: %s", error)  # noqa: TRY400
     return known
 

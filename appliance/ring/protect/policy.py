@@ -240,3 +240,11 @@ def facts_of(hold: Hold) -> dict[str, str | int]:
     """What a journal line says of a hold."""
     plain = hold.plain()
     return {**plain, "streams": " ".join(plain["streams"])}
+
+
+def hold_in(plain: Mapping[str, Any] | None) -> Hold | None:
+    """The hold that a chunk's header names; None when it names none, or what no hold is."""
+    try:
+        return hold_of(plain or {})
+    except (ValueError, KeyError, TypeError):
+        return None

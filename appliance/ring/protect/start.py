@@ -18,7 +18,7 @@ from appliance.ring.faults import ListUnwritten
 from appliance.ring.index.rows import ChunkRow, SpanRow
 from appliance.ring.protect.copying import rebase_recovered
 from appliance.ring.protect.hold_list import HOLDS, make_list, read_list
-from appliance.ring.protect.policy import Hold, hold_of
+from appliance.ring.protect.policy import Hold, hold_in
 from appliance.ring.recovery import chunk_row, recover, span_rows, spans_of
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import walk
@@ -81,7 +81,7 @@ def _chunk(disk: Disk, index: int, number: int, found: PoolFound) -> None:
         if not any(os.pread(fd, BLOCK, 0)):
             return
         info = _header(disk, number, os.pread(fd, MAX_HEADER, 0))
-        hold = None if info is None else _hold(info)
+        hold = None if info is None else hold_in(info.header.protected)
         if info is None or hold is None:
             log.error("chunk %d of the protected pool of %s makes no sense: set aside", number, disk.path)
             found.suspect.append(number)
@@ -109,10 +109,3 @@ def _header(disk: Disk, number: int, prefix: bytes) -> HeaderInfo | None:
         return None
     own = (info.header.disk_uuid, info.header.number, info.geometry) == (disk.identity.uuid, number, disk.geometry)
     return info if own else None
-
-
-def _hold(info: HeaderInfo) -> Hold | None:
-    try:
-        return hold_of(info.header.protected or {})
-    except (ValueError, KeyError, TypeError):
-        return None
