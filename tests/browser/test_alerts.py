@@ -31,7 +31,7 @@ async def test_an_alert_is_read_played_with_its_box_and_answered(desk: Desk) -> 
     assert "À vérifier" in told
     assert "Images protégées" in told
     await desk.page.until("document.body.innerText.includes('de démonstration')")
-    await desk.page.until("document.querySelector('.thumb img').complete")
+    await desk.page.until("document.querySelector('.thumb img').naturalWidth > 0")
     await click(desk, ".alert h2 a")
     await desk.page.until(f"{SCREEN}?.player?.at != null")
     first = (await desk.detector.desk.store.entry(1)).opened_us
