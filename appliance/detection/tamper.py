@@ -6,7 +6,8 @@
 | defocused | detail by contrast below a quarter of the hour's median: light takes both alike; fine or,   | 3 s |
 |           | where the sensor's noise looks like fine detail, coarse                                     |     |
 | moved     | the landmarks (strongest edges) are no longer where they were, a few pixels aside           | 5 s |
-| frozen    | pictures equal one another, and their coded sizes say that the encoder found nothing new    | 5 s |
+| frozen    | nearly all pictures equal the one before, and coded sizes say that the encoder found hardly | 5 s |
+|           | anything new; the others, and keyframes, differ no more than by being coded anew            |     |
 
 In this order: a covered camera is neither defocused nor moved. The landmarks are learned, then checked, and learned
 again when they do not hold (a car stood there): until they do, *moved* cannot be said and is not. They follow slowly,
@@ -81,7 +82,15 @@ ADOPT_US: Final = 30 * 60 * US_PER_SECOND
 """A turned camera's new view becomes the known one after half an hour: the alert was given, and it must see again."""
 
 SMALL: Final = 100
-"""Bytes of a coded picture without news. Measured 18 to 37 frozen."""
+PIXELS_A_BYTE: Final = 1500
+"""A coded picture without news has so many bytes at most, or a byte for so many pixels: headers and runs of blocks that
+are skipped. Measured frozen at 360 lines: 17 to 152 bytes; live: half of the pictures more than 100 to 700."""
+
+LARGE: Final = 8
+"""Times that size: a picture that large has news, and is not compared."""
+
+QUIET: Final = 0.8
+"""Share of pictures that equal the one before: all but one or two behind a keyframe."""
 
 COLOUR: Final = 2.0
 """Levels of chroma: measured 0.7 to 30 in colour by scene; an infrared picture has 0 to 0.3."""
@@ -239,7 +248,8 @@ class Tamper:
         self._looks = 0
         self._last_us: int | None = None
         self._before: Pixels | None = None
-        self._news_us = 0  # when a picture last differed from the one before
+        self._news_us = 0  # when a picture last differed from the one before by more than being coded anew
+        self._quiet: deque[tuple[int, bool]] = deque()  # of those since: time, does it equal the one before?
         self._in_colour: bool | None = None
         self._moved_us: int | None = None
         self.flipped = False
@@ -280,14 +290,24 @@ class Tamper:
     def _compare(self, luma: Pixels, size: int, time_us: int, *, keyframe: bool) -> None:
         sample = luma[::2, ::2]
         before, self._before = self._before, sample
-        if before is None or before.shape != sample.shape:
-            self._news_us = time_us
-        elif keyframe or size <= SMALL:
+        small = max(SMALL, luma.size / PIXELS_A_BYTE)
+        difference = float("inf")
+        if before is not None and before.shape == sample.shape and (keyframe or size <= LARGE * small):
             difference = float(np.abs(sample.astype(np.int16) - before).mean())
-            if difference >= (self._thresholds.key_still if keyframe else self._thresholds.still):
-                self._news_us = time_us
-        else:
+        if difference >= self._thresholds.key_still:
             self._news_us = time_us
+            self._quiet.clear()
+            return
+        quiet = keyframe or (difference < self._thresholds.still and size <= small)
+        self._quiet.append((time_us, quiet))
+        while time_us - self._quiet[0][0] > HOLD_US[Truth.FROZEN]:
+            self._quiet.popleft()
+
+    def _frozen(self, time_us: int) -> bool:
+        """No news for as long as it takes, and nearly no difference at all."""
+        if time_us - self._news_us < HOLD_US[Truth.FROZEN] - SLACK_US or not self._quiet:
+            return False
+        return sum(quiet for _, quiet in self._quiet) >= QUIET * len(self._quiet)
 
     def _flip(self, colour: float) -> None:
         in_colour = colour > COLOUR if self._in_colour is None else colour > (GREY if self._in_colour else COLOUR)
@@ -313,9 +333,7 @@ class Tamper:
         score = self._landmarks.score(seen.edges)
         if score is not None and score < t.moved_share:
             return Truth.MOVED
-        if time_us - self._news_us >= HOLD_US[Truth.FROZEN] - SLACK_US:
-            return Truth.FROZEN
-        return None
+        return Truth.FROZEN if self._frozen(time_us) else None
 
     def _follow(self, seen: Look, *, in_doubt: bool) -> None:
         self._landmarks.take(seen.edges)

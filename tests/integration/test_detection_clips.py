@@ -18,7 +18,8 @@ from appliance.detection.install import known_models, models_in
 from appliance.detection.model import MODULES, Runtime
 from appliance.detection.shapes import WHOLE, Kind
 from appliance.detection.thresholds import THRESHOLDS
-from tests.bench.detection_score import Trace, load_truths, model_of, run_clip, score, timeline, write_png
+from tests.bench.detection_score import CLIPS, Trace, load_truths, model_of, run_clip, score, timeline, write_png
+from tests.bench.detection_stress import VARIANTS, scored
 from tests.peers.need import need_assets
 
 YOLOX = "yolox-nano-ti-320"
@@ -99,6 +100,19 @@ def test_each_tampering_is_said_in_time_and_none_that_is_not() -> None:
     truths = load_truths(assets)
     made = score([traced(assets, clip) for clip in ("tamper", "parking", "hall_a", "road")], truths)
     assert (made.tamper_missed, made.tamper_false) == (0, 0)
+
+
+@pytest.mark.full  # encodes and decodes all clips once more
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["mirrored", "1.5 of the size", "contrast x 1.4", "GOP 100", "slightly soft"])
+def test_the_same_thresholds_hold_for_other_cameras_of_the_same_scenes(name: str, tmp_path: Path) -> None:
+    assets = footage(*CLIPS)
+    variant = next(one for one in VARIANTS if one.name == name)
+    made, _ = scored(assets, tmp_path, variant, model_of(YOLOX, assets))
+    assert (made.entries_missed, made.quiet_false, made.tamper_missed, made.tamper_false) == (0, 0, 0, 0)
+    assert made.precision >= 0.98
+    assert made.recall >= 0.92
+    assert made.entries_median <= 1.0
 
 
 def test_the_second_model_finds_the_hall_s_persons() -> None:

@@ -58,6 +58,21 @@ def test_a_frozen_picture() -> None:
     assert [one[1:] for one in run(tamper, [noisy(yard(), n) for n in range(20)], LEARNT + 40)] == [(truth, False)]
 
 
+@pytest.mark.parametrize(("scale", "size"), [(1, 150), (3, 1300)])
+def test_a_frozen_picture_that_each_keyframe_codes_anew_is_frozen_at_any_size(scale: int, size: int) -> None:
+    """As a re-encoded freeze was measured: a keyframe differs by 0.02 levels, what follows it refines it."""
+    still = np.kron(noisy(yard(), 5), np.ones((scale, scale), np.uint8))
+    anew = still.copy()
+    anew[::20, ::20] += 2  # 0.02 levels of those that are compared
+    tamper, said = Tamper(), []
+    for number in range(60):
+        key = number % 10 == 0
+        shown = picture(anew if key else still, number * STEP_US, size=40_000 if key else size, keyframe=key)
+        said += tamper.look(shown)
+    assert said == [(Truth.FROZEN, True)]
+    assert not run(learnt(), [noisy(yard(), n, 0.3) for n in range(40)], LEARNT, size=size)
+
+
 def test_a_still_room_is_not_frozen_while_its_pictures_have_news_to_code() -> None:
     assert not run(learnt(), [yard()] * 60, LEARNT, size=3000)
     quiet = [noisy(yard(), n, 0.3) for n in range(40)]
