@@ -66,13 +66,20 @@ class HevcSps:
 
     @property
     def rfc6381(self) -> str:
-        """The `codecs` parameter of ISO/IEC 14496-15 annex E.3: hvc1.PROFILE.COMPATIBILITY.TIER LEVEL.CONSTRAINTS."""
-        first, level = self.profile_tier_level[0], self.profile_tier_level[11]
-        space = ("", "A", "B", "C")[first >> 6]
-        flags = int(f"{int.from_bytes(self.profile_tier_level[1:5], 'big'):032b}"[::-1], 2)
-        constraints = self.profile_tier_level[5:11].rstrip(b"\0")
-        tail = "".join(f".{byte:x}" for byte in constraints)
-        return f"hvc1.{space}{first & 0x1F}.{flags:x}.{'H' if first & 0x20 else 'L'}{level}{tail}"
+        """See `codecs`."""
+        return codecs(self.profile_tier_level)
+
+
+def codecs(profile_tier_level: bytes) -> str:
+    """The `codecs` parameter of ISO/IEC 14496-15 annex E.3: hvc1.PROFILE.COMPATIBILITY.TIER LEVEL.CONSTRAINTS.
+
+    `profile_tier_level`: the 12 general bytes, as in an SPS and in hvcC.
+    """
+    first, level = profile_tier_level[0], profile_tier_level[11]
+    space = ("", "A", "B", "C")[first >> 6]
+    flags = int(f"{int.from_bytes(profile_tier_level[1:5], 'big'):032b}"[::-1], 2)
+    tail = "".join(f".{byte:x}" for byte in profile_tier_level[5:11].rstrip(b"\0"))
+    return f"hvc1.{space}{first & 0x1F}.{flags:x}.{'H' if first & 0x20 else 'L'}{level}{tail}"
 
 
 def nal_type(nal: bytes | bytearray | memoryview) -> int:

@@ -12,6 +12,7 @@ from aiohttp import web
 from appliance.core.cause import GapCause
 from appliance.core.errors import ApplianceError
 from appliance.core.units import US_PER_SECOND
+from appliance.media import hevc
 from appliance.ring.faults import ChunkReused
 from appliance.web import query
 from appliance.web.errors import NoLongerKept, NoSuchInit, NotRecorded, UnknownCamera
@@ -119,7 +120,10 @@ def find_stream(state: Answer, camera: str, stream: str) -> Answer:
 def content_type(chunk: Answer, init_segment: bytes) -> str:
     """MIME type with the RFC 6381 codecs string, as MediaSource wants it."""
     codec = str(chunk["codec"])
-    if "." not in codec:  # a bare "h264": profile, constraints and level stand in avcC (ISO/IEC 14496-15 5.3.3.1)
+    if codec == "h265":  # the sample entry has what the string is made of (ISO/IEC 14496-15 8.3.3.1)
+        hvcc = re.search(rb"hvcC\x01(.{12})", init_segment, re.DOTALL)
+        codec = hevc.codecs(hvcc[1]) if hvcc else "hvc1.1.6.L120.90"
+    elif "." not in codec:  # a bare "h264": profile, constraints and level stand in avcC (ISO/IEC 14496-15 5.3.3.1)
         found = re.search(rb"avcC\x01(...)", init_segment, re.DOTALL)
         codec = f"avc1.{found[1].hex()}" if found else "avc1.640028"
     return f'video/mp4; codecs="{codec}"'

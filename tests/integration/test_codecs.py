@@ -40,7 +40,7 @@ FORMS: Mapping[str, Form] = {
     "H.264, 12.5 a second": Form(fps=Fraction(25, 2), gop=25, pictures=50),
     "H.265": Form("h265"),
     "H.265, B pictures": Form("h265", b_pictures=3),
-    "H.265, open groups": Form("h265", b_pictures=2, open_groups=True),
+    "H.265, open groups": Form("h265", gop=12, pictures=48, b_pictures=2, open_groups=True),
     "H.265, three slices": Form("h265", slices=3),
     "H.265, signed": Form("h265", signed=True),
     "H.265, 30 a second, GOP of 1 s": Form("h265", fps=Fraction(30), gop=30, pictures=90),

@@ -101,11 +101,14 @@ def test_a_camera_cannot_reach_another_by_way_of_the_appliance(site: Network) ->
 
 def test_the_recorder_reaches_cameras_and_nothing_leaves_by_the_uplink(site: Network) -> None:
     cameras, away = [("tcp", CAMERA_1, 554), ("tcp", CAMERA_1, 8554)], [("tcp", PC, 80), ("tcp", PC, 443)]
-    with site.camera.listening("tcp:554", "tcp:8554", "udp:9000"), site.pc.listening("tcp:80", "tcp:443", "udp:123"):
+    with (
+        site.camera.listening("tcp:554", "tcp:8554", "udp:9000", "udp:161"),
+        site.pc.listening("tcp:80", "tcp:443", "udp:123"),
+    ):
         assert site.box.open(away) == set(away)
         site.box.rules(RULES)
-        asked = [*cameras, ("udp", CAMERA_1, 9000), *away, ("udp", PC, 123)]
-        assert site.box.open(asked) == {*cameras, ("udp", PC, 123)}
+        asked = [*cameras, ("udp", CAMERA_1, 9000), ("udp", CAMERA_1, 161), *away, ("udp", PC, 123)]
+        assert site.box.open(asked) == {*cameras, ("udp", CAMERA_1, 9000), ("udp", PC, 123)}  # 9000: RTP over UDP
 
 
 def test_cameras_on_several_ports_of_the_appliance_do_not_hear_each_other() -> None:

@@ -13,6 +13,8 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -51,6 +53,9 @@ class _Losses(logging.Handler):
 
 
 def _limit() -> None:
+    """For good: files cannot be written, memory cannot grow, nothing is dumped, and the parent's end is ours."""
+    with suppress(OSError):  # the recorder is the last to go when memory is short; its child is the first
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     for what, most in (
         (resource.RLIMIT_DATA, MEMORY_BYTES),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),
