@@ -11,6 +11,7 @@ index.db is a cache of the catalogues and is not copied.
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,13 +23,19 @@ from appliance.core.clock import Clock
 from appliance.core.errors import ApplianceError
 from appliance.core.line_errors import NotAllowed
 from appliance.core.units import BLOCK, round_up_to_block
-from appliance.ring.backup_files import BACKUP_NAME, FOLDER, Copy, copies_of, newest, snapshot
+from appliance.ring.backup_files import BACKUP_NAME, FOLDER, Copy, copies_of, forget_before, newest, snapshot
 from appliance.ring.disks.member import Member
 from appliance.ring.faults import BackupFailed
 from appliance.ring.small_file import save
 
+log = logging.getLogger(__name__)
+
 PERIOD_S: Final = 3600.0
 """Seconds between copies: what a dead system disk may take of what people entered."""
+
+KEEP_US: Final = 30 * 86_400_000_000
+"""Microseconds a copy is kept at most when no other takes its place: it tells of people and must end as what it is
+a copy of does."""
 
 YOUNG_US: Final = 1_800_000_000
 """Microseconds: a copy younger than this is replaced rather than the one before it, so that a service which starts
@@ -41,9 +48,17 @@ class Backups:
     `given`: called when a service got its copy back, with the name and the copy's UTC.
     """
 
-    def __init__(self, clock: Clock, members: Callable[[], Sequence[Member]]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        members: Callable[[], Sequence[Member]],
+        expiry_us: Callable[[], int | None] | None = None,
+    ) -> None:
+        """`expiry_us`: the time that expires copies, None while nothing may go by it."""
         self._clock = clock
         self._members = members
+        self._expiry_us = expiry_us or clock.utc_us
+        self.keep_us = KEEP_US
         self._sources: dict[str, Path] = {}
         self._owners: dict[str, frozenset[int]] = {}
         self._turns: dict[str, int] = {}
@@ -82,8 +97,23 @@ class Backups:
                     await self._write(name, hashlib.sha256(data).hexdigest(), len(data), _one(data))
             except BackupFailed as error:
                 failed = error  # the others are copied all the same
+        await self._forget_old()
         if failed is not None:
             raise failed
+
+    async def _forget_old(self) -> None:
+        """Copies that nothing has replaced for too long are gone: a service that is used no more has left them."""
+        now_us = self._expiry_us()
+        if now_us is None:
+            return
+        async with self._turn:
+            for member in self._members():
+                try:
+                    await asyncio.get_running_loop().run_in_executor(
+                        member.thread, forget_before, member.disk.path, now_us - self.keep_us
+                    )
+                except (OSError, ApplianceError) as error:
+                    log.error("old copies on %s: %s", member.disk.name.words("en"), error)  # noqa: TRY400
 
     async def receive(self, name: str, size: int, sha256: str, pieces: AsyncIterator[bytes]) -> int:
         """A copy from its owner; UTC of it when it is durable. `pieces`: whole blocks each but the last one.

@@ -8,9 +8,10 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -71,6 +72,34 @@ def copies_of(folder: Path, name: str) -> list[Copy]:
         return [Copy(int(c["slot"]), int(c["size"]), str(c["sha256"]), int(c["utc_us"])) for c in told]
     except (OSError, ValueError, KeyError, TypeError):
         return []
+
+
+def forget_before(disk: Path, utc_us: int) -> None:
+    """Overwrite and remove the copies of a disk that were taken before; blocks. Raises OSError."""
+    folder = disk / FOLDER
+    for told in sorted(folder.glob("*.json")):
+        name = told.name.removesuffix(".json")
+        known = copies_of(folder, name)
+        kept = [copy for copy in known if copy.utc_us >= utc_us]
+        if len(kept) == len(known):
+            continue
+        for copy in known:
+            if copy not in kept:
+                _wipe(folder / f"{name}.{copy.slot}")
+        save(told, json.dumps([asdict(copy) for copy in kept]).encode())
+
+
+def _wipe(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            left, zeros = os.fstat(fd).st_size, bytes(1 << 20)
+            while left > 0:
+                left -= os.write(fd, zeros[:left])
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
+        path.unlink()
 
 
 def newest(disks: Iterable[Path], name: str) -> tuple[Copy, bytes]:

@@ -115,7 +115,7 @@ class Ring:
         self._ticker.after_tick += [self.protected.wake, self._shared.start.fill.moved]
         self._first_us: dict[StreamKey, int] = {}
         self._jobs: list[asyncio.Task[None]] = []
-        self.backups = Backups(clock, lambda: self._members.live)
+        self.backups = Backups(clock, lambda: self._members.live, expiry_us)
         self.audit = Audit(self._shared.index)
         self._opened = False
         self.before_tick = self._ticker.before_tick

@@ -74,6 +74,9 @@ FORMER_US = 3_000_000
 NETWORK_S = 2.0
 """Seconds between looks at the camera network: well under the time in which silence is noticed."""
 
+SHOWN_US = 86_400_000_000
+"""Microseconds for which it is shown that a record was put back; the journal has it for good."""
+
 GC_THRESHOLD = (50_000, 20, 50)
 """Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
 hundred times a second at 64 cameras for nothing."""
@@ -111,11 +114,12 @@ class Recorder:
             anchor=self._anchor,
         )
         self.ring.backups.add(RECORD_FILE, site.recorder.index.parent / RECORD_FILE)
+        self.ring.backups.keep_us = site.site.authorised_days * 86_400_000_000
         for name, owner in OWNERS.items():
             uid = uid_of(owner)
             self.ring.backups.accept(name, frozenset() if uid is None else frozenset({uid}))
         self.ring.backups.given = lambda name, utc_us: self._put_back(restored(name, utc_us))
-        self._records: list[ApplianceError] = []  # what of the system disk was put back, or could not be
+        self._records: list[tuple[int, ApplianceError]] = []  # what of the system disk was put back or lost, and when
         self.calendar = RecordingCalendar(site, clock, lambda: self.keeper.state() == ClockState.DOUBTFUL, self.tell)
         self.runs = RunLines(clock, self.tell)
         self.refusals = RefusalLines(clock, self.tell)
@@ -283,8 +287,13 @@ class Recorder:
 
     def _put_back(self, fault: ApplianceError) -> None:
         log.error("%s", fault)
-        self._records.append(fault)
+        self._records.append((self.clock.monotonic_us(), fault))
         self.tell(fault.code, fault.facts)
+
+    def _told_records(self) -> list[dict[str, str]]:
+        since_us = self.clock.monotonic_us() - SHOWN_US
+        shown = [fault for at_us, fault in self._records if at_us > since_us]
+        return [{"code": f.code, "fr": f.sentence("fr"), "en": f.sentence("en")} for f in shown]
 
     async def _wait_for_former(self) -> None:
         """A recorder that is being stopped makes its last pictures durable: its disks are free in a moment."""
@@ -316,7 +325,7 @@ class Recorder:
                 for job in self.supervisor.jobs.values()
             ],
             "journal": journal_state(self.journal, self._truncated),
-            "records": [{"code": f.code, "fr": f.sentence("fr"), "en": f.sentence("en")} for f in self._records],
+            "records": self._told_records(),
         }
 
     def _stream_state(self, key: StreamKey) -> dict[str, object]:

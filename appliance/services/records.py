@@ -7,6 +7,7 @@
 | clock.record     | copied each hour onto a recording disk, put back at the recorder's start                         |
 | appliance-id     | stands on every disk of this appliance                                                           |
 | journal/         | not put back: the disks know how far each journal went, `journal verify` tells what is missing   |
+| in-hand          | what the detector looks at: of its present life and the one before alone                         |
 | recorder.stopped | mark of an orderly stop, and recorder.update, of an update: gone at the next start               |
 
 The list of protected sequences lies on every recording disk and in the copies themselves. Copies of events.db are

@@ -125,6 +125,35 @@ async def test_a_copy_that_a_disk_refuses_leaves_nothing_open_and_the_former_one
         assert data == b"first"
 
 
+async def test_copies_that_nothing_replaces_end_in_time_but_not_by_a_doubtful_clock(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(disks=2, chunks=16)
+    trusted: list[int | None] = [None]
+    ring = rig.new(expiry_us=lambda: trusted[0])
+    record = tmp_path / "record"
+    await asyncio.to_thread(record.write_bytes, b"somebody's words")
+    ring.backups.add("record", record)
+    ring.backups.keep_us = 5 * 86_400_000_000
+
+    def left() -> list[bytes]:
+        return [p.read_bytes() for d in rig.disks for p in sorted((d.path / FOLDER).iterdir()) if p.suffix != ".json"]
+
+    async with rig.running():
+        await backed_up(ring)
+        await backed_up(ring)
+        await asyncio.to_thread(record.unlink)
+        rig.clock.advance(6 * 86_400)
+        await backed_up(ring)
+        assert len(await asyncio.to_thread(left)) == 2, "the time is in doubt"
+        trusted[0] = rig.clock.utc_us() - 2 * 86_400_000_000
+        await backed_up(ring)
+        assert len(await asyncio.to_thread(left)) == 2
+        trusted[0] = rig.clock.utc_us()
+        await backed_up(ring)
+        assert await asyncio.to_thread(left) == []
+        with pytest.raises(NoBackup):
+            await ring.backups.fetch("record")
+
+
 def test_a_copy_that_is_still_young_is_replaced_before_the_one_that_is_old() -> None:
     now, hour = 1_795_500_000_000_000, 3_600_000_000
     old, young, due = (Copy(slot, 1, "", now - ago) for slot, ago in ((0, 5 * hour), (1, hour // 4), (1, hour)))

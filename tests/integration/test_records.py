@@ -37,6 +37,7 @@ COMES_BACK: Final = {
     "clock.record": "copied",
     "appliance-id": "on the disks",
     "recorder.stopped": "gone at the next start",
+    "in-hand": "of the present life alone",
     "journal": "anchored",
 }
 """What the services leave beside the site file, and what becomes of it. See appliance/services/records.py."""

@@ -109,8 +109,9 @@ def write_identity(path: Path, identity: DiskIdentity) -> None:
     save(path / IDENTITY, identity.encode())
 
 
-LIVED: Final = ("journal", "clock.record", "index.db")
-"""What a recorder leaves beside its id: where one of them is, a recorder has lived."""
+LIVED: Final = ("journal/recorder-*.log", "clock.record", "index.db")
+"""What a recorder leaves beside its id: where one of them is, a recorder has lived. A new system has an empty folder
+for journals."""
 
 
 def appliance_id(folder: Path) -> str:
@@ -123,7 +124,7 @@ def appliance_id(folder: Path) -> str:
     try:
         known = path.read_text(encoding="ascii").strip()
     except FileNotFoundError as error:
-        if any((folder / name).exists() for name in LIVED):
+        if any(any(folder.glob(pattern)) for pattern in LIVED):
             raise ApplianceIdDamaged(path=str(path)) from error
         return _make_id(folder)
     except ValueError as error:

@@ -142,9 +142,14 @@ def test_an_id_that_is_missing_is_taken_from_the_disks_only_where_a_recorder_has
     disk = tmp_path / "disk"
     disk.mkdir()
     write_identity(disk, DiskIdentity("f" * 32, "2" * 32, DEMO_GEOMETRY, 40))
+    (tmp_path / "new" / "journal").mkdir(parents=True)  # as a new system has it
+    (tmp_path / "new" / "journal" / "provision-000000000001.log").touch()
     new = id_of_recorder(tmp_path / "new", [disk])
     assert new not in {"2" * 32, ""}, "another appliance's disk stays foreign in a new one"
     assert id_of_recorder(tmp_path / "new", [disk]) == new
     (tmp_path / "old" / "journal").mkdir(parents=True)
+    (tmp_path / "old" / "journal" / "recorder-000000000001.log").touch()
+    with pytest.raises(ApplianceIdDamaged):
+        appliance_id(tmp_path / "old")
     assert id_of_recorder(tmp_path / "old", [disk]) == "2" * 32
     assert id_of_recorder(tmp_path / "old", []) == "2" * 32
