@@ -13,12 +13,12 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from appliance.detection.decode import PartDecoder, Picture
+from appliance.detection.errors import PicturesUnreadable
 from appliance.detection.gate import Watch
 from appliance.detection.model import Model
 from appliance.detection.pipeline import Input, Pipeline, Work
 from appliance.detection.rules import Event
 from appliance.detection.shapes import Box, Detection, Kind
-from appliance.detection.thresholds import THRESHOLDS
 
 MAX_WAITING: Final = 12
 """Parts that may wait to be decoded: about five seconds of one stream, 250 kB of a light one."""
@@ -114,7 +114,12 @@ class Eye:
 
     def _look(self, part: Offered) -> list[Event]:
         if self._decoder is None or part.init != self._init:
-            self._decoder, self._init = PartDecoder(part.init), part.init
+            try:
+                self._decoder, self._init = PartDecoder(part.init), part.init
+            except PicturesUnreadable:  # this camera's pictures cannot be looked at; the others' go on
+                self._decoder = None
+                self.refused += 1
+                return self._advance()
         before = self._decoder.refused
         self._pictures.extend((picture, part.arrived_us) for picture in self._decoder.pictures(part.data))
         self.refused += self._decoder.refused - before
@@ -181,8 +186,7 @@ class Eye:
     def _find(self, job: Job, model: Model | None) -> list[Detection]:
         if model is None or not self.pipeline.kinds_known:
             return []
-        d = model.description
-        return job.work.find(model.find, Input(d.width, d.height, d.order, d.fill), min(d.score, THRESHOLDS.weak))
+        return job.work.find(model.find, Input.of(model.description), self.pipeline.thresholds.weak)
 
     def _there(self, at: int) -> list[Seen]:
         return [

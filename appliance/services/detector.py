@@ -128,8 +128,7 @@ class Detector:
         return note, {camera: until for camera, until in found.items() if camera in self.eyes}
 
     def _eye(self, camera: CameraSettings) -> Eye:
-        kinds = bool(self._models) and camera.spectrum == "visible"
-        pipeline = Pipeline(camera.detection, self.site.site.zone, kinds_known=kinds)
+        pipeline = Pipeline.of(self.site, camera, self._models[0] if self._models else None)
         return Eye(camera.id, pipeline, armed_zones=bool(camera.detection.zone or camera.detection.line))
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -5,6 +5,7 @@ The cameras are a process of their own, as in recorder_rows; the recorder and th
 
 import asyncio
 import json
+import signal
 import statistics
 import sys
 import time
@@ -14,8 +15,12 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from subprocess import PIPE, Popen
+from typing import Any
+
+import psutil
 
 from appliance.alerts.client import DetectorClient
+from appliance.alerts.errors import DetectorUnreachable
 from appliance.core.clock import SystemClock
 from appliance.demo import clip as clip_file
 from appliance.demo.camera import CameraOptions
@@ -170,6 +175,48 @@ def detect_16_delay(options: Options) -> Turn:
     """From a part's arrival to what was concluded from it, p95: 16 cameras, 12 % active, all recorded at 4 Mbit/s."""
     with bench_folder() as folder, _Cameras.serving("delay", folder) as cameras:
         return Turn(asyncio.run(_delay(cameras.site, 20.0 if options.quick else 60.0)))
+
+
+BACK_AFTER_S = 6.0
+"""Seconds that the detector lives before it is killed: one that dies at once is a fault of its start."""
+
+
+async def _back(site: Path) -> float:
+    run = await Service.start("run", "--site", str(site), "--port", "0")
+    try:
+        async with DetectorClient(site.parent / "detector.sock") as client:
+            await _answer(client)
+            await _arm(client, 8, armed=True)
+            await asyncio.sleep(BACK_AFTER_S)
+            children = psutil.Process(run.process.pid).children()
+            detector = next(child for child in children if "detector" in child.cmdline())
+            began = time.perf_counter()
+            detector.send_signal(signal.SIGSEGV)
+            await asyncio.to_thread(detector.wait, 10)
+            state = await _answer(client)
+            while not state["cameras"]["cam0"]["pictures"]:
+                await asyncio.sleep(0.01)
+                state = await _answer(client)
+            return time.perf_counter() - began
+    finally:
+        await run.stop()
+
+
+async def _answer(client: DetectorClient) -> dict[str, Any]:
+    """The detector's state, once it answers."""
+    while True:
+        try:
+            return await client.ask("state")
+        except DetectorUnreachable:
+            await asyncio.sleep(0.01)
+
+
+@row("detector-back", unit="s", better="lower", target=2)
+def detector_back(options: Options) -> Turn:
+    """From a crash (SIGSEGV) under `appliance run` to the first picture that is looked at again, 8 live cameras."""
+    del options
+    with bench_folder() as folder, _Cameras.serving("latency", folder) as cameras:
+        return Turn(asyncio.run(_back(cameras.site)))
 
 
 if __name__ == "__main__":

@@ -86,6 +86,30 @@ class Watched:
 
 
 @asynccontextmanager
+async def all_services(folder: Path) -> AsyncIterator[tuple[Watched, psutil.Process]]:
+    """Everything under `appliance run`, and its process."""
+    clips = await asyncio.to_thread(visited)
+    async with chain(folder, [clips, clips], chunks=48) as running:
+        await asyncio.to_thread(may_be_watched, running.site, ())
+        whole = await Service.start("run", "--site", str(running.site), "--port", "0")
+        await running.durable()
+        async with DetectorClient(folder / "detector.sock") as client:
+            yield Watched(running, whole, client), psutil.Process(whole.process.pid)
+        assert await whole.stop() == 0
+
+
+def child(parent: psutil.Process, name: str) -> psutil.Process | None:
+    """The service of that name, if it runs. Blocking."""
+    for process in parent.children():
+        try:
+            if name in process.cmdline()[:4]:
+                return process
+        except psutil.NoSuchProcess:
+            continue
+    return None
+
+
+@asynccontextmanager
 async def watched(folder: Path, road: Collection[str] = ("cam1",)) -> AsyncIterator[Watched]:
     clips = await asyncio.to_thread(visited)
     async with chain(folder, [clips, clips], chunks=48) as running:
@@ -145,6 +169,35 @@ async def test_stopped_or_killed_the_detector_costs_the_recording_nothing_and_is
         assert CLOCK.monotonic_us() - killed < 20_000_000  # 2 s on a quiet machine; a busy one must not fail this
         await rig.pictures()
         assert await again.stop() == 0
+
+
+@pytest.mark.full  # all services
+@pytest.mark.timeout(120)
+async def test_a_crash_kills_the_detector_alone_and_it_is_started_again(tmp_path: Path) -> None:
+    """How soon is `detector-back` in the bench."""
+    async with all_services(tmp_path) as (rig, run):
+        await rig.armed()
+        recorder, first = [await asyncio.to_thread(child, run, name) for name in ("recorder", "detector")]
+        assert recorder is not None
+        assert first is not None
+        await rig.alert()
+        before = await rig.pictures()
+        first.send_signal(signal.SIGSEGV)
+        second = None
+        while second is None or second.pid == first.pid:
+            await asyncio.sleep(0.05)
+            second = await asyncio.to_thread(child, run, "detector")
+        state = await rig.ask("state")
+        while not state["cameras"]["cam0"]["pictures"]:
+            await asyncio.sleep(0.05)
+            state = await rig.ask("state")
+        assert state["cameras"]["cam0"]["watch"] == "persons", "armed as before"
+        assert state["cameras"]["cam0"]["set_aside_until_us"] is None, "once is no pattern"
+        during = await rig.pictures()  # and that nothing was lost
+        assert all(during[camera] > before[camera] for camera in before)
+        still = await asyncio.to_thread(child, run, "recorder")
+        assert still is not None
+        assert still.pid == recorder.pid
 
 
 @pytest.mark.full  # four starts of a process with libav and a model

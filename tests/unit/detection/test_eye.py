@@ -130,3 +130,12 @@ def test_pictures_wait_while_the_model_looks_and_go_with_the_gate() -> None:
     assert scene.eye.conclude(job, None) == ([], [])
     assert not scene.eye._pictures
     assert not scene.eye.has_work()
+
+
+def test_a_stream_that_describes_no_video_is_counted_and_raises_nothing() -> None:
+    eye = Eye("cour", Pipeline(LAWN, PARIS), armed_zones=True, watch=Watch.PERSONS)
+    for number in range(3):
+        eye.offer(Offered(b"no init segment", b"", number))
+    assert eye.digest() == []
+    assert eye.refused == 3
+    assert not eye.has_work()
