@@ -15,7 +15,7 @@ py := .venv/bin/python
 setup := @.setup/setup
 pytest := $(py) -m pytest --hold-floor --durations=10 --durations-min=1
 
-.PHONY: help demo page test test-full bench lint clean lock floor setup-demo setup-test
+.PHONY: image image-test help demo page test test-full bench lint clean lock floor setup-demo setup-test
 
 help: ## la liste des commandes | this list
 	@echo "make CIBLE / make TARGET"; sed -n 's/^\([a-z-]*\):.*## \(.*\) | \(.*\)/  \1|\2|\3/p' Makefile | \
@@ -34,6 +34,12 @@ page: setup-demo ## construit la page web | builds the web page
 
 bench: setup-test ## mesures, à côté d'un concurrent ; ONLY=ligne, QUICK=1 | measurements, beside a peer; ONLY=row, QUICK=1
 	@$(py) -m tests.bench.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+image: setup-image ## construit l'image de l'appareil, en root ; MIRROR= SNAPSHOT= RELOCK=1 | builds the appliance's image, as root; MIRROR= SNAPSHOT= RELOCK=1
+	@PYTHONPATH=image-build $(py) -m imagebuild $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SNAPSHOT),--snapshot $(SNAPSHOT)) $(if $(RELOCK),--relock)
+
+image-test: setup-test image ## démarre l'image dans une machine virtuelle ; ONLY= pour un seul essai | starts the image in a virtual machine; ONLY= for one test
+	@$(pytest) --tier=image tests/image $(if $(ONLY),-k $(ONLY)) $(ARGS)
 
 lint: ## toutes les vérifications statiques | every static check
 	$(setup) run test lint page
@@ -56,5 +62,8 @@ setup-demo:
 
 setup-test:
 	$(setup) run test page peers counterparts
+
+setup-image:
+	$(setup) run page image-build
 
 comma := ,

@@ -1,7 +1,8 @@
 """Pytest plugin: the tiers of tests, what each is about to run, and what it proved.
 
 `quick` is `make test`, `full` is `make test-full` (what `quick` left out, never a repetition), `nightly` is
-`make test-full NIGHTLY=1`. At the end the real counterparts that ran are named, and so is every test that did
+`make test-full NIGHTLY=1`; `image` is `make image-test`, which builds the image and starts it.
+At the end the real counterparts that ran are named, and so is every test that did
 not run here, with its reason. With `--hold-floor` the number of tests may not fall below `.ci/test-floor.json`.
 """
 
@@ -16,16 +17,17 @@ import pytest
 from tests.peers.block_rig import sweep
 from tests.peers.need import COUNTERPARTS, EVIDENCE, ROOT, assets_folder, in_ci, locate
 
-TIERS: Final = ("quick", "full", "nightly")
+TIERS: Final = ("quick", "full", "nightly", "image")
 FLOOR_FILE: Final = ROOT / ".ci" / "test-floor.json"
-BUDGET_S: Final = {"quick": 8 * 60, "full": 40 * 60, "nightly": 6 * 3600}
+BUDGET_S: Final = {"quick": 8 * 60, "full": 40 * 60, "nightly": 6 * 3600, "image": 45 * 60}
 """Seconds a warm run of a tier may take on 2 cores: what a person waits for before a commit, and over lunch."""
 
 
 def tier_of(item: pytest.Item) -> str:
     """The tier an item belongs to, by its markers."""
-    if item.get_closest_marker("nightly"):
-        return "nightly"
+    for rare in ("image", "nightly"):
+        if item.get_closest_marker(rare):
+            return rare
     return "full" if item.get_closest_marker("full") else "quick"
 
 

@@ -1,0 +1,1 @@
+"""Builds the appliance's image: stages with names, each made again only when what goes into it changed."""
