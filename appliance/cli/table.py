@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from appliance.cli import detection, disks, holds, journals, services, site
+from appliance.cli import boot, detection, disks, holds, journals, services, site
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -12,4 +12,5 @@ VERBS: Final[tuple[Verb, ...]] = (
     *holds.VERBS,
     *journals.VERBS,
     *detection.VERBS,
+    *boot.VERBS,
 )
