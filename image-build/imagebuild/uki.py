@@ -94,3 +94,30 @@ def make_keys(place: Path) -> None:
         ]
         command += ["-keyout", str(place / f"{name}.key"), "-out", str(place / f"{name}.pem")]
         subprocess.run(command, check=True, capture_output=True)
+
+
+OWNER: Final = "c7f5b3a1-2f5e-4d0b-9a44-74656d6f696e"
+"""Whose keys these are, for the firmware (a GUID of ours)."""
+
+
+def make_auth(keys: Path) -> None:
+    """`PK.auth`, `KEK.auth`, `db.auth` beside the keys: what firmware in set-up mode takes (UEFI 2.10, 8.2.6).
+
+    The platform key signs itself and the key exchange key, which signs db.
+    """
+    for name, signer in (("PK", "PK"), ("KEK", "PK"), ("db", "KEK")):
+        esl, auth = keys / f"{name}.esl", keys / f"{name}.auth"
+        if auth.exists():
+            continue
+        listing = ["cert-to-efi-sig-list", "-g", OWNER, str(keys / f"{name}.pem"), str(esl)]
+        subprocess.run(listing, check=True, capture_output=True)
+        signing = [
+            "sign-efi-sig-list",
+            "-g",
+            OWNER,
+            "-k",
+            str(keys / f"{signer}.key"),
+            "-c",
+            str(keys / f"{signer}.pem"),
+        ]
+        subprocess.run([*signing, name, str(esl), str(auth)], check=True, capture_output=True)

@@ -11,10 +11,11 @@ import json
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -99,6 +100,7 @@ class Machine:
     variables: Path
     credentials: dict[str, str] = field(default_factory=dict)
     secure: bool = False
+    tpm: Path | None = None
 
     @classmethod
     def of(cls, folder: Path, image: Path, gib: int = 4) -> "Machine":
@@ -116,12 +118,17 @@ class Machine:
         """Powered on; on leaving, the plug is pulled."""
         LOGS.mkdir(parents=True, exist_ok=True)
         serial, report = LOGS / f"{name}.serial.log", self.folder / f"{name}.report"
-        for file in (serial, report):
+        typed = self.folder / "serial.sock"
+        for file in (serial, report, typed):
             file.unlink(missing_ok=True)
         key = secrets.token_hex(16)
-        command = ["nice", "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max"]
-        command += ["-smp", "2", "-m", "1536", "-display", "none", "-monitor", "none", "-serial", f"file:{serial}"]
-        command += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}"]
+        code = "OVMF_CODE_4M.secboot.fd" if self.secure else "OVMF_CODE_4M.fd"
+        command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"]
+        command += ["-smp", "2", "-m", "1536", "-display", "none", "-monitor", "none"]
+        command += ["-chardev", f"socket,id=serial,path={typed},server=on,wait=off,logfile={serial}"]
+        command += ["-serial", "chardev:serial"]
+        command += ["-global", "driver=cfi.pflash01,property=secure,value=on"] if self.secure else []
+        command += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / code}"]
         command += ["-drive", f"if=pflash,format=raw,file={self.variables}"]
         command += ["-drive", f"file={self.disk},format=raw,if=virtio,cache=unsafe"]
         command += ["-nic", f"user,model=virtio-net-pci,mac={CAMERA_MAC}"]
@@ -131,11 +138,31 @@ class Machine:
             file = self.folder / f"credential-{number}"
             file.write_text(text, encoding="utf-8")
             command += ["-fw_cfg", f"name=opt/io.systemd.credentials/{what},file={file}"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            try:
-                yield Running(process, serial, report, key.encode())
-            finally:
-                process.kill()
+        with ExitStack() as stack:
+            if self.tpm is not None:
+                command += stack.enter_context(_tpm(self.tpm))
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+            stack.callback(process.kill)
+            yield Running(process, serial, report, key.encode(), typed)
+
+
+@contextmanager
+def _tpm(state: Path) -> Iterator[list[str]]:
+    """A software TPM with its state in that folder; QEMU's arguments for it. (An absolute path: swtpm insists.)"""
+    state.mkdir(exist_ok=True)
+    control = state.resolve() / "socket"
+    command = ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state.resolve()}"]
+    command += ["--ctrl", f"type=unixio,path={control}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            while not control.exists():
+                time.sleep(0.05)
+            yield [
+                *("-chardev", f"socket,id=tpm,path={control}"),
+                *("-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0"),
+            ]
+        finally:
+            process.kill()
 
 
 @dataclass
@@ -146,6 +173,14 @@ class Running:
     serial: Path
     report: Path
     key: bytes
+    typed: Path
+
+    def type(self, line: str) -> None:
+        """A line on the serial console, as a person at the keyboard."""
+        with socket.socket(socket.AF_UNIX) as console:
+            console.connect(str(self.typed))
+            console.sendall(line.encode() + b"\r")
+            time.sleep(1)  # what is still on its way is lost with the connection
 
     def reports(self) -> list[dict[str, Any]]:
         """All whole lines so far. Raises ValueError for one that is not this start's."""
