@@ -29,7 +29,8 @@ PRIVILEGED: Final = ("usr/sbin/unix_chkpwd",)
 
 MASKED: Final = (
     "systemd-repart.service", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
-    "e2scrub_reap.service", "fstrim.timer", "debug-shell.service", "ctrl-alt-del.target", "getty@tty1.service", "serial-getty@.service",
+    "e2scrub_reap.service", "fstrim.timer", "debug-shell.service", "ctrl-alt-del.target", "getty@tty1.service",
+    "serial-getty@.service",
     "systemd-firstboot.service", "systemd-homed.service", "systemd-userdbd.socket", "proc-sys-fs-binfmt_misc.automount",
     "systemd-boot-update.service", "emergency.service", "rescue.service",
 )  # fmt: skip
