@@ -94,7 +94,7 @@ def _programs(root: Path, parts: Parts) -> None:
     shutil.copytree(parts.wheels / "site", home)
     shutil.copytree(sources / "appliance", home / "appliance", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(home / "appliance/demo")  # simulated cameras: the product imports nothing of them
-    shutil.copytree(sources / "webui/dist", home / "webui/dist")
+    shutil.copytree(sources / "webui/dist", root / "usr/share/appliance/page")  # appliance-web.service says so
     launcher = root / "usr/bin/appliance"
     launcher.write_text(LAUNCHER, encoding="utf-8")
     launcher.chmod(0o755)
