@@ -8,6 +8,7 @@
 | appliance-id     | stands on every disk of this appliance                                                           |
 | journal/         | not put back: the disks know how far each journal went, `journal verify` tells what is missing   |
 | in-hand          | what the detector looks at: of its present life and the one before alone                         |
+| crashes.json     | cameras set aside after crashes of the detector: without it they are looked at again             |
 | recorder.stopped | mark of an orderly stop, and recorder.update, of an update: gone at the next start               |
 
 The list of protected sequences lies on every recording disk and in the copies themselves. Copies of events.db are

@@ -17,9 +17,10 @@ from appliance.alerts.errors import DetectorUnreachable
 from appliance.core.chain import processes
 from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError
+from appliance.core.lines import encode
 from appliance.core.timesource import load_record
 from appliance.ring.access.reader import RecorderClient
-from appliance.ring.backup_files import FOLDER, copies_of, newest
+from appliance.ring.backup_files import FOLDER, MAX_SIZE, copies_of, newest
 from appliance.ring.faults import NoBackup, RecorderUnreachable
 from appliance.services.journal_words import check
 from tests.peers.live import Chain, Service, chain, small_clips, until
@@ -38,6 +39,7 @@ COMES_BACK: Final = {
     "appliance-id": "on the disks",
     "recorder.stopped": "gone at the next start",
     "in-hand": "of the present life alone",
+    "crashes.json": "begun anew: cameras that were set aside are looked at again",
     "journal": "anchored",
 }
 """What the services leave beside the site file, and what becomes of it. See appliance/services/records.py."""
@@ -131,18 +133,36 @@ async def test_each_record_that_is_deleted_or_damaged_comes_back_and_it_is_said(
         assert await asyncio.to_thread(processes, tmp_path / "journal") == ["detector", "recorder"]
 
 
+async def brought(rig: Chain, *, size: int, sent: int) -> str:
+    """All that the recorder answers to a copy of which so much is sent, with a digest that is not its own."""
+    reader, writer = await asyncio.open_unix_connection(str(rig.folder / "recorder.sock"))
+    request = {"v": 1, "id": 1, "verb": "keep", "name": "events.db", "size": size, "sha256": "0" * 64}
+    writer.write(encode(request))
+    first = (await reader.readuntil()).decode()
+    writer.write(bytes(sent))
+    writer.write_eof()
+    rest = (await reader.read()).decode()
+    writer.close()
+    return rest if '"ok":true' in first else first
+
+
 async def test_only_its_owner_brings_a_copy_and_gets_it_back(tmp_path: Path) -> None:
     async with chain(tmp_path, [await asyncio.to_thread(small_clips)]) as rig:
         recorder = await rig.recorder()
         async with rig.client() as ring:
             data = bytes(range(256)) * 9000
             told_us = await ring.keep("events.db", data)
-            assert await ring.kept("events.db") == (data, told_us)
+            for _ in range(20):
+                assert await ring.kept("events.db") == (data, told_us)
             copy, kept = await asyncio.to_thread(newest, rig.disks, "events.db")
             assert (kept, copy.utc_us) == (data, told_us)
             for name in ("clock.record", "other.db"):
                 with pytest.raises(ApplianceError, match="may not ask"):
                     await ring.keep(name, data)
+            assert "backup-failed" in await brought(rig, size=5000, sent=5000), "not what it was said to be"
+            assert await brought(rig, size=5000, sent=100) == "", "whoever leaves gets no answer"
+            assert "bad-request" in await brought(rig, size=MAX_SIZE + 1, sent=0)
+            assert await ring.kept("events.db") == (data, told_us)
             assert (await ring.state())["backups"]["events.db"] == told_us
         assert await recorder.stop() == 0
         with pytest.raises(NoBackup):

@@ -49,6 +49,7 @@ async def give_copy(backups: Backups, request: KeptRequest, writer: asyncio.Stre
     """Answer with the newest whole copy. Raises NotAllowed, NoBackup; ConnectionError, TimeoutError."""
     backups.check(request.name, PEER_UID.get())
     copy, data = await backups.fetch(request.name)
+    writer.transport.set_write_buffer_limits(high=0)  # the connection ends behind the last byte, not before it
     told = {"size": copy.size, "sha256": copy.sha256, "utc_us": copy.utc_us}
     await send(writer, encode({"id": request.id, "ok": True, **told}))
     for at in range(0, len(data), PIECE):
