@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PIPELINE = "( filesrc location={clip} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+PIPELINE = "( filesrc location={clip} ! qtdemux ! {codec}parse ! rtp{codec}pay name=pay0 pt=96 config-interval=-1 )"
 
 
 @contextmanager
-def serving(clip: Path, *, user: str = "", password: str = "") -> Iterator[str]:
+def serving(clip: Path, *, user: str = "", password: str = "", codec: str = "h264") -> Iterator[str]:
     """Serve `clip` once per client, in real time; yields the URL without credentials. Blocking: for fixtures."""
     from tests.peers.need import SYSTEM_PYTHON, need  # not at the top: the script has no test environment
 
-    need("gst-rtsp", "qtdemux", "h264parse")
-    command = [SYSTEM_PYTHON, __file__, str(clip), user, password]
+    need("gst-rtsp", "qtdemux", f"{codec}parse")
+    command = [SYSTEM_PYTHON, __file__, str(clip), user, password, codec]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -28,7 +28,7 @@ def serving(clip: Path, *, user: str = "", password: str = "") -> Iterator[str]:
             process.kill()
 
 
-def main(clip: str, user: str, password: str) -> None:
+def main(clip: str, user: str, password: str, codec: str) -> None:
     """Serve until killed; prints the port on one line."""
     import gi
 
@@ -41,7 +41,7 @@ def main(clip: str, user: str, password: str) -> None:
     server.set_address("127.0.0.1")
     server.set_service("0")
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(PIPELINE.format(clip=clip))
+    factory.set_launch(PIPELINE.format(clip=clip, codec=codec))
     if user:
         auth = GstRtspServer.RTSPAuth()
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
@@ -60,4 +60,4 @@ def main(clip: str, user: str, password: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

@@ -133,6 +133,33 @@ def test_byte_stream_inside_a_packet_is_divided() -> None:
     assert receiver.units == [stored([*sets(), trailing(0, nal=19)])]
 
 
+def test_a_trailing_picture_of_type_0_in_a_single_packet() -> None:
+    sender, receiver = HevcPacketiser(limit=500), Receiver()
+    first, second = [*sets(), trailing(0, nal=19)], [trailing(7, nal=0)]
+    receiver.take(*sender.unit(first, 0), *sender.unit(second, 3600))
+    assert receiver.units == [stored(first), stored(second)]
+
+
+def test_changing_types_and_empty_fragments_are_borne() -> None:
+    sender, receiver = HevcPacketiser(limit=100), Receiver()
+    picture = trailing(0, 300, nal=19)
+    begin, *middle, end = sender.fragments(picture)
+    odd = [middle[0][:2] + bytes((middle[0][2] & 0xC0 | 1,)) + middle[0][3:], *middle[1:]]
+    payloads = [*sets(), begin, *odd, begin[:2] + bytes((begin[2] & 0x3F,)), end]
+    receiver.take(*(sender.raw(p, 0, marker=p is end) for p in payloads))
+    assert receiver.units == [stored([*sets(), picture])]
+
+
+def test_a_marker_on_sei_ends_nothing() -> None:
+    sender, receiver = HevcPacketiser(limit=500), Receiver()
+    receiver.take(
+        *(sender.raw(nal, 0) for nal in sets()),
+        sender.raw(PREFIX_SEI, 0, marker=True),
+        sender.raw(trailing(0, nal=19), 0, marker=True),
+    )
+    assert receiver.units == [stored([*sets(), PREFIX_SEI, trailing(0, nal=19)])]
+
+
 @given(st.lists(st.tuples(st.binary(max_size=60), st.integers(0, 3), st.booleans()), max_size=30))
 def test_nothing_hostile_raises_and_what_comes_out_is_framed(payloads: Sequence[tuple[bytes, int, bool]]) -> None:
     sender, receiver = HevcPacketiser(), Receiver()

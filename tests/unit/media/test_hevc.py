@@ -1,5 +1,6 @@
 """H.265 parameter sets: real encoders' and cameras', and nothing hostile gets through but SpsInvalid."""
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +12,7 @@ from appliance.media.input_errors import SpsInvalid
 from appliance.media.parameters import H265ParameterSets
 from appliance.media.stream import CodecParameters
 from tests.peers.h265_rtp import PPS_TYPE, SPS_TYPE, VPS_TYPE, encoded, kind
-
-DAHUA_SPS = bytes.fromhex(
-    "42010101600000030000030000030000030096a001e020021c4d94ba4914ab7fdf1000e4e1c100001d4c0004466150"
-)
+from tests.unit.media.test_sps import Writer
 
 FORMS = {
     "plain": ("bframes=0", 0),
@@ -89,3 +87,56 @@ def test_a_flipped_bit_is_a_set_or_a_named_error(at: int, bit: int) -> None:
     sps[at % len(sps)] ^= 1 << bit
     sets = H265ParameterSets([bytes(sps)])
     assert sets.parameters is None
+
+
+def levels(w: Writer) -> Writer:
+    """profile_tier_level of three sub-layers: profile 1, progressive and frame only."""
+    general = 1 << 80 | 0x60000000 << 48 | 0b1001 << 44
+    w.u(88, general).u(8, 93).u(2, 0b11).u(2, 0b01).u(12, 0)
+    return w.u(88, general).u(8, 60).u(8, 90)
+
+
+def vps_of_three() -> bytes:
+    """A VPS that allows three sub-layers."""
+    w = levels(Writer().u(4, 0).u(2, 0b11).u(6, 0).u(3, 2).u(1, 1).u(16, 0xFFFF))
+    w.u(1, 1).ue(4, 0, 0, 4, 1, 0, 4, 2, 0).u(6, 0).ue(0).u(1, 0).u(1, 0)
+    return b"\x40\x01" + w.nal()[1:]
+
+
+def everything() -> bytes:
+    """Three sub-layers, scaling lists, PCM, reference sets predicted from others, long-term pictures, then the VUI."""
+    w = levels(Writer().u(4, 0).u(3, 2).u(1, 1))
+    w.ue(0, 1, 640, 368).u(1, 1).ue(0, 0, 0, 4).ue(0, 0, 4)
+    w.u(1, 1).ue(4, 0, 0, 4, 1, 0, 4, 2, 0)
+    w.ue(0, 3, 0, 3, 0, 0).u(1, 1).u(1, 1)
+    for size in range(4):
+        for _ in range(2 if size == 3 else 6):
+            w.u(1, size > 1)
+            w.ue(*([0] * 65)) if size > 1 else w.ue(0)
+    w.u(2, 0b11).u(1, 1).u(8, 0x77).ue(0, 2).u(1, 1)
+    w.ue(3).ue(2, 1).ue(0).u(1, 1).ue(0).u(1, 1).ue(0).u(1, 1)
+    w.u(1, 1).u(1, 1).ue(0).u(1, 1).u(2, 0b01).u(2, 0b00).u(1, 1)  # predicted: three of the four stay
+    w.u(1, 1).u(1, 1).ue(1).u(1, 1).u(1, 1).u(1, 1).u(1, 1)
+    w.u(1, 1).ue(1).u(8, 5).u(1, 1)
+    w.u(2, 0b11).u(1, 1)
+    w.u(1, 1).u(8, 255).u(16, 1).u(16, 1).u(1, 0).u(1, 1).u(4, 0b1010).u(1, 1).u(24, 0x010101).u(1, 0)
+    w.u(3, 0).u(1, 0).u(1, 1).u(32, 1).u(32, 20).u(1, 0).u(1, 0).u(1, 0).u(1, 0)
+    return b"\x42\x01" + w.nal()[1:]
+
+
+def test_a_set_with_everything_before_its_timing() -> None:
+    sps = hevc.parse_sps(everything())
+    assert (sps.width, sps.height, sps.sub_layers, sps.max_reorder_frames) == (640, 360, 3, 2)
+    assert (sps.frame_ticks, sps.vui_complete) == (4500, True)
+    pps = sets_of("bframes=0")[-1]
+    decoder = av.CodecContext.create("hevc", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
+    decoder.extradata = b"".join(b"\0\0\0\1" + nal for nal in (vps_of_three(), everything(), pps))
+    decoder.open()
+    assert (decoder.width, decoder.height) == (640, 360)  # as libav reads the same bits
+    assert float(decoder.framerate) == 20.0
+
+
+def test_a_set_whose_vui_breaks_off_keeps_its_geometry() -> None:
+    sps = hevc.parse_sps(everything()[:-12])
+    assert (sps.width, sps.height, sps.max_reorder_frames, sps.vui_complete) == (640, 360, 2, False)
