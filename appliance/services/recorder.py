@@ -5,13 +5,16 @@ import gc
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from appliance import __version__
 from appliance.capture.camera import CameraRunner
+from appliance.capture.floor import shortfalls
 from appliance.capture.gate import Gate
+from appliance.capture.measure import StoredMeter
 from appliance.capture.network import Network, read_links
 from appliance.capture.rtsp import open_connection
 from appliance.capture.tls import Trust
@@ -132,6 +135,7 @@ class Recorder:
         self._truncated: JournalTruncated | None = None
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
+        self.meters: dict[StreamKey, StoredMeter] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Record until `stop`. The last pictures are durable when it returns.
@@ -199,7 +203,8 @@ class Recorder:
         """A runner for each stream, behind its gate; those that may not record now meet no camera."""
         for camera in self.site.camera:
             for key, _ in self._streams(camera):
-                gate = Gate(key, sinks[key], self.runs.of(key))
+                self.meters[key] = StoredMeter(sinks[key])
+                gate = Gate(key, self.meters[key], self.runs.of(key))
                 self.runners[key] = CameraRunner(
                     key,
                     camera.main if key.stream == "main" else camera.sub or "",
@@ -316,6 +321,7 @@ class Recorder:
                     "name": camera.name,
                     "place": camera.place,
                     **self.calendar.state(camera.id),
+                    "floor": self._floor(camera),
                     "streams": {key.stream: self._stream_state(key) for key, _ in self._streams(camera)},
                 }
                 for camera in self.site.camera
@@ -348,7 +354,15 @@ class Recorder:
             "runs": state.runs,
             "audio_offered": state.audio_offered,
             "camera_clock_offset_us": state.camera_clock_offset_us,
+            "stored": None if (stored := self.meters[key].stored) is None else asdict(stored),
         }
+
+    def _floor(self, camera: CameraSettings) -> list[dict[str, str]]:
+        """What the law asks of the camera and its stored video does not give."""
+        stored = self.meters[StreamKey(camera.id, "main")].stored
+        if stored is None:
+            return []
+        return [asdict(each) for each in shortfalls(stored, narrow=camera.view == "narrow", fast_flow=camera.fast_flow)]
 
     @staticmethod
     def _streams(camera: CameraSettings) -> list[tuple[StreamKey, int]]:

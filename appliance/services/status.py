@@ -37,6 +37,7 @@ def sentences(state: dict[str, Any], language: Language, zone: tzinfo = UTC) -> 
             continue
         for name, stream in camera["streams"].items():
             found.append((f"{camera['name']} ({name}){colon}", *_stream(stream, state["now_utc_us"], language)))
+        found += [(f"{camera['name']}{colon}", False, lack[language]) for lack in camera.get("floor", ())]
     names = {camera.get("id", ""): camera["name"] for camera in state["cameras"]}
     none = none_records(state["disks"], language)
     if none:

@@ -129,6 +129,8 @@ class CameraSettings(Table):
     """`[[camera]]`. `main` is recorded and exported; `sub` (H.264, ~640x360) is what pages play and detection looks at.
 
     `linked`: cameras that see the same place, such as a thermal one and its colour twin; their alerts join.
+    `fast_flow`: a narrow view of people who walk without obstacle (corridor, pavement): the law asks for 12 pictures
+    a second.
     """
 
     id: CameraId
@@ -142,6 +144,7 @@ class CameraSettings(Table):
     area_type: AreaType
     purpose: Words
     view: Literal["narrow", "wide"]
+    fast_flow: bool = False
     recording: RecordingMode | None = None
     recording_days: int | None = Field(default=None, ge=1, le=CALENDAR_MONTH_DAYS)
     minimum_days: int | None = Field(default=None, ge=0, le=CALENDAR_MONTH_DAYS)

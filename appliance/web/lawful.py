@@ -70,6 +70,21 @@ def retention_issues(told: Iterable[RetentionTold], names: Mapping[str, str]) ->
     return issues
 
 
+def floor_issues(told: Iterable[tuple[str, str, Iterable[Mapping[str, str]]]]) -> list[dict[str, Any]]:
+    """What the law asks and stored video does not give: (camera, its name, shortfalls as the recorder tells them)."""
+    return [
+        _issue(
+            lack["code"],
+            camera,
+            None,
+            (f"{name}\u202f: {lack['fr']}", f"{name}: {lack['en']}"),
+            (lack["todo_fr"], lack["todo_en"]),
+        )
+        for camera, name, lacks in told
+        for lack in lacks
+    ]
+
+
 _LONGER_TODO: Final = (
     "Elles ne sont plus montrées et sont en cours d'effacement. Si cela dure plus d'un jour, prévenez le technicien.",
     "They are shown to nobody and are being erased. If it lasts for over a day, call the technician.",

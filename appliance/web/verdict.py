@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from appliance.core.cause import GapCause
-from appliance.web.lawful import ClockTold, RetentionTold, clock_body, clock_issues, retention_issues
+from appliance.web.lawful import ClockTold, RetentionTold, clock_body, clock_issues, floor_issues, retention_issues
 from appliance.web.pauses import pause_issues
 from appliance.web.timeline import UNKNOWN, cause_name, words
 
@@ -64,6 +64,7 @@ class CameraState(_Known):
     recording: str = "permanent"
     pause: PauseState | None = None
     next_pause_us: int | None = None
+    floor: list[dict[str, str]] = []
     streams: dict[str, StreamState]
 
     def status(self, stream: StreamState, now_us: int) -> Status:
@@ -162,6 +163,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
     issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
     issues += [_disk_issue(disk) for disk in state.disks if disk.error]
     issues += retention_issues(state.retention, names)
+    issues += floor_issues((camera.id, camera.name, camera.floor) for camera in state.cameras)
     issues += [_told_issue("JOURNAL", fault) for fault in state.journal.get("faults", ())]
     issues += [_told_issue("RECORD", fault) for fault in state.records]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
