@@ -67,7 +67,14 @@ class Served:
 WAYS: tuple[tuple[Codec, int], ...] = (("h264", 0), ("h264", 2), ("h265", 0), ("h265", 2))
 
 
-@pytest.fixture(scope="module", params=WAYS, ids=lambda way: f"{way[0]}, {way[1]} B-frames")
+OF_EVERY_DAY = ("h264", 2), ("h265", 2)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(way, marks=() if way in OF_EVERY_DAY else pytest.mark.full) for way in WAYS],
+    ids=lambda way: f"{way[0]}, {way[1]} B-frames",
+)
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
     codec, bframes = request.param

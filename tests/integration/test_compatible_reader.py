@@ -67,7 +67,7 @@ def children() -> list[psutil.Process]:
     return [child for child in found if "appliance.capture.compatible.child" in " ".join(child.cmdline())]
 
 
-@pytest.mark.parametrize(("codec", "only_udp"), [("h264", True), ("h265", False)])
+@pytest.mark.parametrize(("codec", "only_udp"), [("h264", True), pytest.param("h265", False, marks=pytest.mark.full)])
 async def test_what_libav_reads_is_what_was_sent(codec: Codec, only_udp: bool) -> None:
     clip = await asyncio.to_thread(encode_form, "small", Form(codec, width=192, height=128, gop=10, signed=True))
     options = CameraOptions(quirks=Quirks(only_udp=only_udp))
@@ -90,6 +90,7 @@ async def test_what_libav_reads_is_what_was_sent(codec: Codec, only_udp: bool) -
     assert abs(spread - 3600) < 10
 
 
+@pytest.mark.full
 async def test_a_camera_that_knows_only_udp_is_read_after_the_native_reader_was_refused() -> None:
     clip = await asyncio.to_thread(encode_form, "small", Form(width=192, height=128, gop=10))
     async with SimulatedCamera({"main": clip}, options=CameraOptions(quirks=Quirks(only_udp=True))) as camera:
@@ -102,6 +103,26 @@ async def test_a_camera_that_knows_only_udp_is_read_after_the_native_reader_was_
             assert recorded.runner.state().reader == "compatible"
 
 
+@pytest.mark.full
+async def test_datagrams_that_are_lost_end_the_run_and_no_damaged_picture_is_kept() -> None:
+    clip = await asyncio.to_thread(encode_form, "small", Form(width=192, height=128, gop=10))
+    async with SimulatedCamera({"main": clip}, options=CameraOptions(quirks=Quirks(only_udp=True))) as camera:
+        async with Recorded(camera, "compatible") as recorded:
+            await recorded.pictures(30)
+            camera.faults.lose_burst(3)
+            await recorded.pictures(30, runs=2)
+            await recorded.pictures(recorded.sink.pictures + 20)
+        sent = {frame.counter: frame for frame in camera.sent("main")}
+    assert recorded.sink.runs[1].start.cause is GapCause.PACKET_LOSS
+    assert any(frame.damaged for frame in sent.values())
+    for unit in (unit for run in recorded.sink.runs for unit in run.units):
+        stamp = find_stamp(unit.data)
+        assert stamp is not None
+        nals = [bytes(nal) for nal in stored_units(unit.data)]
+        assert [(len(nal), digest(nal)) for nal in nals] == list(sent[stamp.counter].nals), sent[stamp.counter].damaged
+
+
+@pytest.mark.full
 async def test_a_child_that_is_killed_costs_its_camera_a_moment_and_nobody_else() -> None:
     clip = await asyncio.to_thread(encode_form, "small", Form(width=192, height=128, gop=10))
     async with SimulatedCamera({"main": clip}) as camera:

@@ -91,6 +91,7 @@ async def kept_alive(clip: Clip, advertised: str) -> None:
         assert "SET_PARAMETER" not in camera.counts.requests
 
 
+@pytest.mark.full
 async def test_a_short_session_is_kept_alive_as_the_server_can(clip: Clip) -> None:
     ways = ("OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN", "OPTIONS, PLAY, GET_PARAMETER")
     await asyncio.gather(*(kept_alive(clip, way) for way in ways))

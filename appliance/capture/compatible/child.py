@@ -32,6 +32,10 @@ QUIET_US: Final = 8_000_000
 RECEIVE_BYTES: Final = 1 << 20
 """Bytes of a UDP socket's buffer: a keyframe of 4K comes at line rate."""
 
+DOUBTFUL: Final = 3
+"""Pictures left out where packets were lost. libav joins what is left of the picture that lost its end and of the one
+that lost its beginning, and gives pictures out one late: neither may be stored as whole."""
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LOST_WORDS: Final = ("missed", "max delay reached", "jitter buffer full", "concealing", "corrupt")
 """Of libav's warnings, those that tell of packets that did not come."""
@@ -46,6 +50,7 @@ class _Losses(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.noted = False
+        self.doubtful = 0  # pictures still to be left out
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
@@ -128,10 +133,14 @@ def _read(order: dict[str, str]) -> None:
 
 
 def _pass_on(packet: Any, scale: float, losses: _Losses) -> None:
+    """Write a picture; what may be damaged is left out, and said to be missing."""
     if losses.noted or packet.is_corrupt:
         losses.noted = False
+        losses.doubtful = DOUBTFUL
         _write(encode(Kind.GAP))
-    if packet.size and packet.pts is not None:
+    if losses.doubtful:
+        losses.doubtful -= 1
+    elif packet.size and packet.pts is not None:
         _write(encode(Kind.PICTURE, bytes(packet), round(packet.pts * scale)))
 
 
