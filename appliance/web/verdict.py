@@ -40,6 +40,7 @@ class StreamState(_Known):
     width: int | None = None
     height: int | None = None
     codec: str | None = None
+    reader: str | None = None
     durable_utc_us: int | None = None
     first_utc_us: int | None = None
     lost_packets: int | None = None

@@ -272,3 +272,11 @@ async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str, language: st
         )
         assert found == [], (scheme, language, width, address)
         assert await desk.page.run("document.documentElement.scrollWidth") <= width, address
+
+
+async def test_h265_that_the_browser_does_not_play_is_said_in_words(desk: Desk) -> None:
+    await desk.at(START_US + 5_000_000)
+    notice = "{kind: 'unsupported', mime: 'video/mp4; codecs=hvc1.1.6.L93.b0'}"
+    await desk.page.run(f"{SCREEN}.notice = {notice}; true")
+    await desk.page.until(f"{SCREEN}.textContent.includes('H.265')")
+    assert "L'enregistrement est complet" in str(await desk.page.run(f"{SCREEN}.textContent"))

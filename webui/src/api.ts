@@ -21,6 +21,7 @@ export interface Stream {
   width: number | null;
   height: number | null;
   codec: string | null;
+  reader?: string | null;
   durable_utc_us: number | null;
   first_utc_us: number | null;
 }

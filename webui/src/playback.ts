@@ -294,7 +294,7 @@ export class PlaybackElement extends LitElement {
     if (notice.kind === "end") return t("play.end", { time: clock(notice.at) });
     if (notice.kind === "start") return t("play.start");
     if (notice.kind === "error") return t("play.error");
-    if (notice.kind === "unsupported") return t("play.unsupported", { codec: notice.mime });
+    if (notice.kind === "unsupported") return t(/hvc1|hev1/.test(notice.mime) ? "play.h265" : "play.unsupported", { codec: notice.mime });
     return "";
   }
 
