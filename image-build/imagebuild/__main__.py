@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from imagebuild import disk, harden, initrd, kernel, rootfs, seal, uki, wheels
+from imagebuild import disk, evidence, harden, initrd, kernel, rootfs, seal, uki, wheels
 from imagebuild.lock import Lock, difference
 from imagebuild.rootfs import Source, asked
 from imagebuild.stage import Build, Stage, hash_files, hash_words
@@ -17,6 +17,7 @@ from imagebuild.words import BuildStopped
 OWN: Final = Path(__file__).resolve().parents[1]
 TOP: Final = OWN.parent
 FOLDER: Final = TOP / "build/image"
+EVIDENCE: Final = TOP / "build/evidence"
 LOCK: Final = OWN / "packages.lock"
 
 
@@ -82,6 +83,12 @@ def stages(lock: Lock, source: Source) -> list[Stage]:
     def make_seal(place: Path) -> None:
         seal.seal(place, at / "harden/tree", epoch)
 
+    def make_evidence(place: Path) -> None:
+        stamp = datetime.fromtimestamp(epoch, UTC).isoformat()
+        evidence.write(place, at, lock, version, TOP / "webui/package-lock.json", stamp)
+        shutil.rmtree(EVIDENCE, ignore_errors=True)
+        shutil.copytree(place, EVIDENCE)
+
     def words_of(*words: str) -> Callable[[], str]:
         return lambda: hash_words(*words)
 
@@ -94,6 +101,7 @@ def stages(lock: Lock, source: Source) -> list[Stage]:
         Stage("seal", ("harden",), words_of(_code("seal")), make_seal),
         Stage("uki", ("seal", "initrd"), words_of(_code("uki")), make_uki),
         Stage("disk", ("uki",), words_of(_code("disk")), make_disk),
+        Stage("evidence", ("uki",), words_of(_code("evidence")), make_evidence),
     ]
 
 

@@ -1,6 +1,7 @@
 """The image starts, verified, lays its disks out and records; what was changed in it does not start."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.demo.camera import SimulatedCamera
-from tests.image.vm import Machine, NoReport, placed, signed, site_files
+from tests.image.vm import LOGS, Machine, NoReport, placed, signed, site_files
 from tests.peers.live import clip_of
 from tests.peers.need import ROOT
 
@@ -68,7 +69,9 @@ def box(camera: int, tmp_path_factory: pytest.TempPathFactory) -> Box:
         all_up = running.until(
             lambda r: r["units"]["appliance-web"] == r["units"]["appliance-detector"] == "active", 300
         )
-        return Box(machine, {**all_up, "recording_s": told["uptime_s"]}, running.console())
+        first = {**all_up, "recording_s": told["uptime_s"]}
+        (LOGS / "first.json").write_text(json.dumps(first), encoding="utf-8")
+        return Box(machine, first, running.console())
 
 
 def test_the_first_start_is_verified_lays_out_the_disks_and_records(box: Box) -> None:

@@ -1,0 +1,50 @@
+"""Rows of the image: size of a slot, memory and time of a start, the weakest sandbox. From what was built and started.
+
+`make image` and `make image-test` come first: a row whose figure was never made is not measured.
+"""
+
+import json
+
+from tests.bench.row import Missing, Options, Turn, row
+from tests.peers.need import ROOT
+
+IMAGE = ROOT / "build/image"
+FIRST = ROOT / "build/image-test/first.json"
+
+
+def _first() -> dict[str, float]:
+    """What the box told of its first start in the last `make image-test`."""
+    if not FIRST.exists():
+        raise Missing("a start of the image: make image-test")
+    told: dict[str, float] = json.loads(FIRST.read_text(encoding="utf-8"))
+    return told
+
+
+@row("image-slot-mb", unit="MB", better="lower", target=350)
+def slot(_options: Options) -> Turn:
+    """Root and hash tree of one slot, as they lie on the disk."""
+    files = [IMAGE / "seal/root.erofs", IMAGE / "seal/root.verity"]
+    if not all(file.exists() for file in files):
+        raise Missing("an image: make image")
+    return Turn(sum(file.stat().st_size for file in files) / 1e6)
+
+
+@row("image-boot-s", unit="s", better="lower", target=300)
+def boot(_options: Options) -> Turn:
+    """From power-on to the first recorded picture, under software emulation."""
+    return Turn(_first()["recording_s"])
+
+
+@row("image-ram-mb", unit="MB", better="lower", target=450)
+def memory(_options: Options) -> Turn:
+    """In use with every service running."""
+    return Turn(_first()["used_mib"] * 1.048576)
+
+
+@row("unit-score-max", unit="exposure", better="lower", target=2.0)
+def score(_options: Options) -> Turn:
+    """The weakest sandbox of our services by systemd's own score."""
+    file = ROOT / "build/evidence/unit-scores.json"
+    if not file.exists():
+        raise Missing("an image: make image")
+    return Turn(max(json.loads(file.read_text(encoding="utf-8")).values()))
