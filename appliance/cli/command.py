@@ -167,4 +167,4 @@ def _command(arguments: Sequence[str] | None) -> int:
         print(f"appliance: {error.sentence(language)}", file=sys.stderr)
         for problem in getattr(error, "problems", ()):
             print(f"  {problem.sentence(language)}", file=sys.stderr)
-        return FOUND if verb.path == "site check" else CANNOT
+        return FOUND if verb.path in {"site check", "provision check"} else CANNOT

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from appliance.cli import boot, detection, disks, holds, journals, services, site
+from appliance.cli import boot, detection, disks, holds, journals, provision, services, site
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -13,4 +13,5 @@ VERBS: Final[tuple[Verb, ...]] = (
     *journals.VERBS,
     *detection.VERBS,
     *boot.VERBS,
+    *provision.VERBS,
 )

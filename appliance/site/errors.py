@@ -23,6 +23,18 @@ class SiteInvalid(ApplianceError):
         super().__init__(file=file, count=len(problems))
 
 
+class ProvisionInvalid(ApplianceError):
+    """One or more mistakes of a provisioning file; `problems` holds each with its line, and never a secret."""
+
+    code = "provision-invalid"
+    fr = "Erreurs dans {file} : {count}. Rien n'a été changé. Corrigez-les, puis : appliance provision check {file}"
+    en = "Mistakes in {file}: {count}. Nothing was changed. Mend them, then: appliance provision check {file}"
+
+    def __init__(self, file: str, problems: "tuple[Problem, ...]") -> None:
+        self.problems = problems
+        super().__init__(file=file, count=len(problems))
+
+
 class Problem:
     """One mistake: the line it stands on (1-based, 0 when the whole file is meant), where, and what to write."""
 

@@ -186,7 +186,11 @@ _WANTED: Final = {
 
 def load_site(file: Path) -> Site:
     """The site that `file` describes, paths absolute. Raises SiteFileMissing, SiteInvalid."""
-    text = _read(file)
+    return parse_site(_read(file), file)
+
+
+def parse_site(text: str, file: Path) -> Site:
+    """The site that `text` describes, as if it stood in `file`. Raises SiteInvalid."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -304,11 +308,12 @@ def _table_problem(
     model: type[BaseModel],
     data: dict[str, Any] | None = None,
 ) -> Problem:
-    fr, en = _words(path, detail, model)
+    fr, en = problem_words(path, detail, model)
     return Problem(line_of(text, path) if path else 0, _place(path, data), fr, en)
 
 
-def _words(path: tuple[str | int, ...], detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def problem_words(path: tuple[str | int, ...], detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """French and English: what is wrong with the value at `path`, and what to write."""
     key = str(path[-1]) if path else ""
     context = detail.get("ctx", {})
     match detail["type"]:

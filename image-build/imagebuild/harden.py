@@ -107,6 +107,7 @@ def _programs(root: Path, parts: Parts) -> None:
         ("tmpfiles.d", "tmpfiles.d"),
         ("network", "systemd/network"),
         ("sysctl.d", "sysctl.d"),
+        ("udev", "udev/rules.d"),
     ):
         shutil.copytree(sources / "systemd" / kind, root / "usr/lib" / target, dirs_exist_ok=True)
     shutil.copy2(sources / "systemd/nftables/appliance.nft", root / "etc/nftables.conf")
