@@ -23,6 +23,7 @@ from appliance.core.cause import GapCause
 from appliance.core.chain_errors import JournalTruncated
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError
+from appliance.core.loop_lag import LoopLag
 from appliance.core.supervise import Supervisor
 from appliance.core.timesource import host_source
 from appliance.media.stream import ClockState, StreamKey, StreamSink
@@ -96,6 +97,7 @@ class Recorder:
         self.site = site
         self.clock = clock
         self.supervisor = Supervisor(clock)
+        self.lag = LoopLag(clock)
         self.journal = make_journal(site, RECORDER, clock, self.clock_word)
         self.tell = telling(self.journal)
         source = host_source(clock) if site.recorder.clock == "host" else None
@@ -177,6 +179,7 @@ class Recorder:
             _ = self.supervisor.supervise("clock", JUDGE_S, self.keeper.judge)
             _ = self.supervisor.supervise("retention", RETENTION_S, self.retention.run)
             _ = self.supervisor.supervise("anchors of journals", ANCHOR_S, self._anchors.once)
+            _ = self.supervisor.keep("event loop's lateness", self.lag.run)
             _ = self.supervisor.keep("block devices", self._watch_devices)
             await self.calendar.learn(journal_folder(self.site), RECORDER)
             server = await serve(
@@ -330,6 +333,7 @@ class Recorder:
                 {"name": job.name, "late": job.late(self.clock.monotonic_us()), "error": job.last_error}
                 for job in self.supervisor.jobs.values()
             ],
+            "loop": self.lag.state(),
             "journal": journal_state(self.journal, self._truncated),
             "records": self._told_records(),
         }
@@ -381,6 +385,8 @@ def main(file: Path) -> int:
     site = load_site(file)
     secrets = load_credentials(site, granted_folder())
     credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
+    recorder = Recorder(site, credentials, SystemClock())
     gc.set_threshold(*GC_THRESHOLD)
-    asyncio.run(_serve(Recorder(site, credentials, SystemClock())))
+    gc.freeze()  # what is loaded lives as long as we do: a full collection then looks at a tenth and pauses no tick
+    asyncio.run(_serve(recorder))
     return 0
