@@ -147,6 +147,8 @@ def said(lines: list[Line], camera: str) -> list[tuple[str, str]]:
     return [(line.kind, str(line.facts["cause"])) for line in lines if line.facts.get("camera") == camera]
 
 
+@pytest.mark.full  # a minute of a real recorder; the rule itself is a unit test
+@pytest.mark.timeout(120)
 async def test_while_a_school_is_open_no_byte_of_its_yard_reaches_a_disk(tmp_path: Path) -> None:
     clips = await asyncio.to_thread(small_clips)
     async with chain(tmp_path, [clips, clips]) as links:

@@ -8,9 +8,9 @@ from imagebuild.lock import Lock, Package, difference, installed, not_there
 from imagebuild.rootfs import Source, asked, include
 from imagebuild.words import BuildStopped
 
-NAMES = st.from_regex(r"[a-z][a-z0-9+.-]{1,12}", fullmatch=True).filter(lambda name: name != "snapshot")
-VERSIONS = st.from_regex(r"[0-9][0-9a-z.+~:-]{0,12}", fullmatch=True)
-HASHES = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+NAMES = st.text("abcdefgh0123456789+.-", min_size=2, max_size=12).map(lambda name: f"p{name}")
+VERSIONS = st.text("0123456789abz.+~:-", min_size=1, max_size=12).map(lambda version: f"1{version}")
+HASHES = st.sampled_from([digit * 64 for digit in "0123456789abcdef"])
 PACKAGES = st.dictionaries(NAMES, st.tuples(VERSIONS, HASHES), max_size=8).map(
     lambda found: {name: Package(name, *rest) for name, rest in found.items()}
 )
