@@ -10,7 +10,7 @@ import logging
 import os
 import resource
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -366,8 +366,14 @@ class Detector:
             "lost_looks": eye.lost_looks,
             "truths": sorted(self._truths[eye.camera]),
             "set_aside_until_us": self._aside.get(eye.camera),
-            "statistics": {name: stream.get(name) for name in STATISTICS},
+            "statistics": {name: stream.get(name) for name in STATISTICS} | {"picture_bytes": _picture_bytes(stream)},
         }
+
+
+def _picture_bytes(stream: Mapping[str, Any]) -> int | None:
+    """Mean size of the coded pictures of the last seconds, from the recorder's figures; None while none come."""
+    bitrate, fps = stream.get("bitrate"), stream.get("fps")
+    return round(bitrate / 8 / fps) if bitrate and fps else None
 
 
 def _truth(camera: str, rule: str, utc_us: int) -> Signal:

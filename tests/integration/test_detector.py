@@ -142,7 +142,9 @@ async def test_an_alert_comes_by_itself_its_footage_is_safe_and_the_road_is_not_
         assert state["cameras"]["cam0"]["bytes_read"] > 10_000
         assert state["cameras"]["cam1"]["bytes_read"] == 0, "not one byte of the public road"
         assert state["cameras"]["cam1"]["watch"] == "statistics"
-        assert state["cameras"]["cam1"]["statistics"]["bitrate"] > 10_000
+        statistics = state["cameras"]["cam1"]["statistics"]
+        assert statistics["bitrate"] > 10_000
+        assert 0.8 < statistics["picture_bytes"] * 8 * statistics["fps"] / statistics["bitrate"] < 1.2
         assert not [each for each in state["jobs"] if each["error"]]
         process = psutil.Process(detector.process.pid)
         assert not await asyncio.to_thread(process.net_connections, "inet"), "no network"
