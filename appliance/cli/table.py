@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from appliance.cli import boot, detection, disks, holds, journals, provision, services, site
+from appliance.cli import boot, console, detection, disks, holds, journals, provision, services, site
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -14,4 +14,5 @@ VERBS: Final[tuple[Verb, ...]] = (
     *detection.VERBS,
     *boot.VERBS,
     *provision.VERBS,
+    *console.VERBS,
 )

@@ -11,6 +11,7 @@ from typing import Final
 WEB: Final = "appliance-web"
 DETECTOR: Final = "appliance-detector"
 RECORDER: Final = "appliance-recorder"
+CONSOLE: Final = "appliance-console"
 """Users of the units (`systemd/sysusers.d/appliance.conf`)."""
 
 Table = Mapping[str, frozenset[str]]
@@ -18,6 +19,7 @@ Table = Mapping[str, frozenset[str]]
 
 OF_RECORDER: Final[Table] = {
     WEB: frozenset({"state", "spans", "ranges", "lease", "release"}),
+    CONSOLE: frozenset({"state"}),
     DETECTOR: frozenset({"state", "subscribe", "hold", "hold-extend", "keep", "kept"}),
 }
 """The page shows and cuts; the detector follows, protects, and has its database copied. Nobody confirms the time, takes

@@ -103,3 +103,11 @@ class WorkStands(ApplianceError):
     code = "work-stands"
     fr = "Le travail n'avance plus ({workers}). Le service est redémarré de lui-même s'il ne reprend pas."
     en = "Work has come to a stand ({workers}). The service is restarted by itself if it does not go on."
+
+
+class NoPortGiven(ApplianceError):
+    """The service manager handed over no port to listen on."""
+
+    code = "no-port-given"
+    fr = "Aucun port n'a été confié à ce service : le système le lance avec son port, pas à la main."
+    en = "No port was handed to this service: the system starts it with its port, not by hand."

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,9 @@ from appliance.site.provision_model import Provision
 
 FILE: Final = "provision.json"
 """On the stick, and the name of the credential."""
+
+RECOVERY: Final = Path("/run/appliance-recovery")
+"""There at the very first start only: the disks' recovery keys, which the screen shows until the machine restarts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +239,17 @@ def apply(found: tuple[Path, ...], language: Language, *, restart: bool) -> int:
     that cards, addresses and services are as its file says. 1 when a file was refused.
     """
     outcome = present(found, Places())
+    if outcome.applied and RECOVERY.exists():  # the screen shows what must be written down first
+        outcome = replace(
+            outcome,
+            well=False,
+            fr=(*outcome.fr, "Recopiez la clé de secours, puis redémarrez l'appareil par son bouton."),
+            en=(*outcome.en, "Copy the recovery key, then restart the appliance by its button."),
+        )
+        _tell(outcome, Places().told)
+        restart = False
     for line in outcome.lines(language):
         print(line)
     if outcome.applied and restart:
         subprocess.run(["systemctl", "--no-block", "reboot"], check=False, timeout=30)
-    return 0 if outcome.well or outcome is NOT_SET_UP else 1
+    return 0 if outcome.well or outcome.applied or outcome is NOT_SET_UP else 1

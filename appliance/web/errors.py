@@ -156,3 +156,11 @@ class NotLoopback(WebError):
     fr = "Refus d'écouter sur {host}\u202f: sans comptes, la page n'est servie que sur 127.0.0.1 ou ::1."
     en = "Refusing to listen on {host}: without accounts the page is served on 127.0.0.1 or ::1 only."
     status = 500
+
+
+class CertificateNotMade(ApplianceError):
+    """The page has no certificate and cannot make one."""
+
+    code = "certificate-not-made"
+    fr = "Le certificat de la page n'a pas pu être fabriqué ({reason}). Vérifiez la place sur le disque système."
+    en = "The page's certificate could not be made ({reason}). Check the space on the system disk."
