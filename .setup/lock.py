@@ -25,6 +25,7 @@ USES: dict[str, tuple[str, ...]] = {
     "lint": ("lint",),
     "image": ("image",),
     "lock": ("lock",),
+    "fuzz": ("fuzz",),
 }
 """Lock file -> extras of pyproject.toml in it; "" stands for the project's own dependencies, "build-system" for
 what builds the packages that are published as source only."""

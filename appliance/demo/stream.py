@@ -55,7 +55,8 @@ class StreamOptions:
     """How a stream is sent.
 
     `rate` multiplies the frame rate (time stays true). `in_band_sets` repeats SPS and PPS before each IDR
-    picture, `aggregate_sets` puts them into one STAP-A. `keep_digests` off saves CPU in load runs.
+    picture, `aggregate_sets` puts them into one STAP-A. `keep_digests` off saves CPU in load runs. `drift_ppm`: how
+    much too fast the camera's media time runs, which the exposures do not follow.
     """
 
     rate: int = 1
@@ -63,6 +64,7 @@ class StreamOptions:
     aggregate_sets: bool = False
     keep_digests: bool = True
     max_payload: int = 1400
+    drift_ppm: int = 0
 
 
 class Player(Protocol):
@@ -122,7 +124,8 @@ class CameraStream:
 
     def ticks_of(self, counter: int) -> int:
         """Media time of picture `counter`, 90 kHz from the camera's start."""
-        return counter * TICKS_PER_S * self._period[0] // self._period[1]
+        rate = TICKS_PER_S * (1_000_000 + self._options.drift_ppm)
+        return counter * rate * self._period[0] // (self._period[1] * 1_000_000)
 
     def next_keyframe(self) -> int:
         """Counter of the next picture with which a new client can begin."""

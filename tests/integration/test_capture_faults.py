@@ -14,8 +14,10 @@ from appliance.capture.state import CaptureState
 from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.clock import SystemClock
+from appliance.core.units import ticks_to_us
 from appliance.demo.camera import CameraOptions, SimulatedCamera
 from appliance.demo.clip import Clip
+from appliance.demo.counter import find_stamp
 from appliance.demo.encode import EncodeSettings, encode
 from appliance.demo.scenes import pictures
 from appliance.demo.stream import StreamOptions, digest
@@ -233,3 +235,20 @@ async def test_a_wrong_password_is_tried_once_per_connection(clip: Clip) -> None
         assert (camera.counts.connections, camera.counts.setups) == (1, 0)
         assert camera.counts.requests == {"DESCRIBE": 2}  # without, and with the password
     assert recording.sink.runs == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("drift_ppm", "report_s"), [(400, 0.5), (-400, 0.0)], ids=["reports, fast", "none, slow"])
+async def test_a_drifting_camera_is_stored_at_its_true_time(clip: Clip, drift_ppm: int, report_s: float) -> None:
+    """The budget of a stored time: 40 ms (p99) with sender reports, 250 ms without."""
+    options = CameraOptions(report_period_s=report_s, stream=StreamOptions(rate=5, drift_ppm=drift_ppm))
+    async with SimulatedCamera({"sub": clip}, options=options) as camera, Recording(camera) as recording:
+        await recording.until(more(900))  # 18 s: 7 ms of drift, which the slew must follow
+    errors = []
+    (run,) = recording.sink.runs
+    for unit in run.units:
+        stamp = find_stamp(unit.data)
+        assert stamp is not None
+        errors.append(abs(ticks_to_us(unit.pts_ticks) + run.start.utc_offset_us - stamp.utc_us))
+    errors.sort()
+    assert errors[len(errors) * 99 // 100] <= (40_000 if report_s else 250_000)
