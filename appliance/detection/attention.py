@@ -1,4 +1,4 @@
-"""Where the model looks, and when: at most 2.5 looks a second and camera of at most SQUARES squares each.
+"""Where the model looks, and when: at most RUNS looks a second and camera, at most two squares each.
 
 What moves and who is already known are regions; squares around them, at least LEAST of the picture's height, are what
 the model gets, so that a person of 20 pixels fills enough of its input. Regions that were not looked at for longest go
@@ -30,10 +30,8 @@ AGAIN_VEHICLE_US: Final = 5 * US_PER_SECOND
 PARKED_US: Final = 30 * US_PER_SECOND
 """A vehicle that stands longer is parked: it is looked at again when something moves."""
 
-SQUARES: Final = 3
-"""With two, a mast that sways hid a cyclist for a second behind places that only seemed to move. A third is looked at
-where much moves: one who walks alone costs a tenth more, a crowd half as much again.
-"""
+SQUARES: Final = 2
+"""A third square would find little more and cost as much as the second."""
 
 LEAST: Final = 0.4
 """Of the picture's height: 144 lines of 360, more than doubled for a network of 320."""
@@ -62,7 +60,7 @@ class Attention:
         self._seen_us = [[-LOST_US] * _GRID for _ in range(_GRID)]
 
     def squares(self, motion: Motion, tracks: Sequence[Track], time_us: int) -> list[Box]:
-        """What to look at now, at most SQUARES, the whole picture among them at times; recorded as looked at."""
+        """What to look at now, none to WHOLE and one square or two squares; recorded as looked at."""
         since_us = EVERY_US if self._last_us is None else time_us - self._last_us
         if 0 <= since_us < EVERY_US - SOON_US // 4:
             return self._between(tracks, time_us) if since_us >= SOON_US - SOON_US // 4 else []
@@ -112,7 +110,7 @@ class Attention:
             return self._age(region) + (KNOWN_US if known else 0), -region.area
 
         waiting = [*first, *sorted([*moving, *objects], key=turn)]
-        chosen = [self._square(guess, ()) for guess in first]  # in the middle, where a network sees best
+        chosen: list[Box] = []
         for region in waiting:
             if not any(self._serves(square, region) for square in chosen):
                 chosen.append(self._square(region, waiting))

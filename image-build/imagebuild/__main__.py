@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from imagebuild import disk, evidence, harden, initrd, kernel, rootfs, seal, uki, wheels
+from imagebuild import disk, evidence, harden, initrd, kernel, pack, rootfs, seal, uki, wheels
 from imagebuild.lock import Lock, difference
 from imagebuild.rootfs import Source, asked
 from imagebuild.stage import Build, Stage, hash_files, hash_words
@@ -21,14 +21,15 @@ EVIDENCE: Final = TOP / "build/evidence"
 LOCK: Final = OWN / "packages.lock"
 
 
-def _version() -> str:
+def version_of() -> str:
+    """As pyproject.toml says."""
     line = next(
         line for line in (TOP / "pyproject.toml").read_text(encoding="utf-8").splitlines() if line.startswith("version")
     )
     return line.split('"')[1]
 
 
-def _epoch(lock: Lock) -> int:
+def epoch_of(lock: Lock) -> int:
     """Seconds; every file of the image bears the time of the snapshot."""
     return int(datetime.strptime(lock.snapshot, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
 
@@ -44,7 +45,7 @@ def _tree(*folders: Path) -> str:
 
 def stages(lock: Lock, source: Source) -> list[Stage]:
     """All of them, in order; each knows its needs and its own inputs."""
-    at, epoch, version, keys = FOLDER, _epoch(lock), _version(), FOLDER / "keys"
+    at, epoch, version, keys = FOLDER, epoch_of(lock), version_of(), FOLDER / "keys"
     wanted = asked((OWN / "packages.list").read_text(encoding="utf-8"))
     allow = (OWN / "modules.allow").read_text(encoding="utf-8")
     own = (TOP / "appliance", TOP / "systemd", TOP / "webui/dist", OWN / "overlay")
@@ -60,12 +61,13 @@ def stages(lock: Lock, source: Source) -> list[Stage]:
     def make_disk(place: Path) -> None:
         entry = f"temoin_{version}+{disk.TRIES}.efi"
         esp = disk.make_esp(place, at / "uki/temoin.signed.efi", entry, at / "uki/systemd-boot.signed.efi", epoch, None)
-        disk.make_disk(place, seal.Sealed.of(at / "seal"), esp, version)
+        pack.pack(disk.make_disk(place, seal.Sealed.of(at / "seal"), esp, version))
+        esp.unlink()  # it lies in the disk
 
     deb, locked = at / "rootfs/facts/kernel.deb", TOP / ".setup/locks/run.txt"
 
     def make_rootfs(place: Path) -> None:
-        rootfs.make_tree(place, wanted, lock, source)
+        rootfs.make_tree(place, wanted, lock, source, epoch)
 
     def make_kernel(place: Path) -> None:
         kernel.make_kernel(place, deb, allow)
@@ -77,7 +79,7 @@ def stages(lock: Lock, source: Source) -> list[Stage]:
         wheels.make_wheels(place, locked)
 
     def make_hard(place: Path) -> None:
-        parts = harden.Parts(at / "rootfs/tree", at / "kernel", at / "wheels", TOP, OWN / "overlay", version)
+        parts = harden.Parts(at / "rootfs/tree", at / "kernel", at / "wheels", TOP, OWN / "overlay", version, epoch)
         harden.make_tree(place, parts)
 
     def make_seal(place: Path) -> None:
@@ -100,7 +102,7 @@ def stages(lock: Lock, source: Source) -> list[Stage]:
         Stage("harden", ("kernel", "wheels"), words_of(_tree(*own), _code("harden"), version), make_hard),
         Stage("seal", ("harden",), words_of(_code("seal")), make_seal),
         Stage("uki", ("seal", "initrd"), words_of(_code("uki")), make_uki),
-        Stage("disk", ("uki",), words_of(_code("disk")), make_disk),
+        Stage("disk", ("uki",), words_of(_code("disk", "pack")), make_disk),
         Stage("evidence", ("uki",), words_of(_code("evidence")), make_evidence),
     ]
 
@@ -110,7 +112,9 @@ def relock(source: Source) -> None:
     place = FOLDER / "relock"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
-    found = rootfs.make_tree(place, asked((OWN / "packages.list").read_text(encoding="utf-8")), None, source)
+    day = epoch_of(Lock(source.snapshot or rootfs.today(), {}))
+    wanted = asked((OWN / "packages.list").read_text(encoding="utf-8"))
+    found = rootfs.make_tree(place, wanted, None, source, day)
     before = Lock.parse(LOCK.read_text(encoding="utf-8")).packages if LOCK.exists() else {}
     changes = difference(before, found)
     print("\n".join(changes) if changes else "packages.lock: nothing changed")

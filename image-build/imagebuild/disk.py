@@ -12,6 +12,9 @@ from imagebuild.words import BuildStopped
 
 MIB: Final = 1 << 20
 ESP_MIB: Final = 256
+ESP_NAME: Final = "TEMOIN-ESP"
+"""Volume label (11 octets). Not TEMOIN: so is the provisioning stick called, and it is found by that name."""
+
 SLOT_MIB: Final = 384
 VERITY_MIB: Final = 16
 TRIES: Final = 3
@@ -28,7 +31,7 @@ def make_esp(place: Path, entry: Path, name: str, loader: Path, epoch: int, keys
     with image.open("wb") as file:
         file.truncate(ESP_MIB * MIB)
     volume = f"{uuid.uuid5(NAMESPACE, 'esp').int & 0xFFFFFFFF:08x}"
-    _run(["mkfs.vfat", "--invariant", "-F", "32", "-n", "TEMOIN", "-i", volume, str(image)], environment)
+    _run(["mkfs.vfat", "--invariant", "-F", "32", "-n", ESP_NAME, "-i", volume, str(image)], environment)
     staging = place / "esp"
     shutil.rmtree(staging, ignore_errors=True)
     for folder in ("EFI/BOOT", "EFI/systemd", "EFI/Linux", "loader/keys/auto"):

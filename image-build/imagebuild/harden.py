@@ -37,6 +37,8 @@ MASKED: Final = (
 DISKS: Final = 8
 """Mount points of recording disks: the root is read-only, and a rack recorder has eight bays at the most."""
 
+DAY_S: Final = 86_400
+
 FSTAB: Final = """\
 # / is the verified root, /var and the recordings are mounted by appliance-disks.service.
 tmpfs /tmp tmpfs rw,nosuid,nodev,noexec,size=25%,mode=1777 0 0
@@ -46,7 +48,7 @@ BANNER: Final = "Témoin. Accès réservé : toute connexion est journalisée.\n
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the tree is made of: stages before, this project with the page built, our overlay."""
+    """What the tree is made of: stages before, this project with the page built, our overlay; `epoch` in seconds."""
 
     tree: Path
     kernel: Path
@@ -54,6 +56,7 @@ class Parts:
     sources: Path
     overlay: Path
     version: str
+    epoch: int
 
 
 def make_tree(place: Path, parts: Parts) -> None:
@@ -64,7 +67,7 @@ def make_tree(place: Path, parts: Parts) -> None:
     _tools_out(root)
     _programs(root, parts)
     shutil.copytree(parts.overlay, root, dirs_exist_ok=True, symlinks=True)
-    _accounts(root)
+    _accounts(root, parts.epoch)
     _units(root)
     _files(root)
     _no_privileges(root)
@@ -108,6 +111,7 @@ def _programs(root: Path, parts: Parts) -> None:
         ("network", "systemd/network"),
         ("sysctl.d", "sysctl.d"),
         ("udev", "udev/rules.d"),
+        ("udev", "udev/rules.d"),
     ):
         shutil.copytree(sources / "systemd" / kind, root / "usr/lib" / target, dirs_exist_ok=True)
     shutil.copy2(sources / "systemd/nftables/appliance.nft", root / "etc/nftables.conf")
@@ -119,14 +123,16 @@ def _programs(root: Path, parts: Parts) -> None:
     release.write_text("\n".join([*kept, "IMAGE_ID=temoin", f"IMAGE_VERSION={parts.version}", ""]), encoding="utf-8")
 
 
-def _accounts(root: Path) -> None:
+def locked(shadow: str, day: int) -> str:
+    """/etc/shadow where nobody has a password; changed on `day` (days since 1970), not on that of the build. Pure."""
+    rows = [line.split(":") for line in shadow.splitlines()]
+    return "".join(":".join([row[0], "!*", str(day), *row[3:]]) + "\n" for row in rows)
+
+
+def _accounts(root: Path, epoch: int) -> None:
     subprocess.run(["systemd-sysusers", "--root", root], check=True, capture_output=True)
     shadow = root / "etc/shadow"
-    lines = [
-        ":".join([line.split(":")[0], "!*", *line.split(":")[2:]])
-        for line in shadow.read_text(encoding="utf-8").splitlines()
-    ]
-    shadow.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    shadow.write_text(locked(shadow.read_text(encoding="utf-8"), epoch // DAY_S), encoding="utf-8")
     for name in ("passwd-", "shadow-", "group-", "gshadow-"):
         (root / "etc" / name).unlink(missing_ok=True)
 

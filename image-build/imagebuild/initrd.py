@@ -19,6 +19,9 @@ DRIVERS: Final = (
     "virtio_scsi virtio_pci usb-storage uas xhci-pci ehci-pci usbhid hid-generic vfat nls_ascii nls_cp437 efivarfs "
     "efi-pstore qemu_fw_cfg dmi-sysfs"
 )
+AT_ONCE: Final = "efi-pstore"
+"""Loaded before the root is looked at: keeps a panic's last words in the firmware for the next start to tell."""
+
 BUILD_ONLY: Final = ("dracut-core", "cpio", "zstd", "kpartx", "pkg-config", "pkgconf", "pkgconf-bin", "libpkgconf3")
 """Packages that make the initrd and are taken out of the image again."""
 
@@ -57,7 +60,8 @@ def make_initrd(place: Path, tree: Path, kernel: Path, dracut: Path, epoch: int)
         "--reproducible",
         "--zstd",
     ]
-    command += ["--kver", version, "--modules", MODULES, "--drivers", DRIVERS, "--no-early-microcode", "/initrd.img"]
+    command += ["--kver", version, "--modules", MODULES, "--drivers", DRIVERS]
+    command += ["--force-drivers", AT_ONCE, "--no-early-microcode", "/initrd.img"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C"}
     with mounted(work):
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -66,8 +66,8 @@ def include(wanted: Sequence[str], lock: Lock | None) -> list[str]:
     return [f"{p.name}={p.version}" for name, p in sorted(lock.packages.items()) if not name.startswith("linux-image-")]
 
 
-def make_tree(place: Path, wanted: Sequence[str], lock: Lock | None, source: Source) -> dict[str, Package]:
-    """`place/tree` and `place/kernel.deb`; what is in them. Raises BuildStopped in one sentence."""
+def make_tree(place: Path, wanted: Sequence[str], lock: Lock | None, source: Source, epoch: int) -> dict[str, Package]:
+    """`place/tree` and `place/kernel.deb`, dated `epoch` (seconds); what is in them. Raises BuildStopped."""
     if os.geteuid() != 0:
         raise BuildStopped("the image is built by root: sudo make image")
     if shutil.which("mmdebstrap") is None:
@@ -82,7 +82,8 @@ def make_tree(place: Path, wanted: Sequence[str], lock: Lock | None, source: Sou
     name = f"{kernel.name}={kernel.version}" if kernel else ""
     command += [f"--customize-hook={sys.executable} {hook} $1 {facts} {name or KERNEL}"]
     command += [SUITES[0], str(place / "tree"), *(source.lines() or [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+    environment = {**os.environ, "LC_ALL": "C", "SOURCE_DATE_EPOCH": str(epoch)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     (place / "log").write_text(done.stderr, encoding="utf-8")
     if done.returncode != 0:
         if gone := not_there(done.stderr):

@@ -53,7 +53,19 @@ def make_uki(place: Path, kernel: Path, initrd: Path, release: Path, root_hash: 
     done = subprocess.run([*command, str(STUB), str(target)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise BuildStopped(f"objcopy failed: {done.stderr.strip()[-300:]}")
+    target.write_bytes(undated(target.read_bytes()))
     return target
+
+
+def undated(program: bytes) -> bytes:
+    """Without the time of the build and the sum over it, which firmware does not look at (PE format, TimeDateStamp,
+    CheckSum; signing makes the sum anew): the same inputs give the same program. Pure.
+    """
+    pe = int.from_bytes(program[0x3C:0x40], "little")
+    made = bytearray(program)
+    for at in (pe + 8, pe + 24 + 64):
+        made[at : at + 4] = bytes(4)
+    return bytes(made)
 
 
 def sign(program: Path, target: Path, keys: Path) -> None:

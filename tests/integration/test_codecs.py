@@ -23,7 +23,6 @@ from appliance.demo.forms import SIGNATURE_UUID, Form, encode_form, joined
 from appliance.demo.stream import SentFrame, StreamOptions, digest
 from appliance.media.nal import stored_units
 from appliance.media.stream import AccessUnit, ClockState, StreamKey
-from tests.peers.capturing import capture
 from tests.peers.sink import KeepingSink
 
 CLOCK = SystemClock()  # reads the boot id from a file: not in the event loop
@@ -159,16 +158,3 @@ async def test_settings_that_change_open_another_run_and_lose_no_picture() -> No
         runs = result.sink.runs
         assert {run.start.parameters.width for run in runs} == {320, LARGE[0]}
         assert {run.start.cause for run in runs[1:]} == {GapCause.PARAMETERS}
-
-
-@pytest.mark.full
-async def test_a_group_of_ten_seconds_is_waited_for_and_kept() -> None:
-    """As "smart" codecs send: the run begins with the next keyframe, and goes on over the border."""
-    clip = await asyncio.to_thread(encode_form, "long", Form(width=128, height=96, gop=250, pictures=250))
-    async with SimulatedCamera({"main": clip}) as camera:
-        secret = Credentials(camera.user, camera.right_password)
-        _, sink = await capture(camera.url("main"), secret, lambda _, s: s.pictures > 255, seconds=40)
-    (run,) = sink.runs
-    assert [at for at, unit in enumerate(run.units) if unit.keyframe] == [0, 250]
-    kept = counters(run.units)
-    assert kept == list(range(kept[0], kept[0] + len(kept)))

@@ -103,7 +103,7 @@ def test_each_tampering_is_said_in_time_and_none_that_is_not() -> None:
 
 
 @pytest.mark.full  # encodes and decodes all clips once more
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("name", ["mirrored", "1.5 of the size", "contrast x 1.4", "GOP 100", "slightly soft"])
 def test_the_same_thresholds_hold_for_other_cameras_of_the_same_scenes(name: str, tmp_path: Path) -> None:
     assets = footage(*CLIPS)

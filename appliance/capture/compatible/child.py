@@ -128,28 +128,20 @@ def _read(order: dict[str, str]) -> None:
         name = stream.codec_context.name
         _write(encode(Kind.STREAM, name.encode() + b"\n" + bytes(stream.codec_context.extradata or b"")))
         scale = float(stream.time_base or 0) * _TICKS_PER_S
-        held = b""
         for packet in container.demux(stream):
-            held = _pass_on(packet, held, scale, losses)
+            _pass_on(packet, scale, losses)
 
 
-def _pass_on(packet: Any, held: bytes, scale: float, losses: _Losses) -> bytes:
-    """Write the picture that was held, and hold this one: the last of a stream may lack its end.
-
-    What may be damaged is left out, and said to be missing.
-    """
+def _pass_on(packet: Any, scale: float, losses: _Losses) -> None:
+    """Write a picture; what may be damaged is left out, and said to be missing."""
     if losses.noted or packet.is_corrupt:
         losses.noted = False
         losses.doubtful = DOUBTFUL
-        held = b""
         _write(encode(Kind.GAP))
     if losses.doubtful:
         losses.doubtful -= 1
-        return b""
-    if not packet.size or packet.pts is None:
-        return held
-    _write(held)
-    return encode(Kind.PICTURE, bytes(packet), round(packet.pts * scale))
+    elif packet.size and packet.pts is not None:
+        _write(encode(Kind.PICTURE, bytes(packet), round(packet.pts * scale)))
 
 
 def main() -> None:

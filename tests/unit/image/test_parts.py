@@ -90,6 +90,16 @@ def test_our_sections_lie_behind_all_of_the_stubs(sections: list[tuple[int, int]
     assert at % uki.ALIGN == 0
 
 
+def test_the_time_of_the_build_is_not_in_the_program() -> None:
+    plain = program((0x1000, 0x200), (0x3000, 0x100))
+    dated = bytearray(plain)
+    dated[0x40 + 8 : 0x40 + 12] = b"\x65\x43\x21\x0f"
+    dated[0x40 + 24 + 64 : 0x40 + 24 + 68] = b"\x11\x22\x33\x00"
+    assert uki.undated(bytes(dated)) == plain
+    dated[0x40 + 24 + 24] ^= 1
+    assert uki.undated(bytes(dated)) != plain
+
+
 def test_a_stub_that_is_no_program_is_refused() -> None:
     with pytest.raises(BuildStopped):
         uki.last_address(bytes(256))
