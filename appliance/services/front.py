@@ -9,6 +9,7 @@ import asyncio
 import base64
 import html
 import json
+import os
 import socket
 from hashlib import sha256
 from pathlib import Path
@@ -97,6 +98,8 @@ def make_front(fingerprint: str, number: str, version: str, told: Path, clock: C
 
 
 def _given(number: int) -> socket.socket:
+    if not os.environ.get("LISTEN_FDS"):
+        raise NoPortGiven
     try:
         return socket.socket(fileno=number)
     except OSError as error:
