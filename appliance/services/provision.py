@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.core.errors import ApplianceError, Language
-from appliance.site.errors import Problem, ProvisionInvalid, SiteFileMissing
+from appliance.site.errors import Problem, ProvisionInvalid, ProvisionNotWritten, SiteFileMissing
 from appliance.site.provision import MAX_BYTES, Plan, make_plan, parse_provision
 from appliance.site.provision_model import Provision
 
@@ -104,7 +104,10 @@ def _apply(file: Path, places: Places) -> Outcome:
     if places.current.exists():
         return _second(file, places)
     plan, name = planned(file)
-    _take_over(plan, places)
+    try:
+        _take_over(plan, places)
+    except OSError as error:
+        raise ProvisionNotWritten(reason=error.strerror or "?") from error
     return Outcome(
         applied=True,
         well=True,

@@ -35,6 +35,14 @@ class ProvisionInvalid(ApplianceError):
         super().__init__(file=file, count=len(problems))
 
 
+class ProvisionNotWritten(ApplianceError):
+    """The appliance's own disk takes no writing; the file will be taken over at the next start."""
+
+    code = "provision-not-written"
+    fr = "La mise en service n'a pas pu être écrite ({reason}). Rien n'est en service ; vérifiez le disque, redémarrez."
+    en = "What sets the appliance up could not be written ({reason}). Nothing is set up; check the disk, start again."
+
+
 class Problem:
     """One mistake: the line it stands on (1-based, 0 when the whole file is meant), where, and what to write."""
 

@@ -1,5 +1,6 @@
 """Taking a provisioning file over: once, all or nothing wherever the power goes, and without a secret told."""
 
+import errno
 import json
 import os
 import stat
@@ -92,6 +93,20 @@ def test_the_site_may_be_a_file_beside(places: Places, file: Path) -> None:
     file.write_text(json.dumps(good(site_toml=None, site_file="college.toml")), encoding="utf-8")
     assert "college.toml" in present((file,), places).fr[0]
     (file.parent / "college.toml").write_text(SITE, encoding="utf-8")
+    assert present((file,), places).applied
+
+
+def test_a_disk_that_takes_no_writing_is_told_and_the_next_start_takes_the_file_over(
+    places: Places, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        assert not present((file,), places).well
+    assert "No space left" in json.loads(places.told.read_text(encoding="utf-8"))["en"][0]
+    assert not places.current.exists()
     assert present((file,), places).applied
 
 
