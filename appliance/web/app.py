@@ -5,12 +5,15 @@ Loopback only until accounts exist. What is recorded can only be read; people an
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
 from appliance.web import alerts, clips, media, query, static
 from appliance.web.errors import NoSuchPage
@@ -25,6 +28,22 @@ API: Final = "/api/v1"
 
 PAGES: Final = ("/", "/lecture", "/alertes")
 """Addresses of the page's screens: one document, every state in its URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`right`: what its caller must be allowed to do; None: anybody, it holds nothing of the site. No default: a route
+    cannot be written without saying so. Held against accounts once there are some.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    right: Right | None
+
+
+WHO: Final = web.AppKey("who", dict[tuple[str, str], Right | None])
+"""The right that each route asks for, by method and path."""
 
 LARGEST_REQUEST: Final = 16 << 10
 """Bytes of a request body: nothing is uploaded here."""
@@ -47,27 +66,38 @@ def make_app(
 
     app.cleanup_ctx.append(page_files)
     app.on_response_prepare.append(add_headers)
-    camera = f"{API}/cameras/{{id}}"
-    app.router.add_get(f"{API}/state", state)
-    app.router.add_get(f"{camera}/timeline", media.timeline)
-    app.router.add_get(f"{camera}/gop", media.gop)
-    app.router.add_get(f"{camera}/init/{{init_id}}", media.init)
-    app.router.add_get(f"{camera}/parts", media.parts)
-    app.router.add_get(f"{camera}/clips", clips.clips)
-    app.router.add_get(f"{camera}/clip.mp4", clips.clip)
-    app.router.add_get(f"{API}/alerts", alerts.alerts)
-    app.router.add_post(f"{API}/alerts", alerts.report)
-    app.router.add_get(f"{API}/alerts/{{number}}", alerts.alert)
-    app.router.add_get(f"{API}/alerts/{{number}}/picture.jpg", alerts.picture)
-    app.router.add_post(f"{API}/alerts/{{number}}/verdict", alerts.verdict)
-    app.router.add_get(f"{API}/detection", alerts.detection)
-    app.router.add_get(f"{API}/arming", alerts.arming)
-    app.router.add_post(f"{API}/arming", alerts.arm)
-    for address in PAGES:
-        app.router.add_get(address, page)
-    app.router.add_get("/assets/{name}", asset)
-    app.router.add_get("/favicon.svg", asset)
+    for route in routes():
+        app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
+    app[WHO] = {(route.method, route.path): route.right for route in routes()}
     return app
+
+
+def routes() -> tuple[Route, ...]:
+    """Every route with who may call it."""
+    camera = f"{API}/cameras/{{id}}"
+    alert = f"{API}/alerts/{{number}}"
+    return (
+        Route("GET", f"{API}/state", state, Right.STATE),
+        Route("GET", f"{camera}/timeline", media.timeline, Right.FOOTAGE),
+        Route("GET", f"{camera}/gop", media.gop, Right.FOOTAGE),
+        Route("GET", f"{camera}/init/{{init_id}}", media.init, Right.FOOTAGE),
+        Route("GET", f"{camera}/parts", media.parts, Right.FOOTAGE),
+        Route("GET", f"{camera}/clips", clips.clips, Right.FOOTAGE),
+        Route("GET", f"{camera}/clip.mp4", clips.clip, Right.FOOTAGE),
+        Route("GET", f"{API}/alerts", alerts.alerts, Right.ALERTS),
+        Route("POST", f"{API}/alerts", alerts.report, Right.ALERTS),
+        Route("GET", alert, alerts.alert, Right.ALERTS),
+        Route("GET", f"{alert}/picture.jpg", alerts.picture, Right.FOOTAGE),
+        Route("POST", f"{alert}/verdict", alerts.verdict, Right.ALERTS),
+        Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
+        Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
+        Route("POST", f"{API}/arming", alerts.arm, Right.ARM),
+        *(Route("GET", address, page, None) for address in PAGES),
+        Route("GET", "/assets/{name}", asset, None),
+        Route("GET", "/favicon.svg", asset, None),
+    )
 
 
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:

@@ -1,11 +1,13 @@
 """Routes and contract agree both ways, and every operation says how it fails."""
 
+import re
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from appliance.web.app import make_app
+from appliance.accounts.roles import RIGHTS, Right, Role
+from appliance.web.app import WHO, make_app
 from appliance.web.recorder import SiteInfo
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
@@ -51,3 +53,20 @@ def test_the_application_is_aiohttps() -> None:
     app = make_app(FakeRecorder(), NO_DETECTOR, Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
     assert isinstance(app, web.Application)
     assert "/" in {resource.canonical for resource in app.router.resources()}
+
+
+def test_every_route_says_who_may_call_it() -> None:
+    app = make_app(FakeRecorder(), NO_DETECTOR, Path("/nonexistent"), SiteInfo("S", "P", "Europe/Paris"))
+    who = app[WHO]
+    served = {
+        (route.method, resource.canonical)
+        for resource in app.router.resources()
+        for route in resource
+        if route.method != "HEAD"
+    }
+    assert set(who) == served
+    assert all((right is not None) == path.startswith("/api/") for (_, path), right in who.items())
+    pictures = {path for (_, path), right in who.items() if right is Right.FOOTAGE}
+    shown = re.compile(r"/(gop|parts|clips|clip\.mp4|picture\.jpg|init/\{init_id\}|timeline)$")
+    assert pictures == {path for _, path in who if shown.search(path)}
+    assert Right.FOOTAGE not in RIGHTS[Role.TECHNICIAN] | RIGHTS[Role.CENTRAL]
