@@ -135,14 +135,21 @@ def score_of(text: str) -> float:
     return float(found.group(1))
 
 
-def scores(tree: Path) -> dict[str, float]:
-    """Exposure of each service by `systemd-analyze security --offline`."""
+def scores(tree: Path, names: Iterable[str]) -> dict[str, float]:
+    """Exposure of each of these units by `systemd-analyze security --offline`."""
     made = {}
-    for service in SERVICES:
-        name = SCORED.format(service)
+    for name in names:
         command = ["systemd-analyze", "security", "--offline=true", "--no-pager", f"--root={tree}", name]
         made[name] = score_of(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
     return made
+
+
+def at_start(tree: Path) -> list[str]:
+    """Our units that run at the start alone (disks, names of cards, confirmation) and the stick's: told apart from the
+    services, since what lays out a disk cannot be kept away from disks.
+    """
+    every = (file.name for file in (tree / "usr/lib/systemd/system").glob(SCORED.format("*")))
+    return sorted(set(every) - {SCORED.format(name) for name in SERVICES})
 
 
 def write(folder: Path, at: Path, lock: Lock, version: str, page_lock: Path, stamp: str) -> None:
@@ -182,7 +189,8 @@ def write(folder: Path, at: Path, lock: Lock, version: str, page_lock: Path, sta
     texts = {
         "manifest.json": json.dumps(manifest, indent=1),
         "sbom.cdx.json": json.dumps(bill(version, packages, wheels, page, stamp), indent=1),
-        "unit-scores.json": json.dumps(scores(tree), indent=1),
+        "unit-scores.json": json.dumps(scores(tree, map(SCORED.format, SERVICES)), indent=1),
+        "unit-scores-start.json": json.dumps(scores(tree, at_start(tree)), indent=1),
         "privileged.txt": "\n".join(suid),
         "modules.txt": "\n".join(modules),
         "packages.txt": "\n".join(f"{p.name} {p.version}" for p in packages),

@@ -59,6 +59,14 @@ def test_privileged_files_and_tools_of_an_intruder_are_found(tmp_path: Path) -> 
         evidence.write(tmp_path / "out", tmp_path / "at", None, "1", tmp_path, "")  # type: ignore[arg-type]
 
 
+def test_units_of_the_start_are_told_apart_and_none_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "usr/lib/systemd/system"
+    folder.mkdir(parents=True)
+    for name in ("appliance-web.service", "appliance-disks.service", "appliance-new.service", "chrony.service"):
+        (folder / name).touch()
+    assert evidence.at_start(tmp_path) == ["appliance-disks.service", "appliance-new.service"]
+
+
 def test_a_score_is_read_or_its_absence_told() -> None:
     assert score_of("→ Overall exposure level for appliance-web.service: 1.4 OK 🙂\n") == 1.4
     with pytest.raises(BuildStopped):
