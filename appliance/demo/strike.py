@@ -43,6 +43,9 @@ LOOK_S: Final = 0.25
 SETTLE_S: Final = 2.0
 """Seconds after which the first pictures behind a blow are durable and shown."""
 
+PICTURE_US: Final = 200_000
+"""us that the last picture kept may last beyond the blow: two of the slowest stream's."""
+
 BACK_US: Final = 20_000_000
 """us after a cut within which every stream must be recorded again."""
 
@@ -220,9 +223,11 @@ class Striker:
         return await self._get(http, f"cameras/{camera}/timeline", query)
 
     async def _gap(self, http: aiohttp.ClientSession, camera: str, stream: str, at_us: int) -> Mapping[str, Any] | None:
-        """The gap in which the instant lies."""
+        """The gap in which the instant lies, or that begins where its last picture ends: pictures last a while."""
         told = await self._timeline(http, camera, stream, at_us - BACK_US, self._clock.utc_us())
-        gaps: list[Mapping[str, Any]] = [gap for gap in told["gaps"] if gap["from_us"] <= at_us < gap["to_us"]]
+        gaps: list[Mapping[str, Any]] = [
+            gap for gap in told["gaps"] if gap["from_us"] - PICTURE_US <= at_us < gap["to_us"]
+        ]
         return gaps[0] if gaps else None
 
     async def _missing_s(
