@@ -197,6 +197,7 @@ async def test_keys_and_zoom(desk: Desk) -> None:
     assert not await desk.page.run(f"{SCREEN}.player.playing")
 
 
+@pytest.mark.full  # seven seconds of a lapping ring
 async def test_playing_goes_on_over_video_that_is_freed_under_it_and_says_so(desk: Desk) -> None:
     await desk.at(GAP_TO + SECOND)
     await desk.page.run(f"{SCREEN}.player.play()")

@@ -177,6 +177,7 @@ async def test_run_leaves_no_child_however_it_ends(
         await gone(children)
 
 
+@pytest.mark.full  # other kills stand in the quick tier
 async def test_run_starts_a_killed_recorder_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page"
     await asyncio.to_thread(page.mkdir)

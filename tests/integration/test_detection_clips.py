@@ -115,6 +115,7 @@ def test_the_same_thresholds_hold_for_other_cameras_of_the_same_scenes(name: str
     assert made.entries_median <= 1.0
 
 
+@pytest.mark.full  # the first model stands for both in the quick tier
 def test_the_second_model_finds_the_hall_s_persons() -> None:
     assets = footage("hall_a", model=SSD)
     made = score([traced(assets, "hall_a", SSD)], load_truths(assets))
