@@ -86,7 +86,7 @@ def test_in_another_box_the_disks_open_with_the_recovery_key_only(sealed: Sealed
         running.until_shown("type the recovery key", BOOT_S + ENROL_S)
         assert not running.reports(), "nothing runs before it is open"
         for label in ("temoin-state", "temoin-recordings"):
-            running.until_shown(f"disk {'state' if label == 'temoin-state' else 'recordings'}", 120)
+            running.until_shown(f"({label.removeprefix('temoin-')})", 120)
             running.type(sealed.recovery[label])
         told = running.until(recording, BOOT_S)
     assert told["disks"] == "sealed"
