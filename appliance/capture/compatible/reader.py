@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Final, Self
 
 from appliance.capture.compatible.wire import HEADER, Kind, Message, head
@@ -67,7 +67,8 @@ class CompatibleReader:
         if self._url.secure:  # libav verifies no certificate by fingerprint, and believes any
             raise CompatibleReaderFailed(reason="rtsps is read by the native reader only")
         self._process = process = await asyncio.to_thread(self._spawn)
-        try:
+        async with AsyncExitStack() as undo:  # an opening that fails or is given up leaves no child
+            undo.push_async_callback(self._end)
             assert process.stdout is not None
             loop = asyncio.get_running_loop()
             self._pipe = pipe = asyncio.StreamReader()
@@ -75,9 +76,7 @@ class CompatibleReader:
                 lambda: asyncio.StreamReaderProtocol(pipe), process.stdout
             )
             await self._open()
-        except BaseException:
-            await self._end()
-            raise
+            undo.pop_all()
         return self
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
