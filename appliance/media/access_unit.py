@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final
 
 from appliance.media.depacketiser import LENGTH_PLACE, MARKER, MAX_UNIT_BYTES, Depacketiser
-from appliance.media.nal import AUD, IDR, PPS, SLICE, SPS, START_CODE, annex_b_ranges
+from appliance.media.nal import AUD, IDR, PPS, SLICE, SPS
 
 STAP_A: Final = 24
 FU_A: Final = 28
@@ -70,11 +70,7 @@ class H264Depacketiser(Depacketiser):
         elif self._fu_at >= 0:
             self._broken()
         elif 1 <= kind < STAP_A:
-            if data.find(START_CODE, start, stop) < 0:
-                self._unit_whole(view, start, stop)
-            else:
-                for first, last in annex_b_ranges(data, start, stop):
-                    self._unit_whole(view, first, last)
+            self._units_plain(data, view, start, stop)
         elif kind == STAP_A:
             self._aggregate(view, start + 1, stop)
         elif kind not in _IGNORED_TYPES:

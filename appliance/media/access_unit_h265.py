@@ -9,7 +9,6 @@ from typing import Final
 
 from appliance.media.depacketiser import LENGTH_PLACE, MARKER, MAX_UNIT_BYTES, Depacketiser
 from appliance.media.hevc import AUD, BEHIND, HEADER_BYTES, IRAP, LEADING, PPS, SPS, VPS
-from appliance.media.nal import START_CODE, annex_b_ranges
 
 AP: Final = 48
 FU: Final = 49
@@ -80,11 +79,7 @@ class H265Depacketiser(Depacketiser):
         elif self._fu_at >= 0:
             self._broken()
         elif kind < AP:
-            if data.find(START_CODE, start, stop) < 0:
-                self._unit_whole(view, start, stop)
-            else:
-                for first, last in annex_b_ranges(data, start, stop):
-                    self._unit_whole(view, first, last)
+            self._units_plain(data, view, start, stop)
         elif kind == AP:
             self._aggregate(view, start + HEADER_BYTES, stop)
         # else: PACI and reserved types, which a receiver may ignore (RFC 7798 section 4.4.4)

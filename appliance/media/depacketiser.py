@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from appliance.media.input_errors import RtpInvalid
-from appliance.media.nal import LENGTH_BYTES, annex_b_ranges
+from appliance.media.nal import LENGTH_BYTES, START_CODE, annex_b_ranges
 from appliance.media.rtp import HEADER, parse_rtp
 
 MAX_UNIT_BYTES: Final = 8 * 1024 * 1024
@@ -205,6 +205,14 @@ class Depacketiser:
     def _payload(self, data: bytearray, view: memoryview, start: int, stop: int) -> None:
         """One packet's payload."""
         raise NotImplementedError
+
+    def _units_plain(self, data: bytearray, view: memoryview, start: int, stop: int) -> None:
+        """A packet that is one unit; some cameras put several into it, with start codes between them."""
+        if data.find(START_CODE, start, stop) < 0:
+            self._unit_whole(view, start, stop)
+        else:
+            for first, last in annex_b_ranges(data, start, stop):
+                self._unit_whole(view, first, last)
 
     def _unit_whole(self, view: memoryview, first: int, stop: int) -> None:
         """One NAL unit."""
