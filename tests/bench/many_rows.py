@@ -25,24 +25,12 @@ from appliance.ring.walk import walk
 from tests.bench.recorder_rows import _cpu_s, _ffmpeg_cpu
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
 from tests.bench.senders import FPS
-from tests.peers.live import _HEADER, ROOT, Service
+from tests.peers.live import ROOT, SITE_CAMERA, SITE_HEADER, Service
 
 WARM_S: Final = 15.0
 CHUNKS_PER_STREAM: Final = 3.5
 DURABLE_S: Final = 60.0
 """Seconds in which all streams must be durable, or nothing can be measured."""
-
-_CAMERA: Final = """\
-[[camera]]
-id = "{id}"
-name = "{id}"
-place = "banc"
-main = "{main}"
-{sub}legal_zone = "non_public"
-area_type = "entrance"
-purpose = "essai"
-view = "wide"
-"""
 
 
 @contextmanager
@@ -61,11 +49,11 @@ def site_of(folder: Path, port: int, cameras: int, *, both: bool) -> Path:
     """A site file and its disk."""
     streams = cameras * (2 if both else 1)
     format_disk(folder / "disk", FIELD_GEOMETRY, int(streams * CHUNKS_PER_STREAM) + 16)
-    text = _HEADER.replace('secrets = "secrets.toml"\n', "") + '[[disk]]\npath = "disk"\n'
+    text = SITE_HEADER.replace('secrets = "secrets.toml"\n', "") + '[[disk]]\npath = "disk"\n'
     for number in range(cameras):
         url = f"rtsp://127.0.0.1:{port}/{number}"
         sub = f'sub = "{url}/sub"\n' if both else ""
-        text += _CAMERA.format(id=f"cam{number}", main=f"{url}/main", sub=sub)
+        text += SITE_CAMERA.format(id=f"cam{number}", main=f"{url}/main", sub=sub)
     file = folder / "site.toml"
     file.write_text(text, encoding="utf-8")
     return file

@@ -29,7 +29,7 @@ from appliance.ring.walk import ChunkState, walk
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / "build" / "cache"
 
-_HEADER = """\
+SITE_HEADER = """\
 secrets = "secrets.toml"
 [site]
 name = "Collège d'essai"
@@ -42,7 +42,7 @@ index = "index.db"
 quarantine_s = 1
 """
 
-_CAMERA = """\
+SITE_CAMERA = """\
 [[camera]]
 id = "{id}"
 name = "{id}"
@@ -76,11 +76,11 @@ def small_clips(scene: str = "cour") -> dict[str, Clip]:
 
 def write_site(folder: Path, cameras: Mapping[str, SimulatedCamera], disks: Sequence[str]) -> Path:
     """`site.toml` and its secrets for these cameras."""
-    text = _HEADER + "".join(f'[[disk]]\npath = "{disk}"\n' for disk in disks)
+    text = SITE_HEADER + "".join(f'[[disk]]\npath = "{disk}"\n' for disk in disks)
     secrets = ""
     for name, camera in cameras.items():
         sub = f'sub = "{camera.url("sub")}"\n' if "sub" in camera.streams else ""
-        text += _CAMERA.format(id=name, main=camera.url("main"), sub=sub)
+        text += SITE_CAMERA.format(id=name, main=camera.url("main"), sub=sub)
         secrets += f'[{name}]\nuser = "{camera.user}"\npassword = "{camera.right_password}"\n'
     file = folder / "secrets.toml"
     file.touch(mode=0o600)

@@ -1,45 +1,20 @@
 """The depacketiser: pictures come out as they went in, however they were cut, and nothing hostile gets through."""
 
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.media.access_unit import H264Depacketiser
-from appliance.media.depacketiser import FOREIGN_PACKETS, MAX_UNIT_BYTES, Picture
+from appliance.media.depacketiser import FOREIGN_PACKETS, MAX_UNIT_BYTES
+from tests.peers.collector import Collector
 from tests.peers.h264_rtp import PPS, SPS, Packetiser, framed, picture, slice_nal, stored
 
 SEI = b"\x06\x05\x10" + bytes(range(16)) + b"\x80"
 AUD = b"\x09\xf0"
 
 
-@dataclass
-class Receiver:
-    """Collects pictures; `take` hands over packets one by one, `stream` as the connection would."""
-
-    pictures: list[Picture] = field(default_factory=list)
-    gaps: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.depacketiser = H264Depacketiser(96, self.pictures.append, self.gaps.append)
-
-    def take(self, *packets: bytes) -> None:
-        for packet in packets:
-            data = bytearray(b"????" + packet)
-            self.depacketiser.packet(data, memoryview(data), 4, len(data))
-
-    def stream(self, data: bytes) -> None:
-        buffer, pos = bytearray(data), 0
-        view = memoryview(buffer)
-        while pos < len(buffer):
-            stop = pos + 4 + int.from_bytes(buffer[pos + 2 : pos + 4], "big")
-            self.depacketiser.packet(buffer, view, pos + 4, stop)
-            pos = self.depacketiser.fragments(view, stop, len(buffer), 0x2400)
-
-    @property
-    def units(self) -> list[bytes]:
-        return [bytes(picture.data) for picture in self.pictures]
+class Receiver(Collector):
+    kind = H264Depacketiser
 
 
 def pictures(count: int, size: int = 900) -> list[list[bytes]]:

@@ -1,14 +1,13 @@
 """The H.265 depacketiser: pictures come out as they went in, however they were cut (RFC 7798)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.media.access_unit_h265 import H265Depacketiser
-from appliance.media.depacketiser import Picture
+from tests.peers.collector import Collector
 from tests.peers.h264_rtp import framed, stored
 from tests.peers.h265_rtp import HevcPacketiser, aggregate, encoded, kind
 
@@ -19,32 +18,8 @@ END_OF_SEQUENCE = b"\x48\x01"
 AUD = b"\x46\x01\x50"
 
 
-@dataclass
-class Receiver:
-    """Collects pictures; `take` hands over packets one by one, `stream` as the connection would."""
-
-    pictures: list[Picture] = field(default_factory=list)
-    gaps: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.depacketiser = H265Depacketiser(96, self.pictures.append, self.gaps.append)
-
-    def take(self, *packets: bytes) -> None:
-        for packet in packets:
-            data = bytearray(b"????" + packet)
-            self.depacketiser.packet(data, memoryview(data), 4, len(data))
-
-    def stream(self, data: bytes) -> None:
-        buffer, pos = bytearray(data), 0
-        view = memoryview(buffer)
-        while pos < len(buffer):
-            stop = pos + 4 + int.from_bytes(buffer[pos + 2 : pos + 4], "big")
-            self.depacketiser.packet(buffer, view, pos + 4, stop)
-            pos = self.depacketiser.fragments(view, stop, len(buffer), 0x2400)
-
-    @property
-    def units(self) -> list[bytes]:
-        return [bytes(picture.data) for picture in self.pictures]
+class Receiver(Collector):
+    kind = H265Depacketiser
 
 
 def trailing(fill: int, size: int = 60, *, nal: int = 1, first: bool = True) -> bytes:
