@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from appliance.cli import boot, console, detection, disks, holds, journals, provision, services, site
+from appliance.cli import boot, cameras, console, detection, disks, holds, journals, provision, services, site
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
     *site.VERBS,
+    *cameras.VERBS,
     *services.VERBS,
     *disks.VERBS,
     *holds.VERBS,

@@ -111,3 +111,37 @@ class NoPortGiven(ApplianceError):
     code = "no-port-given"
     fr = "Aucun port n'a été confié à ce service : le système le lance avec son port, pas à la main."
     en = "No port was handed to this service: the system starts it with its port, not by hand."
+
+
+class CameraAddressUnknown(ApplianceError):
+    """The site names the camera's machine by a name, not by an address."""
+
+    code = "camera-address-unknown"
+    fr = "L'adresse de la caméra {camera} n'est pas écrite en chiffres : donnez-la avec --address."
+    en = "The address of the camera {camera} is not written in figures: give it with --address."
+
+
+class PasswordsDiffer(ApplianceError):
+    """A new password was typed twice, not the same."""
+
+    code = "passwords-differ"
+    fr = "Les deux mots de passe tapés ne sont pas les mêmes : rien n'est changé, recommencez."
+    en = "The two passwords that were typed are not the same: nothing is changed, try again."
+
+
+class PasswordUnknown(ApplianceError):
+    """The file of secrets has no account for this camera, so nothing can be changed with it."""
+
+    code = "password-unknown"
+    fr = "Le fichier des secrets {file} n'a pas de compte pour la caméra {camera} : ajoutez-y l'actuel d'abord."
+    en = "The file of secrets {file} has no account for the camera {camera}: add the present one first."
+
+
+class SecretsUnusable(ApplianceError):
+    """The file of secrets, or the note beside it, cannot be read or written as needed."""
+
+    code = "secrets-unusable"
+    fr = (
+        "Le fichier des secrets {file} ne peut pas être changé ({why}). Vérifiez les droits et la place, puis relancez."
+    )
+    en = "The file of secrets {file} cannot be changed ({why}). Check permissions and free space, then run again."

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 RECORDER: Final = "recorder"
 WEB: Final = "web"
 DETECTOR: Final = "detector"
+INPUTS: Final = "inputs"
 """Processes that have a journal: they begin the names of its files."""
 
 WAIT_S: Final = 3.0

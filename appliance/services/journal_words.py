@@ -183,6 +183,18 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "journal-lost": ("{count} lignes n'ont pas pu être écrites", "{count} lines could not be written"),
     "journal-cut": ("{bytes} octets d'une ligne inachevée retirés", "{bytes} bytes of an unfinished line taken off"),
     "service-started": ("démarrage, version {version}", "started, version {version}"),
+    "camera-adjusted": (
+        "caméra {address} réglée par ONVIF (flux léger, heure)",
+        "camera {address} set by ONVIF (light stream, time)",
+    ),
+    "camera-password-changed": (
+        "mot de passe du compte {user} changé dans la caméra {address}",
+        "password of the account {user} changed in the camera {address}",
+    ),
+    "camera-password-kept": (
+        "mot de passe du compte {user} non changé dans la caméra {address} ({reason})",
+        "password of the account {user} not changed in the camera {address} ({reason})",
+    ),
     "service-stopped": ("arrêt normal, version {version}", "stopped in order, version {version}"),
     "configuration-loaded": (
         "configuration lue : {cameras} caméras, {disks} disques, empreinte {sha256}",

@@ -118,9 +118,10 @@ async def _run(file: Path, port: int, clock: Clock) -> None:
     recorder = Service("recorder", site, clock, lambda _: None)
     web = Service("web", (*site, "--port", str(port)), clock, page_ready)
     detector = Service("detector", site, clock, lambda _: None, essential=False)
+    inputs = Service("inputs", site, clock, lambda _: None, essential=False)
     stop = stop_event()
     stopped = asyncio.create_task(stop.wait())
-    keepers = [asyncio.create_task(service.keep(), name=service.name) for service in (recorder, web, detector)]
+    keepers = [asyncio.create_task(service.keep(), name=service.name) for service in (recorder, web, detector, inputs)]
     started = asyncio.create_task(_ready(recorder, page))
     try:
         done, _ = await asyncio.wait([stopped, *keepers, started], return_when=asyncio.FIRST_COMPLETED)
@@ -134,7 +135,7 @@ async def _run(file: Path, port: int, clock: Clock) -> None:
     finally:
         started.cancel()
         stopped.cancel()
-        await asyncio.gather(web.stop(), detector.stop(), recorder.stop())
+        await asyncio.gather(web.stop(), detector.stop(), inputs.stop(), recorder.stop())
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(started, stopped, *keepers, return_exceptions=True)

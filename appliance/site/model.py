@@ -260,6 +260,13 @@ class DetectorSettings(Table):
     models: Path = Path("/var/lib/appliance/models")
 
 
+class InputsSettings(Table):
+    """`[inputs]`: the socket of the service that asks cameras, and the network card that they hang on."""
+
+    socket: Path = Path("/run/appliance/inputs/inputs.sock")
+    interface: str = Field(default="cameras", pattern=r"^[A-Za-z0-9._-]{1,15}$")
+
+
 class WebSettings(Table):
     """`[web]`: the port on loopback."""
 
@@ -276,6 +283,7 @@ class Site(Table):
     disk: tuple[DiskSettings, ...] = Field(min_length=1, max_length=8)
     recorder: RecorderSettings = RecorderSettings()
     detector: DetectorSettings = DetectorSettings()
+    inputs: InputsSettings = InputsSettings()
     web: WebSettings = WebSettings()
     calendar: CalendarSettings | None = None
     _fingerprint: str = PrivateAttr(default="")
@@ -400,6 +408,7 @@ class Site(Table):
                 "recorder": self.recorder.model_copy(
                     update={"socket": folder / self.recorder.socket, "index": folder / self.recorder.index}
                 ),
+                "inputs": self.inputs.model_copy(update={"socket": folder / self.inputs.socket}),
                 "detector": self.detector.model_copy(
                     update={
                         key: folder / path

@@ -44,6 +44,7 @@ _PLACED: Final = {
         "events": "/var/lib/appliance/detector/events.db",
         "models": "/var/lib/appliance/models",
     },
+    "inputs": {"socket": "/run/appliance/inputs/inputs.sock"},
 }
 """Where the appliance's units have their files; a site file from the office need not know."""
 
@@ -207,6 +208,7 @@ def _displaced(site: Site, name: str) -> list[Problem]:
         ("detector", "socket"): site.detector.socket,
         ("detector", "events"): site.detector.events,
         ("detector", "models"): site.detector.models,
+        ("inputs", "socket"): site.inputs.socket,
     }
     found = []
     for (table, key), value in there.items():
