@@ -91,6 +91,7 @@ class SimulatedCamera:
         self.connections: set[Connection] = set()
         self.fault_state = FaultState()
         self.faults = Faults(self.fault_state, reset=self._reset, password=self._change_password, listen=self._listen)
+        self.clips = dict(clips)
         self._clock = clock
         self.streams = {
             name: CameraStream(clip, (number * 4 + index) & 0xFF, self.options.stream)

@@ -18,8 +18,9 @@ PORT: Final = 3702
 class DiscoveryResponder(asyncio.DatagramProtocol):
     """Answers for some cameras. Start with `async with`. `port` 0: any free one."""
 
-    def __init__(self, cameras: list[OnvifCamera], port: int = PORT) -> None:
+    def __init__(self, cameras: list[OnvifCamera], port: int = PORT, interface: str = "lo") -> None:
         self.port = port
+        self._interface = interface
         self.asked = 0
         self._cameras = cameras
         self._transport: asyncio.DatagramTransport | None = None
@@ -30,7 +31,7 @@ class DiscoveryResponder(asyncio.DatagramProtocol):
         try:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             opened.bind((GROUP, self.port))
-            index = socket.if_nametoindex("lo")
+            index = socket.if_nametoindex(self._interface)
             where = struct.pack("=4s4si", socket.inet_aton(GROUP), b"\0" * 4, index)
             opened.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, where)
             opened.setblocking(False)

@@ -9,14 +9,17 @@ import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from appliance.core.clock import SystemClock
 from appliance.demo import clip as clip_file
 from appliance.demo.camera import CameraOptions, SimulatedCamera
+from appliance.demo.commissioning import answer_onvif
 from appliance.demo.errors import ClipUnusable
 from appliance.demo.faults import FaultStep
 from appliance.demo.stream import StreamOptions
@@ -43,6 +46,15 @@ async def serve(cache: Path, wanted: dict[str, dict[str, str]], user: str, passw
         cameras[camera_id] = SimulatedCamera(clips, user=user, password=password, number=number, options=options)
     for camera in cameras.values():
         await camera.start()
+    clock = await asyncio.to_thread(SystemClock)  # it reads a file
+    async with AsyncExitStack() as stack:
+        await answer_onvif(stack, cameras, clock)
+        await _commanded(cameras)
+    for camera in cameras.values():
+        await camera.stop()
+
+
+async def _commanded(cameras: dict[str, SimulatedCamera]) -> None:
     _say({"event": "ready", "ports": {name: camera.port for name, camera in cameras.items()}})
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
@@ -53,8 +65,6 @@ async def serve(cache: Path, wanted: dict[str, dict[str, str]], user: str, passw
             cameras[request["camera"]].faults.do(FaultStep(**request["step"]))
         else:
             _say(_truth(cameras))
-    for camera in cameras.values():
-        await camera.stop()
 
 
 def _truth(cameras: dict[str, SimulatedCamera]) -> dict[str, Any]:

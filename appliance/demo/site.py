@@ -95,6 +95,7 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date, *
     lines += ["[recorder]", 'socket = "recorder.sock"', 'index = "index.db"', "quarantine_s = 5", 'clock = "host"', ""]
     models = str(MODEL) if drawn else "models"
     lines += ["[detector]", 'socket = "detector.sock"', 'events = "events.db"', f"models = {_text(models)}", ""]
+    lines += ["[inputs]", 'socket = "inputs.sock"', 'interface = "lo"', ""]
     lines += _closed(today)
     lines += ["[web]", f"port = {port}", ""]
     lines.insert(0, 'secrets = "secrets.toml"\n')

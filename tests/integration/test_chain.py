@@ -172,7 +172,7 @@ async def test_run_leaves_no_child_however_it_ends(
         run = await Service.start("run", "--site", str(site.site), "--port", "0")
         assert run.ready.startswith("http://127.0.0.1:")
         children = await children_of(run.process.pid)
-        assert len(children) == 3, "recorder, detector, web"
+        assert len(children) == 4, "recorder, detector, web, inputs"
         await run.stop(number)
         await gone(children)
 

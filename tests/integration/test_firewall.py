@@ -3,12 +3,17 @@
 Each refusal has its twin: the same probe is answered while the rules are not loaded.
 """
 
+import contextlib
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
+from appliance.inputs.discovery import ANSWER_PORT
 from tests.peers.need import ROOT, need, need_network_namespaces
 from tests.peers.netns import (
     BOX_CAMERAS,
@@ -24,7 +29,10 @@ from tests.peers.netns import (
 )
 
 RULES = ROOT / "systemd/nftables/appliance.nft"
-BOX_PORTS = ("tcp:22", "tcp:80", "tcp:443", "tcp:8080", "tcp:554", "udp:53", "udp:67", "udp:123", "udp:161", "udp:5353")
+BOX_PORTS = (
+    *("tcp:22", "tcp:80", "tcp:443", "tcp:8080", "tcp:554"),
+    *("udp:53", "udp:67", "udp:123", "udp:161", "udp:5353", f"udp:{ANSWER_PORT}"),
+)
 
 
 @dataclass
@@ -71,7 +79,7 @@ def test_cameras_get_address_and_time_and_people_the_page(site: Network) -> None
         assert site.camera.open(asked) == set(asked)
         assert site.pc.open(asked) == set(asked)
         site.box.rules(RULES)
-        from_cameras = {probe for probe in asked if probe[0] == "udp" and probe[2] in {67, 123}}
+        from_cameras = {probe for probe in asked if probe[0] == "udp" and probe[2] in {67, 123, ANSWER_PORT}}
         assert site.camera.open(asked) == from_cameras
         from_uplink = {probe for probe in asked if probe[0] == "tcp" and probe[2] == 443}
         assert site.pc.open(asked) == from_uplink
@@ -109,6 +117,72 @@ def test_the_recorder_reaches_cameras_and_nothing_leaves_by_the_uplink(site: Net
         site.box.rules(RULES)
         asked = [*cameras, ("udp", CAMERA_1, 9000), ("udp", CAMERA_1, 161), *away, ("udp", PC, 123)]
         assert site.box.open(asked) == {*cameras, ("udp", CAMERA_1, 9000), ("udp", PC, 123)}  # 9000: RTP over UDP
+
+
+_RESPONDER = """
+import asyncio
+from appliance.core.clock import SystemClock
+from appliance.demo import discovery, onvif
+async def main():
+    onvif.LOOPBACK = "ADDRESS"
+    camera = onvif.OnvifCamera({}, SystemClock())
+    camera.port = 80
+    async with discovery.DiscoveryResponder([camera], interface="eth0"):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+_SEARCH = """
+import asyncio, json, sys
+from appliance.inputs import discovery
+found = asyncio.run(discovery.find("cameras", wait_s=1.0, answer_port=int(sys.argv[1])))
+print(json.dumps([one.place.address for one in found]))
+"""
+
+
+def search(box: Host, answer_port: int) -> list[str]:
+    return list(json.loads(box.run(sys.executable, "-c", _SEARCH, str(answer_port))))
+
+
+def test_a_search_finds_cameras_through_the_rules_by_its_own_port_alone(site: Network) -> None:
+    with contextlib.ExitStack() as running:
+        for host, address in ((site.camera, CAMERA_1), (site.other, CAMERA_2)):
+            script = _RESPONDER.replace("ADDRESS", address)
+            command = ["ip", "netns", "exec", host.name, sys.executable, "-c", script]
+            process = running.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
+            running.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        both = [CAMERA_1, CAMERA_2]
+        assert search(site.box, 40_000) == both
+        site.box.rules(RULES)
+        assert search(site.box, ANSWER_PORT) == both
+        assert search(site.box, 40_000) == []
+
+
+_FETCH = """
+import asyncio, sys
+import aiohttp
+from appliance.inputs.http import open_session
+async def main():
+    async with open_session(sys.argv[1], call_s=1.0) as session:
+        try:
+            async with session.get(f"http://{sys.argv[2]}/"):
+                print("answered")
+        except (TimeoutError, aiohttp.ClientConnectorError):
+            print("not")
+        except aiohttp.ClientError:  # the listener closes what it accepts
+            print("reached")
+asyncio.run(main())
+"""
+
+
+def test_who_asks_cameras_reaches_nobody_else_even_without_the_rules(site: Network) -> None:
+    with site.pc.listening("tcp:80"), site.camera.listening("tcp:80"):
+        asked = (("cameras", CAMERA_1), ("cameras", PC), ("uplink", PC))
+        told = [site.box.run(sys.executable, "-c", _FETCH, *words).strip() for words in asked]
+    assert told == ["reached", "not", "reached"]
 
 
 def test_cameras_on_several_ports_of_the_appliance_do_not_hear_each_other() -> None:

@@ -1,5 +1,6 @@
 """The units as Debian 12's systemd reads them: every word known, the sandbox's score, users, folders and sockets."""
 
+import ipaddress
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from appliance.core.lines import LineServer
+from appliance.inputs.discovery import GROUP
 from appliance.services import access
 from tests.peers.need import ROOT, need, need_root
 
@@ -81,7 +83,7 @@ def test_a_word_that_is_wrong_is_told(root: Path) -> None:
         done("systemd-analyze", "verify", f"--root={root}", "--man=no", "--recursive-errors=no", unit.name)
 
 
-@pytest.mark.parametrize("name", ["recorder", "detector", "web"])
+@pytest.mark.parametrize("name", ["recorder", "detector", "web", "inputs"])
 def test_a_service_is_kept_alive_watched_and_ends_soon(name: str) -> None:
     unit = settings(f"appliance-{name}.service")
     assert unit["User"] == [f"appliance-{name}"]
@@ -92,23 +94,36 @@ def test_a_service_is_kept_alive_watched_and_ends_soon(name: str) -> None:
 
 
 def test_recording_waits_for_nobody_and_comes_first() -> None:
-    units = {name: settings(f"appliance-{name}.service") for name in ("recorder", "detector", "web")}
+    units = {name: settings(f"appliance-{name}.service") for name in ("recorder", "detector", "web", "inputs")}
     for key in ("Requires", "BindsTo", "Wants", "PartOf", "Requisite"):
         assert not [name for name, unit in units.items() if key in unit], key
     assert "network" not in " ".join(units["recorder"]["After"])
     slices = {name: settings(unit["Slice"][0]) for name, unit in units.items()}
     for weight in ("CPUWeight", "IOWeight"):
         of = {name: int(found[weight][0]) for name, found in slices.items()}
-        assert of["recorder"] >= 10 * max(of["web"], of["detector"])
+        assert of["recorder"] >= 10 * max(of["web"], of["detector"], of["inputs"])
     scores = {name: int(unit["OOMScoreAdjust"][0]) for name, unit in units.items()}
-    assert sorted(scores, key=scores.__getitem__) == ["recorder", "web", "detector"]
+    assert sorted(scores, key=scores.__getitem__) == ["recorder", "web", "inputs", "detector"]
 
 
 def test_the_detector_has_no_network_and_servers_see_who_asks() -> None:
     detector = settings("appliance-detector.service")
     assert (detector["PrivateNetwork"], detector["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
-    for name in ("recorder", "detector"):  # a user namespace shows every other user as "nobody"
+    for name in ("recorder", "detector", "inputs"):  # a user namespace shows every other user as "nobody"
         assert "PrivateUsers" not in settings(f"appliance-{name}.service")
+
+
+def test_who_asks_cameras_has_their_network_and_nothing_else() -> None:
+    unit = settings("appliance-inputs.service")
+    assert unit["SupplementaryGroups"] == ["appliance-journals"], "no recording, no other service's socket"
+    assert not {"LoadCredential", "SetCredential", "LoadCredentialEncrypted", "EnvironmentFile"} & set(unit)
+    assert unit["RestrictAddressFamilies"] == ["AF_UNIX AF_INET"]
+    assert unit["IPAddressDeny"] == ["any"]
+    allowed = {ipaddress.ip_network(word) for word in unit["IPAddressAllow"][0].split()}
+    group = ipaddress.ip_network(GROUP)
+    assert group in allowed
+    assert all(network.is_private and not network.is_loopback for network in allowed - {group})
+    assert unit["ReadWritePaths"] == ["/var/lib/appliance/recorder/journal /run/appliance/inputs"]
 
 
 def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> None:
@@ -120,7 +135,7 @@ def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> Non
     groups = {line.split(":")[0]: line.split(":")[2:] for line in (root / "etc/group").read_text().splitlines()}
     assert set(uids) >= {access.RECORDER, access.DETECTOR, access.WEB}
     assert len(set(uids.values())) == len(uids)
-    for name in ("recorder", "detector", "web"):
+    for name in ("recorder", "detector", "web", "inputs"):
         asked = set(settings(f"appliance-{name}.service")["SupplementaryGroups"][0].split())
         assert asked == {group for group, (_, members) in groups.items() if f"appliance-{name}" in members.split(",")}
 
@@ -132,6 +147,8 @@ def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> Non
     gid = {name: int(fields[0]) for name, fields in groups.items()}
     assert found("run/appliance/recorder") == (0o2750, recorder, gid["appliance-recorder-clients"])
     assert found("run/appliance/detector") == (0o2750, detector, gid["appliance-detector-clients"])
+    inputs = uids["appliance-inputs"]
+    assert found("run/appliance/inputs") == (0o700, inputs, gid["appliance-inputs"]), "root and itself alone"
     assert found("var/lib/appliance/recorder/journal") == (0o3770, recorder, gid["appliance-journals"])
     assert found("srv/recordings/1") == (0o2750, recorder, gid["appliance-recordings"])
     assert found("var/lib/appliance/sealed") == (0o700, 0, 0)

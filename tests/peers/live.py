@@ -40,6 +40,9 @@ clock = "host"
 socket = "recorder.sock"
 index = "index.db"
 quarantine_s = 1
+[inputs]
+socket = "inputs.sock"
+interface = "lo"
 """
 
 SITE_CAMERA = """\
