@@ -101,6 +101,7 @@ class OnvifCamera:
         self._on_password = on_password
         self._digest = Authenticator("digest-sha256" if self.quirks.login == "digest-sha256" else "digest")
         self._nonces: set[str] = set()
+        self._later = ""  # a password that is taken after the next refusal
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -221,6 +222,9 @@ class OnvifCamera:
             return None
         if authorization or "UsernameToken" in request.body:
             self.counts.wrong += 1
+            if self._later:
+                self._take(self._later)
+                self._later = ""
         refused = xml.fault("NotAuthorized", "Sender not authorized", old=self.quirks.old)
         if self.quirks.login == "basic":
             return 401, ['Basic realm="Simulated camera"'], refused
@@ -298,15 +302,22 @@ class OnvifCamera:
         found = []
         for name, stream in self._offered().items():
             if ver20:
-                held = xml.encoder(stream.encoder, f"enc-{name}", "tr2:VideoEncoder", ver20=True)
+                held = xml.source(stream.encoder, "tr2:VideoSource")
+                held += xml.encoder(stream.encoder, f"enc-{name}", "tr2:VideoEncoder", ver20=True)
                 held = f"<tr2:Name>{name}</tr2:Name><tr2:Configurations>{held}</tr2:Configurations>"
                 found.append(f'<tr2:Profiles token="{name}" fixed="true">{held}</tr2:Profiles>')
             else:
                 held = xml.encoder(stream.encoder, f"enc-{name}", "tt:VideoEncoderConfiguration", ver20=False)
-                found.append(
-                    f'<trt:Profiles token="{name}" fixed="true"><tt:Name>{name}</tt:Name>{held}</trt:Profiles>'
-                )
+                held = xml.source(stream.encoder, "tt:VideoSourceConfiguration") + held
+                held = f"<tt:Name>{name}</tt:Name>{held}"
+                found.append(f'<trt:Profiles token="{name}" fixed="true">{held}</trt:Profiles>')
         return "".join(found)
+
+    def _do_GetVideoSources(self, _body: str) -> str:  # noqa: N802
+        largest = next(iter(self.streams.values())).encoder
+        size = f"<tt:Width>{largest.width}</tt:Width><tt:Height>{largest.height}</tt:Height>"
+        held = f"<tt:Framerate>{largest.fps}</tt:Framerate><tt:Resolution>{size}</tt:Resolution>"
+        return f'<trt:VideoSources token="{xml.SOURCE}">{held}</trt:VideoSources>'
 
     def _do_GetStreamUri(self, body: str) -> str:  # noqa: N802
         stream = self._offered().get(xml.value(body, "ProfileToken"))
@@ -345,6 +356,10 @@ class OnvifCamera:
         held.gop = int(xml.attribute(body, "GovLength") if ver20 else xml.value(body, "GovLength"))
         return ""
 
+    def _take(self, password: str) -> None:
+        self.password = password
+        self._on_password(password)
+
     def _do_GetUsers(self, _body: str) -> str:  # noqa: N802
         level = "<tt:UserLevel>Administrator</tt:UserLevel>"
         return f"<tds:User><tt:Username>{html.escape(self.user)}</tt:Username>{level}</tds:User>"
@@ -353,9 +368,10 @@ class OnvifCamera:
         found = body.partition("SetUser")[2]  # the security header names a user and a password as well
         if xml.value(found, "Username") != self.user or xml.value(found, "UserLevel") != "Administrator":
             return "!UsernameMissing"
-        if not (self.quirks.deaf or self.quirks.dead):
-            self.password = xml.value(found, "Password")
-            self._on_password(self.password)
+        if self.quirks.late:
+            self._later = xml.value(found, "Password")
+        elif not (self.quirks.deaf or self.quirks.dead):
+            self._take(xml.value(found, "Password"))
         return None if self.quirks.mute or self.quirks.dead else ""
 
 

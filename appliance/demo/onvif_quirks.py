@@ -18,9 +18,9 @@ class OnvifQuirks:
     `clock_off_s`: its clock less the truth; `no_clock`: it does not tell it. `relative`: addresses of services without
     host; `named_host`: another machine in all of its addresses; `many_addresses`: several, its own one last. `old`: no
     GetServices, SOAP 1.1 faults. `media2`: Media2 as well, which alone tells H.265. `light`: it has a second profile.
-    `slow_s`: before each answer. `no_ntp`: SetNTP is refused. `deaf`: SetUser is answered and not done. `mute`: SetUser
-    is done, its answer never comes; `dead`: not even done. `open_device`: its model is told without a password.
-    `strangers`: answers to a search that nobody asked for come as well.
+    `slow_s`: before each answer. `no_ntp`: SetNTP is refused. `deaf`: SetUser is answered and not done; `late`: done
+    after the first refusal; `mute`: done, its answer never comes; `dead`: not even done. `open_device`: its model is
+    told without a password. `strangers`: answers to a search that nobody asked for come as well.
     """
 
     login: Login = "both"
@@ -36,6 +36,7 @@ class OnvifQuirks:
     bomb: Bomb = ""
     no_ntp: bool = False
     deaf: bool = False
+    late: bool = False
     mute: bool = False
     dead: bool = False
     open_device: bool = False

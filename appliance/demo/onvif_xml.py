@@ -21,6 +21,10 @@ MEDIA: Final = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2: Final = "http://www.onvif.org/ver20/media/wsdl"
 
 
+SOURCE: Final = "source-1"
+"""Token of the camera's one picture."""
+
+
 @dataclass(slots=True)
 class Encoder:
     """Settings of one stream."""
@@ -68,6 +72,13 @@ def attribute(body: str, name: str) -> str:
     """The first attribute of a name."""
     found = re.search(rf'\s{name}="([^"]*)"', body)
     return html.unescape(found[1]) if found else ""
+
+
+def source(one: Encoder, tag: str) -> str:
+    """tt:VideoSourceConfiguration: the one picture that every stream of the camera is made of."""
+    bounds = f'<tt:Bounds x="0" y="0" width="{one.width}" height="{one.height}"/>'
+    head = f"<tt:Name>{SOURCE}</tt:Name><tt:UseCount>2</tt:UseCount><tt:SourceToken>{SOURCE}</tt:SourceToken>"
+    return f'<{tag} token="{SOURCE}-config">{head}{bounds}</{tag}>'
 
 
 def encoder(one: Encoder, token: str, tag: str, *, ver20: bool) -> str:

@@ -57,14 +57,21 @@ async def change(camera: OnvifCamera, old: str, new: str, opens: Opens | None, *
         raise  # the camera said no
     except OnvifError as error:
         await _settle_silence(camera, new, error)
-    taken = await _tried(camera.as_user(new))
-    if taken is not True:
+    if not await _taken(camera, new, pause_s):
         await _put_back(camera, old, new, level)
         raise PasswordNotTaken
     refusal = None if opens is None else await _stream_refusal(opens, new, pause_s)
     if refusal is not None:
         await _put_back(camera, old, new, level)
         raise refusal
+
+
+async def _taken(camera: OnvifCamera, new: str, pause_s: float) -> bool:
+    """Does ONVIF open with it? Some cameras need a moment: tried twice, a third wrong one would lock the account."""
+    if await _tried(camera.as_user(new)) is True:
+        return True
+    await asyncio.sleep(pause_s)
+    return await _tried(camera.as_user(new)) is True
 
 
 async def _stream_refusal(opens: Opens, new: str, pause_s: float) -> OnvifError | None:

@@ -84,6 +84,13 @@ async def test_what_keeps_it_leaves_the_old_one(
         assert camera.password == PASSWORD
 
 
+async def test_a_camera_that_takes_it_a_moment_later() -> None:
+    async with simulated(OnvifQuirks(late=True)) as camera, asking(camera) as client:
+        await change(client, PASSWORD, NEW, opens_always, pause_s=0)
+        assert camera.password == NEW
+        assert camera.counts.wrong == 1
+
+
 async def test_a_wrong_old_password_changes_nothing() -> None:
     async with simulated() as camera, asking(camera, "faux-mot-de-passe") as client:
         with pytest.raises(OnvifPasswordRefused):

