@@ -44,20 +44,25 @@ def _asked(site: Site, verb: str, **fields: object) -> dict[str, Any]:
     return asyncio.run(ask())
 
 
-def known_urls(site: Site) -> dict[str, str]:
-    """Names of the site's cameras by the host of their addresses."""
-    return {urlsplit(url).hostname or "": camera.name for camera in site.camera for url in [camera.main]}
+def known_hosts(site: Site) -> dict[str, list[str]]:
+    """Names of the site's cameras by the machine of their addresses; one machine may have several (an encoder)."""
+    found: dict[str, list[str]] = {}
+    for camera in site.camera:
+        found.setdefault(urlsplit(camera.main).hostname or "", []).append(camera.name)
+    return found
 
 
 def find(file: Path, language: Language) -> int:
     """Print who answers on the camera network; 1 when nobody does. Raises what the service may answer."""
     site = load_site(file)
     devices = _asked(site, "find")["devices"]
-    print("\n".join(found_lines(devices, known_urls(site), site.inputs.interface, language)))
+    print("\n".join(found_lines(devices, known_hosts(site), site.inputs.interface, language)))
     return 0 if devices else 1
 
 
-def found_lines(devices: list[dict[str, Any]], known: dict[str, str], interface: str, language: Language) -> list[str]:
+def found_lines(
+    devices: list[dict[str, Any]], known: dict[str, list[str]], interface: str, language: Language
+) -> list[str]:
     """One line a device: address, what it calls itself, the site's own name for it. Pure."""
     french = language == "fr"
     if not devices:
@@ -71,11 +76,13 @@ def found_lines(devices: list[dict[str, Any]], known: dict[str, str], interface:
     lines = [f"{'Caméras trouvées :' if french else 'Cameras found:'} {len(devices)}"]
     for one in devices:
         words = " ".join(filter(None, (one["name"], one["hardware"]))) or ("sans nom" if french else "no name")
-        name = known.get(one["address"].partition(":")[0], "")
-        mark = f"  ({'enregistrée :' if french else 'recorded:'} {name})" if name else ""
-        lines.append(f"  {one['address']:<21} {words}{mark}")
+        names = ", ".join(known.get(one["address"].partition(":")[0], ()))
+        mark = f"  ({'dans site.toml à cette adresse :' if french else 'in site.toml at this address:'} {names})"
+        lines.append(f"  {one['address']:<21} {words}{mark if names else ''}")
     more = "Pour en savoir plus :" if french else "To know more:"
-    lines.append(f"{more} appliance camera probe {devices[0]['address']} --site site.toml --user NOM")
+    lines.append(
+        f"{more} appliance camera probe {devices[0]['address']} --site site.toml --user {'NOM' if french else 'NAME'}"
+    )
     return lines
 
 

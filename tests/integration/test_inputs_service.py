@@ -52,7 +52,7 @@ async def test_found_asked_and_set_by_the_verbs(tmp_path: Path) -> None:
         service = await Service.start("inputs", "--site", str(file))
         code, out, err = await appliance("fr_FR", "camera", "find", "--site", str(file))
         assert code == 0, err
-        assert f"{camera.address:<21} Témoin Caméra simulée  (enregistrée : Portail)" in out
+        assert f"{camera.address:<21} Témoin Caméra simulée  (dans site.toml à cette adresse : Portail)" in out
 
         probe = ("camera", "probe", camera.address, "--site", str(file), "--user", USER)
         code, out, err = await appliance("fr_FR", *probe, typed=f"{PASSWORD}\n")
