@@ -145,6 +145,7 @@ def search(box: Host, answer_port: int) -> list[str]:
     return list(json.loads(box.run(sys.executable, "-c", _SEARCH, str(answer_port))))
 
 
+@pytest.mark.full
 def test_a_search_finds_cameras_through_the_rules_by_its_own_port_alone(site: Network) -> None:
     with contextlib.ExitStack() as running:
         for host, address in ((site.camera, CAMERA_1), (site.other, CAMERA_2)):

@@ -324,6 +324,7 @@ async def test_the_verb_changes_both_sides_and_shows_no_password(
     assert "essayé et écrit" in told.out
 
 
+@pytest.mark.full
 async def test_typed_twice_and_a_refusal_leaves_all_as_it_was(tmp_path: Path) -> None:
     async with served(tmp_path, OnvifQuirks(deaf=True)) as (file, camera):
         before = (tmp_path / "secrets.toml").read_bytes()
