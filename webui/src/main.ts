@@ -6,6 +6,7 @@ import "./alerts";
 import "./home";
 import { type Language, language, said, setLanguage, t } from "./i18n";
 import "./playback";
+import { SCREENS, type Screen, allowed, screenOf } from "./screens";
 import { clock, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
 
@@ -16,6 +17,7 @@ class AppElement extends LitElement {
   declare data: State | null;
   declare down: boolean;
   declare address: URL;
+  private rights: ReadonlySet<string> | null = null; // until there are accounts
   private timer = 0;
 
   constructor() {
@@ -93,11 +95,14 @@ class AppElement extends LitElement {
   private speak(chosen: Language): void {
     setLanguage(chosen);
     this.address = new URL(location.href); // words are not properties: every element below renders again
-    for (const element of this.querySelectorAll<LitElement>("t-home, t-playback, t-timeline, t-jump, t-alerts, t-watch")) element.requestUpdate();
+    for (const element of this.querySelectorAll("*")) if (element instanceof LitElement) element.requestUpdate();
   }
 
-  private screen(path: string, key: "app.home" | "app.alerts") {
-    return html`<a href=${path} aria-current=${this.address.pathname === path ? "page" : nothing}>${t(key)}</a>`;
+  /** The menu: what this account may do, and nothing else. */
+  private menu(where: Screen["menu"]) {
+    const here = screenOf(this.address.pathname);
+    return SCREENS.filter((each) => each.menu === where && allowed(each, this.rights)).map((each) =>
+      html`<a href=${each.path} aria-current=${each === here ? "page" : nothing}>${t(each.title)}</a>`);
   }
 
   /** On every screen: nobody has verified the time that all of it is told by. */
@@ -118,7 +123,7 @@ class AppElement extends LitElement {
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
-        <nav>${this.screen("/", "app.home")} ${this.screen("/alertes", "app.alerts")}</nav>
+        <nav aria-label=${t("app.menu")}>${this.menu("top")}</nav>
         <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
         <p class="banner">${t("banner.local")}</p>${this.clock()}</header>
       <main id="content" tabindex="-1">

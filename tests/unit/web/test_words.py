@@ -83,14 +83,6 @@ def test_french_errors_put_a_space_before_high_signs_and_count_without_brackets(
         assert "(s)" not in error.fr + error.en, code
 
 
-def test_no_word_of_the_workshop_reaches_the_page() -> None:
-    shown = [*words("fr").values(), *words("en").values()]
-    shown += [text for error in errors().values() if issubclass(error, WebError) for text in (error.fr, error.en)]
-    for text in shown:
-        assert not re.search(r"\b(chunks?|ring|GOPs?|leases?|anneau|blocs?|blocks?)\b", text), text
-        assert "(s)" not in text, text
-
-
 def test_the_lock_names_no_registry() -> None:
     text = (WEBUI / "package-lock.json").read_text(encoding="utf-8")
     lock: dict[str, Any] = json.loads(text)
