@@ -182,12 +182,31 @@ async def test_days_of_23_and_25_hours_and_the_hour_that_comes_twice(desk: Desk)
 async def test_keys_and_zoom(desk: Desk) -> None:
     await desk.at(START_US + 5 * SECOND)
     widths = [await desk.page.run(f"{SCREEN}.to - {SCREEN}.from")]
-    for _ in range(9):
+    for _ in range(10):
         await desk.page.press("+")
         widths.append(await desk.page.run(f"{SCREEN}.to - {SCREEN}.from"))
     assert widths == sorted(widths, reverse=True)
     assert widths[0] == 24 * 3600 * SECOND
-    assert widths[-1] == 60 * SECOND
+    assert widths[-1] == SECOND
+    await desk.page.until("document.querySelector('.zoom .span').innerText === '1 s'")
+    slider = await desk.page.run("document.querySelector('[role=slider]').getAttribute('aria-valuetext')")
+    assert slider == "mardi 24 novembre 2026, 08:00:05.123, enregistré"
+    for _ in range(14):
+        await desk.page.press("-")
+    assert await desk.page.run(f"({SCREEN}.to - {SCREEN}.from) / 3600e6") == 31 * 24 + 1, "the October night is in it"
+    await desk.page.until("document.querySelector('.band strong').innerText === '25 octobre – 24 novembre 2026'")
+    assert await desk.page.text(".zoom .span") == "31 jours"
+    await desk.page.until("[...document.querySelectorAll('.tick-text')].some((each) => each.textContent === '02/11')")
+    await desk.page.run("document.querySelector('.band button').click()")
+    await desk.page.until("document.querySelector('.band strong').innerText.endsWith('24 octobre 2026')")
+    await desk.page.run("document.querySelectorAll('.band button')[3].click()")
+    for _ in range(4):
+        await desk.page.press("+")
+    assert await desk.page.run(f"({SCREEN}.to - {SCREEN}.from) / 3600e6") == 24
+    await desk.page.run("document.querySelector('[role=slider]').focus()")
+    await desk.page.press("Home")
+    await desk.page.until("document.querySelector('.over')?.innerText.includes(\"pas d'enregistrement\")")
+    await desk.page.run(f"{SCREEN}.goTo({START_US + 5 * SECOND})")
     at = await desk.page.run(f"{SCREEN}.at")
     await desk.page.press("ArrowRight")
     await desk.page.until(f"Math.abs({SCREEN}.at - {at} - {SECOND}) < 150000")

@@ -1,20 +1,21 @@
 // Playback of one camera: picture, controls, time line, and the gaps as a table.
 import { LitElement, html, nothing } from "lit";
 import { drawn } from "./alerts";
-import type { Camera, Gap, ProblemBody, Sighting, State, Timeline } from "./api";
+import type { Camera, ProblemBody, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
+import { gapTable } from "./gaps";
 import { locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
+import { keyTable } from "./keys";
 import { type Notice, Player } from "./player";
-import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment } from "./time";
-import { NARROWEST } from "./timeline";
+import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
+import { MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment, period } from "./time";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];
-const ZOOMS = [24 * HOUR, 12 * HOUR, 6 * HOUR, 2 * HOUR, HOUR, 20 * MINUTE, 5 * MINUTE, MINUTE];
 const REFRESH_MS = 3000;
+const CALM = 5; // a line of several days is asked for less often: its end is a hair
 const YOUNG = 20 * MINUTE; // a ring younger than this is shown on a window of that length
 const AROUND = 4 * MINUTE; // of an alert: its seconds are wide enough to be hit
-const ROWS = 50; // of the table of gaps; more need a zoom
 const NO_NOTICE: Notice = { kind: "none" };
 
 export class PlaybackElement extends LitElement {
@@ -35,7 +36,7 @@ export class PlaybackElement extends LitElement {
   declare tick: number;
   player: Player | null = null;
   private timer = 0;
-  private day = 0;
+  private turn = 0;
   private shownSecond = 0;
 
   constructor() {
@@ -54,7 +55,9 @@ export class PlaybackElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.timer = window.setInterval(() => void this.refresh(), REFRESH_MS);
+    this.timer = window.setInterval(() => {
+      if (daysOf(this) <= 1 || ++this.turn % CALM === 0) void this.refresh();
+    }, REFRESH_MS);
     document.addEventListener("keydown", this.onKey);
   }
 
@@ -111,20 +114,26 @@ export class PlaybackElement extends LitElement {
     };
   }
 
-  private showDay(at: number): void {
-    this.day = midnight(at);
-    this.from = this.day;
-    this.to = midnight(at, 1);
+  private get now(): number {
+    return this.history?.now_us ?? this.data!.now_utc_us;
+  }
+
+  private show(stretch: Stretch): void {
+    this.from = stretch.from;
+    this.to = stretch.to;
     void this.refresh();
+  }
+
+  showDay(at: number): void {
+    this.show(wholeDays(at, 1, this.now));
   }
 
   async refresh(): Promise<void> {
     const camera = this.known;
     if (!camera || !this.from) return;
-    const edge = (this.to - this.from) / 2;
+    const { from, to } = asked(this);
     try {
-      const stream = camera.streams.sub ? "sub" : "main";
-      const found = await fetchTimeline(camera.id, stream, Math.floor(Math.min(this.from - edge, this.day)), Math.ceil(Math.max(this.to + edge, midnight(this.day, 1))));
+      const found = await fetchTimeline(camera.id, camera.streams.sub ? "sub" : "main", from, to);
       if (found.camera === this.camera) this.history = found;
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // the frame of the page says that the recorder is silent
@@ -141,14 +150,7 @@ export class PlaybackElement extends LitElement {
   }
 
   private look(from: number, span: number, keep: number): void {
-    if (span >= 23 * HOUR) {
-      this.showDay(keep);
-      return;
-    }
-    this.from = Math.round(from);
-    this.to = Math.round(from + span);
-    this.day = midnight(keep);
-    void this.refresh();
+    this.show(part(from, span, keep, this.now));
   }
 
   async goTo(at: number): Promise<void> {
@@ -165,26 +167,20 @@ export class PlaybackElement extends LitElement {
     history.replaceState(null, "", address);
   }
 
-  private zoom(factor: number, around: number): void {
-    const longest = midnight(around, 1) - midnight(around);
-    const span = Math.min(longest, Math.max(NARROWEST, (this.to - this.from) * factor));
-    if (span >= longest) {
-      this.showDay(around);
-      return;
-    }
-    const share = (around - this.from) / (this.to - this.from);
-    this.look(around - span * Math.min(1, Math.max(0, share)), span, around);
-  }
-
   private zoomStep(direction: 1 | -1): void {
-    const span = this.to - this.from;
-    const next = direction > 0 ? ZOOMS.find((each) => each < span * 0.95) : [...ZOOMS].reverse().find((each) => each > span * 1.05);
-    const centre = this.at !== null && this.at >= this.from && this.at < this.to ? this.at : Math.min((this.from + this.to) / 2, this.history?.now_us ?? Infinity);
-    this.zoom((next ?? (direction > 0 ? NARROWEST : DAY)) / span, centre);
+    const inside = this.at !== null && this.at >= this.from && this.at < this.to;
+    this.show(stepped(this, direction, inside ? this.at! : Math.min((this.from + this.to) / 2, this.now), this.now));
   }
 
   private pan(by: number): void {
-    this.look(this.from + by, this.to - this.from, (this.from + this.to) / 2 + by);
+    this.show(moved(this, by));
+  }
+
+  /** To the days before or after, as many as are shown. */
+  private days(direction: 1 | -1): void {
+    const days = daysOf(this);
+    if (days > 0) this.show({ from: midnight(this.from, direction * days), to: midnight(this.to, direction * days) });
+    else this.showDay(midnight(this.from, direction));
   }
 
   private toggle(): void {
@@ -257,7 +253,7 @@ export class PlaybackElement extends LitElement {
         <span class="quality">${this.quality()}</span>
       </div>
       <p class="notice" role="status">${this.words()}</p>
-      ${this.band()}${this.home ? nothing : html`${this.events()}${this.keys()}`}</section>`;
+      ${this.band()}${this.home ? nothing : html`${gapTable(this.history, this.known, this, this.data!.now_utc_us, (at) => void this.goTo(at))}${keyTable()}`}</section>`;
   }
 
   private button(face: string, key: Parameters<typeof t>[0], action: () => void) {
@@ -305,23 +301,25 @@ export class PlaybackElement extends LitElement {
   }
 
   private band() {
-    const now = this.history?.now_us ?? this.data!.now_utc_us;
+    const days = daysOf(this);
+    const icon = (face: string, key: Parameters<typeof t>[0], action: () => void, off = false) =>
+      html`<button @click=${action} ?disabled=${off} title=${t(key)} aria-label=${t(key)}>${face}</button>`;
     return html`<div class="band">
       <div class="band-head">
-        <button @click=${() => this.showDay(midnight(this.day, -1))} title=${t("time.dayBefore")} aria-label=${t("time.dayBefore")}>«</button>
-        <button @click=${() => this.pan((this.from - this.to) / 2)} ?disabled=${this.to - this.from >= 23 * HOUR} title=${t("time.earlier")} aria-label=${t("time.earlier")}>‹</button>
-        <strong>${longDate(this.from)}</strong>
-        <button @click=${() => this.pan((this.to - this.from) / 2)} ?disabled=${this.to - this.from >= 23 * HOUR} title=${t("time.later")} aria-label=${t("time.later")}>›</button>
-        <button @click=${() => this.showDay(midnight(this.day, 1))} title=${t("time.dayAfter")} aria-label=${t("time.dayAfter")}>»</button>
+        ${icon("«", days > 1 ? "time.daysBefore" : "time.dayBefore", () => this.days(-1))}
+        ${icon("‹", "time.earlier", () => this.pan((this.from - this.to) / 2), days === 1)}
+        <strong>${days > 1 ? period(this.from, this.to - SECOND) : longDate(this.from)}</strong>
+        ${icon("›", "time.later", () => this.pan((this.to - this.from) / 2), days === 1)}
+        ${icon("»", days > 1 ? "time.daysAfter" : "time.dayAfter", () => this.days(1))}
         <span class="zoom">${t("time.zoom")}
-          <button @click=${() => this.zoomStep(-1)} title=${t("time.zoomOut")} aria-label=${t("time.zoomOut")}>−</button>
-          <span class="span">${length(this.to - this.from)}</span>
-          <button @click=${() => this.zoomStep(1)} title=${t("time.zoomIn")} aria-label=${t("time.zoomIn")}>+</button></span>
+          ${icon("−", "time.zoomOut", () => this.zoomStep(-1))}
+          <span class="span">${days > 1 ? plural("time.days", days) : length(this.to - this.from)}</span>
+          ${icon("+", "time.zoomIn", () => this.zoomStep(1))}</span>
       </div>
-      <t-timeline .from=${this.from} .to=${this.to} .at=${this.at} .now=${now} .data=${this.history}
+      <t-timeline .from=${this.from} .to=${this.to} .at=${this.at} .now=${this.now} .data=${this.history}
         @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
         @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
-        @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.zoom(event.detail.factor, event.detail.around)}></t-timeline>
+        @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.show(scaled(this, event.detail.factor, event.detail.around, this.now))}></t-timeline>
       <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key pause"></i>${t("time.legendPause")}</span><span><i class="key light"></i>${t("time.legendLight")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p>${this.calendar()}</div>`;
   }
 
@@ -331,43 +329,6 @@ export class PlaybackElement extends LitElement {
     if (camera?.pause) return html`<p class="calendar">${t("time.pauseNow", { pause: said(camera.pause) })}</p>`;
     if (camera == null || camera.next_pause_us === null) return nothing;
     return html`<p class="calendar hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, this.data!.now_utc_us) })}</p>`;
-  }
-
-  private events() {
-    const light = this.history?.light_only ?? [];
-    const shown = [...(this.history?.gaps ?? []), ...light]
-      .filter((gap) => gap.to_us > this.from && gap.from_us < this.to && gap.cause !== "NOT_KEPT").sort((a, b) => b.from_us - a.from_us);
-    const gaps = shown.filter((gap) => gap.cause !== "PLANNED");
-    const pauses = shown.filter((gap) => gap.cause === "PLANNED" && !light.includes(gap));
-    const main = this.known?.streams.sub ? this.known.streams.main?.first_utc_us ?? null : null;
-    const first = this.history?.first_us ?? null;
-    const start = (gap: Gap): string => gap.from_us <= this.history!.from_us
-      ? t("events.before", { time: moment(gap.from_us, now) }) : moment(gap.from_us, now);
-    const now = this.data!.now_utc_us;
-    const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${start(gap)}</td>
-      <td data-label=${t("events.to")}>${gap.open ? t("events.ongoing") : moment(gap.to_us, now)}</td>
-      <td data-label=${t("events.length")}>${length(gap.to_us - gap.from_us)}</td>
-      <td data-label=${t("events.cause")}>${light.includes(gap) ? t("events.lightOnly", { cause: said(gap) }) : said(gap)}</td>
-      <td class="act">${gap.open ? nothing : html`<button @click=${() => void this.goTo(gap.to_us)} aria-label=${t("events.goOf", { time: clock(gap.from_us) })}>${t("events.go")}</button>`}</td></tr>`;
-    return html`<section class="events"><h2>${t("events.title")}</h2>${gaps.length === 0
-      ? html`<p>${this.history?.spans.length ? t("events.none") : t("events.nothing")}</p>`
-      : html`<table class="stack"><thead><tr><th scope="col">${t("events.from")}</th><th scope="col">${t("events.to")}</th><th scope="col">${t("events.length")}</th>
-          <th scope="col">${t("events.cause")}</th><td></td></tr></thead><tbody>${gaps.slice(0, ROWS).map(row)}</tbody></table>
-        ${gaps.length > ROWS ? html`<p>${plural("events.more", gaps.length - ROWS)}</p>` : nothing}`}
-      ${pauses.length === 0 ? nothing : html`<h2>${t("events.pauses")}</h2><ul class="pauses">${pauses.slice(0, ROWS).map((gap) => html`<li>${
-        gap.open ? t("events.pauseNow", { from: start(gap) })
-          : t("events.pause", { from: start(gap), to: moment(gap.to_us, now), length: length(gap.to_us - gap.from_us) })}</li>`)}</ul>`}
-      ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}${
-        main !== null && main - first > MINUTE ? html` ${t("events.firstMain", { time: moment(main, now) })}` : nothing}</p>`}</section>`;
-  }
-
-  private keys() {
-    const shift = t("keys.shift");
-    const rows: [string, string][] = [
-      [t("keys.spaceName"), t("keys.space")], [",  .", t("keys.frame")], ["←  →", t("keys.second")], ["J  L", t("keys.ten")],
-      [`${shift} ←  ${shift} →`, t("keys.gap")], ["+  −", t("keys.zoom")], ["G", t("keys.go")],
-    ];
-    return html`<details class="keys"><summary>${t("keys.title")}</summary><dl>${rows.map(([keys, words]) => html`<dt>${keys}</dt><dd>${words}</dd>`)}</dl></details>`;
   }
 }
 

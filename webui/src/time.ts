@@ -94,6 +94,15 @@ export function longDate(us: number): string {
   return format({ weekday: "long", day: "numeric", month: "long", year: "numeric" }).format(millis(us));
 }
 
+/** "25 octobre – 24 novembre 2026". */
+export function period(from: number, to: number): string {
+  return format({ day: "numeric", month: "long", year: "numeric" }).formatRange(millis(from), millis(to));
+}
+
+export function dayMonth(us: number): string {
+  return format({ day: "2-digit", month: "2-digit" }).format(millis(us));
+}
+
 export function dayAndTime(us: number): string {
   return `${longDate(us)}, ${clock(us)}`;
 }

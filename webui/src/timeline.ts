@@ -2,17 +2,21 @@
 import { LitElement, html, nothing, svg, type SVGTemplateResult } from "lit";
 import type { Gap, Timeline } from "./api";
 import { said, t } from "./i18n";
-import { HOUR, MINUTE, SECOND, clock, hourMinute, length, offset, spoken } from "./time";
+import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, dayMonth, hourMinute, length, longDate, midnight, offset, spoken } from "./time";
 
 const HEIGHT = 76;
 const TRACK_TOP = 8;
 const TRACK = 38;
 const FILLS = { none: "url(#dots)", pause: "url(#pause)", gap: "url(#hatch)" } as const; // a planned pause is no gap
 const LIGHT = 10; // px at the foot of the track
-const LABEL_ROOM = { seconds: 92, minutes: 64 }; // px that one label of the axis needs
-const STEPS = [1, 2, 5, 10, 30].map((n) => n * SECOND)
-  .concat([1, 2, 5, 10, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR));
-export const NARROWEST = MINUTE;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30].map((n) => n * SECOND)
+  .concat([1, 2, 5, 10, 30].map((n) => n * MINUTE), [1, 2, 3, 6, 12].map((n) => n * HOUR), [1, 2, 4, 7].map((n) => n * DAY));
+const PAGE = 0.1; // of the line: what Page Up and Page Down move by
+
+/** Px that one label of the axis needs. */
+function room(step: number): number {
+  return step < SECOND ? 112 : step < MINUTE ? 92 : 64;
+}
 
 export class TimelineElement extends LitElement {
   static override properties = {
@@ -88,6 +92,17 @@ export class TimelineElement extends LitElement {
     }
   };
 
+  /** What a slider's keys do everywhere; the arrows are the page's. */
+  private onKey = (event: KeyboardEvent): void => {
+    const by = (this.to - this.from) * PAGE;
+    const at = this.at ?? this.from;
+    const targets: Record<string, number> = { Home: this.from, End: Math.min(this.to, this.now) - 1, PageDown: at - by, PageUp: at + by };
+    const target = targets[event.key];
+    if (target === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    this.send("scrub", Math.round(target));
+  };
+
   private what(at: number): string {
     if (at >= this.now) return t("time.future");
     const gap = this.data?.gaps.find((each) => each.from_us <= at && at < each.to_us);
@@ -98,12 +113,13 @@ export class TimelineElement extends LitElement {
     const span = this.to - this.from;
     if (span <= 0) return nothing;
     const at = this.at;
-    const text = at === null ? t("time.unset") : t("time.valuetext", { time: spoken(at), what: this.what(at) });
+    const instant = at === null ? "" : span < MINUTE ? `${longDate(at)}, ${clockMillis(at)}` : spoken(at);
+    const text = at === null ? t("time.unset") : t("time.valuetext", { time: instant, what: this.what(at) });
+    const seconds = (us: number): string => (us / SECOND).toFixed(span < MINUTE ? 3 : 0);
     return html`<svg
       role="slider" tabindex="0" width=${this.width} height=${HEIGHT} viewBox="0 0 ${this.width} ${HEIGHT}"
-      aria-label=${t("time.label")} aria-valuemin=${Math.floor(this.from / SECOND)}
-      aria-valuemax=${Math.floor(this.to / SECOND)}
-      aria-valuenow=${Math.floor(Math.min(this.to, Math.max(this.from, at ?? this.from)) / SECOND)} aria-valuetext=${text}
+      aria-label=${t("time.label")} aria-valuemin=${seconds(this.from)} aria-valuemax=${seconds(this.to)}
+      aria-valuenow=${seconds(Math.min(this.to, Math.max(this.from, at ?? this.from)))} aria-valuetext=${text} @keydown=${this.onKey}
       @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer}
     >${svg`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
         <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern>
@@ -151,14 +167,15 @@ export class TimelineElement extends LitElement {
 
   private ticks(): SVGTemplateResult[] {
     const span = this.to - this.from;
-    const step = STEPS.find((each) => (each / span) * this.width >= (each < MINUTE ? LABEL_ROOM.seconds : LABEL_ROOM.minutes)) ?? 12 * HOUR;
+    const step = STEPS.find((each) => (each / span) * this.width >= room(each)) ?? 7 * DAY;
+    const words = step >= DAY ? dayMonth : step < SECOND ? clockMillis : step < MINUTE ? clock : hourMinute;
     const marks: SVGTemplateResult[] = [];
     const shift = offset(this.from);
-    for (let us = Math.ceil((this.from + shift) / step) * step - shift; us < this.to; us += step) {
+    const first = step >= DAY ? midnight(this.from) : Math.ceil((this.from + shift) / step) * step - shift;
+    for (let us = first; us < this.to; us = step >= DAY ? midnight(us, step / DAY) : us + step) {
       const x = this.x(us);
-      const words = step < MINUTE ? clock(us) : hourMinute(us);
       marks.push(svg`<line class="tick" x1=${x} x2=${x} y1=${TRACK_TOP + TRACK} y2=${TRACK_TOP + TRACK + 6}></line>
-        ${x > 18 && x < this.width - 22 ? svg`<text class="tick-text" x=${x} y=${HEIGHT - 8} text-anchor="middle">${words}</text>` : nothing}`);
+        ${x > 18 && x < this.width - 22 ? svg`<text class="tick-text" x=${x} y=${HEIGHT - 8} text-anchor="middle">${words(us)}</text>` : nothing}`);
     }
     return marks;
   }
