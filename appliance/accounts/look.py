@@ -4,11 +4,12 @@ Pure. Instants: UTC microseconds, intervals half open. A `Look` is one opening b
 asked for each stretch of footage that leaves, so it ends in the middle of a replay.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from appliance.accounts.roles import Account, may_see
 from appliance.core.units import US_PER_SECOND
 
 LASTS_US: Final = 900 * US_PER_SECOND
@@ -23,6 +24,19 @@ TEXT_MOST: Final = 500
 
 NUMBER_MOST: Final = 64
 """Characters of a judicial reference."""
+
+BEFORE_US: Final = 60 * US_PER_SECOND
+AFTER_US: Final = 60 * US_PER_SECOND
+"""us around an alert that it opens: who came, from where, and where they went."""
+
+EDGE_US: Final = 10 * US_PER_SECOND
+"""us around what is asked for with a typed reason: a picture is decoded from the keyframe before it, a few seconds."""
+
+LONGEST_US: Final = 72 * 3600 * US_PER_SECOND
+"""us of footage that one opening covers: a long weekend, at some moment of which something was broken."""
+
+KEPT_US: Final = 3 * 366 * 86_400 * US_PER_SECOND
+"""us that an opening is remembered: three years, as the register (of body cameras, the nearest text) is kept."""
 
 
 class Reason(StrEnum):
@@ -101,6 +115,30 @@ def lets(look: Look, who: str, camera: str, span_us: tuple[int, int], now_us: in
         return False  # only an open alert is followed
     last = durable_us if look.to_us is None else min(look.to_us, durable_us)
     return camera in look.cameras and look.from_us <= start < end <= last
+
+
+class Shut(StrEnum):
+    """Why a stretch does not leave."""
+
+    ACCOUNT = "account"  # not this person's to see: role, authorisation, grant
+    NEEDED = "needed"  # nothing is open
+    OVER = "over"  # what let it through has ended
+    OUTSIDE = "outside"  # something is open, this is not in it
+
+
+def shut(
+    looks: Iterable[Look], account: Account, camera: str, span_us: tuple[int, int], now_us: int, durable_us: int
+) -> Shut | None:
+    """None when a stretch may leave to this person now, by the account and by one of their openings; else why not."""
+    if not may_see(account, camera, span_us, now_us):
+        return Shut.ACCOUNT
+    own = [look for look in looks if look.who == account.name]
+    if any(lets(look, account.name, camera, span_us, now_us, durable_us) for look in own):
+        return None
+    if any(remaining_us(look, now_us) for look in own):
+        return Shut.OUTSIDE
+    let = (lets(replace(look, closed_us=None), look.who, camera, span_us, look.opened_us, durable_us) for look in own)
+    return Shut.OVER if any(let) else Shut.NEEDED
 
 
 def overdue(look: Look, justified: bool, now_us: int) -> bool:

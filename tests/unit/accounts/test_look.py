@@ -13,13 +13,16 @@ from appliance.accounts.look import (
     Given,
     Look,
     Reason,
+    Shut,
     countersigned,
     fault_of,
     lets,
     overdue,
     remaining_us,
+    shut,
     witnessed,
 )
+from appliance.accounts.roles import Account, Role
 
 TOLD = "Vitre brisée au hall ce matin"
 DAMAGE = Look("durand", Given(Reason.DAMAGE, TOLD), frozenset({"hall"}), 1_000, 2_000, 10_000)
@@ -58,12 +61,36 @@ def test_what_an_opening_lets_through(who: str, camera: str, start: int, end: in
     right = who == "durand" and lasting and 1_000 <= start < end <= durable
     assert lets(DAMAGE, who, camera, (start, end), now, durable) == (right and camera == "hall" and end <= 2_000)
     assert lets(OPEN_ALERT, who, camera, (start, end), now, durable) == (right and camera != "cave")
-    for shut in (
+    for closed in (
         replace(DAMAGE, closed_us=10_001),
         replace(DAMAGE, to_us=None),  # a typed reason never leads to "now"
         replace(DAMAGE, given=Given(Reason.DAMAGE, "vol")),
     ):
-        assert not lets(shut, who, camera, (start, end), now, durable)
+        assert not lets(closed, who, camera, (start, end), now, durable)
+
+
+PEOPLE = {
+    role: Account(name, "", role, 0, 10**17) for role, name in ((Role.MANAGER, "durand"), (Role.TECHNICIAN, "petit"))
+}
+
+
+@given(
+    st.sampled_from(sorted(PEOPLE)),
+    st.lists(st.sampled_from([DAMAGE, OPEN_ALERT, replace(DAMAGE, who="petit"), replace(DAMAGE, closed_us=10_001)])),
+    st.sampled_from(["hall", "cour"]),
+    st.integers(min_value=900, max_value=2_100),
+    st.sampled_from([10_000, 10_002, LASTS_US + 10_000]),
+)
+def test_why_a_stretch_stays(role: Role, looks: list[Look], camera: str, start: int, now: int) -> None:
+    account, span = PEOPLE[role], (start, start + 10)
+    why = shut(looks, account, camera, span, now, 2_050)
+    let = any(lets(each, account.name, camera, span, now, 2_050) for each in looks)
+    assert (why is None) == (let and role is Role.MANAGER)
+    assert (why is Shut.ACCOUNT) == (role is Role.TECHNICIAN)
+    if why is Shut.NEEDED:
+        assert not any(remaining_us(each, now) for each in looks if each.who == account.name)
+    if why is Shut.OVER:
+        assert any(each.who == account.name for each in looks)
 
 
 @given(st.integers(min_value=0, max_value=10**16))
