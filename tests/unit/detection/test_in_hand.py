@@ -22,12 +22,12 @@ from appliance.detection.in_hand import (
 NOW = 1_795_600_000_000_000
 BOOT = bytes(range(16))
 CHILD = """
-import os, signal, sys, threading
+import signal, sys
 from pathlib import Path
 from appliance.detection.in_hand import InHand
 note = InHand(Path(sys.argv[1]), bytes(range(16)), 2)
 assert note.holding(0, "portail", lambda: 7) == 7
-note.holding(1, "cour", lambda: os.kill(os.getpid(), signal.SIGSEGV))
+note.holding(1, "cour", lambda: signal.raise_signal(signal.SIGSEGV))
 """
 
 
