@@ -25,6 +25,7 @@ class Role(StrEnum):
 class Right(StrEnum):
     """What a route may ask for."""
 
+    SELF = "self"  # one's own session, password and second factor
     STATE = "state"  # is all well
     ALERTS = "alerts"  # list and boxes, no picture
     FOOTAGE = "footage"  # pictures, behind the viewing lock
@@ -35,12 +36,15 @@ class Right(StrEnum):
 
 
 RIGHTS: Final = {
-    Role.TECHNICIAN: frozenset({Right.STATE}),
+    Role.TECHNICIAN: frozenset({Right.SELF, Right.STATE}),
     Role.MANAGER: frozenset(Right),
-    Role.VIEWER: frozenset({Right.FOOTAGE}),
-    Role.CENTRAL: frozenset({Right.STATE, Right.COUNTERSIGN}),
+    Role.VIEWER: frozenset({Right.SELF, Right.FOOTAGE}),
+    Role.CENTRAL: frozenset({Right.SELF, Right.STATE, Right.COUNTERSIGN}),
 }
 """A technician sees no footage whatever he does; the central team neither."""
+
+TWO_FACTORS: Final = frozenset({Role.TECHNICIAN, Role.MANAGER, Role.CENTRAL})
+"""Who needs a second factor. A viewer, there for three days at the most, may have none: his time is his limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,9 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A named person. `function`: as written in the authorisation; `until_us`: its end."""
+    """A named person. `name`: what is typed to log in; `function`: as written in the authorisation; `until_us`: its
+    end; `person`: the name as others read it, never empty where the account comes from the appliance's own list.
+    """
 
     name: str
     function: str
@@ -71,6 +77,7 @@ class Account:
     until_us: int
     revoked: bool = False
     grant: Grant | None = None
+    person: str = ""
 
 
 def may(account: Account, right: Right, now_us: int) -> bool:

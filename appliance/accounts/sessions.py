@@ -5,11 +5,11 @@ A session is 256 random bits in a cookie; the database holds their SHA-256 alone
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.accounts.throttle import Tries, failed
+from appliance.accounts.throttle import FORGET_US, Tries, failed, opens_us
 from appliance.core.database import Database, Execute
 from appliance.core.units import US_PER_SECOND
 
@@ -20,6 +20,11 @@ ABSOLUTE_US: Final = 8 * 3600 * US_PER_SECOND
 """us after the log-in after which a session is over whatever happens: a working day."""
 
 TOKEN_BYTES: Final = 32
+
+NOTED_US: Final = 30 * US_PER_SECOND
+"""us. A use is written down this long after the one before: a replay asks twice a second, each write waits for the
+disk. A session left alone may end by so much earlier, never later.
+"""
 
 STEPS: Final = (
     (
@@ -66,8 +71,10 @@ class Sessions:
         await self._database.do(work)
         return token.hex()
 
-    async def use(self, token: str, now_us: int) -> Session | None:
-        """The living session of a cookie, its idle time begun anew; None for any other text."""
+    async def use(self, token: str, now_us: int, *, wakes: bool = True) -> Session | None:
+        """The living session of a cookie, its idle time begun anew where `wakes`: what a page asks by itself while
+        nobody sits there does not. None for any other text.
+        """
         try:
             key = _hash(bytes.fromhex(token))
         except ValueError:
@@ -82,14 +89,16 @@ class Sessions:
             if not alive(session, now_us):
                 execute("DELETE FROM session WHERE hash = ?", (key,))
                 return None
-            execute("UPDATE session SET used_us = ? WHERE hash = ?", (now_us, key))
+            if wakes and now_us - session.used_us >= NOTED_US:
+                execute("UPDATE session SET used_us = ? WHERE hash = ?", (now_us, key))
             return session
 
         return await self._database.do(work)
 
-    async def of(self, account: str, now_us: int) -> list[Session]:
-        """An account's living sessions, the newest first."""
-        sql = "SELECT hash, account, address, opened_us, used_us FROM session WHERE account = ? ORDER BY opened_us DESC"
+    async def of(self, account: str | None, now_us: int) -> list[Session]:
+        """An account's living sessions, or everybody's; the newest first."""
+        sql = """SELECT hash, account, address, opened_us, used_us FROM session
+                 WHERE account = coalesce(?, account) ORDER BY opened_us DESC"""
         found = [Session(*row) for row in await self._database.rows(sql, account)]
         return [session for session in found if alive(session, now_us)]
 
@@ -100,25 +109,37 @@ class Sessions:
             return await self._database.do(lambda execute: execute(sql, values).rowcount)
         return await self._database.do(lambda execute: execute(f"{sql} AND hash = ?", (*values, key)).rowcount)
 
-    async def tries(self, key: str) -> Tries:
-        """Wrong answers of an account or an address; `key` says which kind."""
-        rows = await self._database.rows("SELECT wrong, last_us FROM tries WHERE key = ?", key)
-        return Tries(*rows[0]) if rows else Tries()
+    async def attempt(self, free: Mapping[str, int], now_us: int) -> int:
+        """Count an answer as wrong, durably, before it is looked at: many at once are as many. 0: it may be looked at.
 
-    async def wrong(self, key: str, now_us: int) -> Tries:
-        """Count one more, durably, before the answer leaves."""
+        `free`: by key (an account, an address) what costs nothing. Else the us to wait, and nothing is counted.
+        """
 
-        def work(execute: Execute) -> Tries:
-            row = execute("SELECT wrong, last_us FROM tries WHERE key = ?", (key,)).fetchone()
-            tries = failed(Tries(*row) if row else Tries(), now_us)
-            execute("INSERT OR REPLACE INTO tries VALUES (?,?,?)", (key, tries.wrong, tries.last_us))
-            return tries
+        def work(execute: Execute) -> int:
+            execute("DELETE FROM tries WHERE last_us <= ?", (now_us - FORGET_US,))  # the table never grows
+            found = {}
+            for key in free:
+                row = execute("SELECT wrong, last_us FROM tries WHERE key = ?", (key,)).fetchone()
+                found[key] = Tries(*row) if row else Tries()
+            wait = max((opens_us(tries, now_us, free[key]) - now_us for key, tries in found.items()), default=0)
+            if wait > 0:
+                return wait
+            for key, tries in found.items():
+                after = failed(tries, now_us)
+                execute("INSERT OR REPLACE INTO tries VALUES (?,?,?)", (key, after.wrong, after.last_us))
+            return 0
 
         return await self._database.do(work)
 
-    async def right(self, key: str) -> None:
-        """All is as before."""
-        await self._database.do(lambda execute: execute("DELETE FROM tries WHERE key = ?", (key,)))
+    async def right(self, keys: Iterable[str]) -> None:
+        """It was right: all is as before."""
+        values = [(key,) for key in keys]
+
+        def work(execute: Execute) -> None:
+            for value in values:
+                execute("DELETE FROM tries WHERE key = ?", value)
+
+        await self._database.do(work)
 
 
 def _hash(token: bytes) -> bytes:

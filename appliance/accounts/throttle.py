@@ -8,6 +8,11 @@ from appliance.core.units import US_PER_SECOND
 FREE: Final = 5
 """Wrong answers in a row that cost nothing: a person who mistypes is not a thief."""
 
+FREE_OF_ACCOUNT: Final = 25
+"""Wrong answers for one account from whatever addresses that cost nothing: one address cannot keep its owner out at
+another, and a guesser with many addresses still meets the wait.
+"""
+
 FIRST_US: Final = 1 * US_PER_SECOND
 """us of the first wait; each further wrong answer doubles it."""
 
@@ -26,14 +31,14 @@ class Tries:
     last_us: int = 0
 
 
-def opens_us(tries: Tries, now_us: int) -> int:
+def opens_us(tries: Tries, now_us: int, free: int = FREE) -> int:
     """UTC us from which on the next answer is looked at; `now_us` or before: at once.
 
     After a clock was set back nobody waits for it to catch up: the next wrong answer dates the wait anew.
     """
-    if tries.wrong < FREE or not 0 <= now_us - tries.last_us < FORGET_US:
+    if tries.wrong < free or not 0 <= now_us - tries.last_us < FORGET_US:
         return now_us
-    doubled = FIRST_US << min(tries.wrong - FREE, 32)
+    doubled = FIRST_US << min(tries.wrong - free, 32)
     return max(now_us, tries.last_us + min(doubled, LONGEST_US))
 
 

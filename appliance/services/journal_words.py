@@ -261,6 +261,50 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{camera} : surveillance levée par {by} ({why}), jusqu'au {until_us}",
         "{camera}: watch disarmed by {by} ({why}), until {until_us}",
     ),
+    "look-refused": (
+        "images refusées à {who} : {camera}, du {from_us} au {to_us} ({code})",
+        "pictures refused to {who}: {camera}, from {from_us} to {to_us} ({code})",
+    ),
+    "session-begun": ("{account} se connecte depuis {address}", "{account} logs in from {address}"),
+    "session-ended": ("{account} se déconnecte", "{account} logs out"),
+    "session-revoked": ("connexion de {account} terminée par {by}", "session of {account} ended by {by}"),
+    "log-in-refused": (
+        "{count} connexion(s) refusée(s) : {account}, depuis {address}",
+        "{count} log-in(s) refused: {account}, from {address}",
+    ),
+    "access-refused": (
+        "{count} demande(s) refusée(s) à {account} : {method} {route} (droit {right})",
+        "{count} request(s) of {account} refused: {method} {route} (right {right})",
+    ),
+    "account-opened": (
+        "compte {account} ouvert par {by} : {person}, {function} ({role}), jusqu'au {until_us}",
+        "account {account} opened by {by}: {person}, {function} ({role}), until {until_us}",
+    ),
+    "account-authorised": (
+        "autorisation de {account} prolongée par {by} jusqu'au {until_us}",
+        "authorisation of {account} prolonged by {by} until {until_us}",
+    ),
+    "account-revoked": ("autorisation de {account} retirée par {by}", "authorisation of {account} withdrawn by {by}"),
+    "access-granted": (
+        "accès donné à {account} par {by} : {cameras}, du {from_us} au {to_us}, jusqu'au {until_us}",
+        "access given to {account} by {by}: {cameras}, from {from_us} to {to_us}, until {until_us}",
+    ),
+    "password-changed": ("{account} change son mot de passe", "{account} changes their password"),
+    "password-reset": (
+        "mot de passe de {account} remplacé par {by}, second facteur à refaire",
+        "password of {account} replaced by {by}, second factor to be set again",
+    ),
+    "second-factor-set": ("{account} installe son second facteur", "{account} sets up their second factor"),
+    "recovery-code-used": ("{account} se sert d'un code de secours", "{account} uses a recovery code"),
+    "recovery-sheet-made": ("{account} fait une fiche de secours", "{account} makes a recovery sheet"),
+    "recovery-sheet-used": (
+        "{account} revient par sa fiche de secours, second facteur à refaire",
+        "{account} comes back by their recovery sheet, second factor to be set again",
+    ),
+    "account-recovered": (
+        "compte {account} rouvert à l'écran de l'appareil, par un code de l'équipe centrale",
+        "account {account} opened again at the appliance's screen, by a code of the central team",
+    ),
     "clip-taken": (
         "extrait pris : {camera} ({stream}), du {from_utc_us} au {to_utc_us}",
         "clip taken: {camera} ({stream}), from {from_utc_us} to {to_utc_us}",

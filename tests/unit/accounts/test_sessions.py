@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from appliance.accounts.sessions import ABSOLUTE_US, IDLE_US, STEPS, Sessions
-from appliance.accounts.throttle import Tries
+from appliance.accounts.throttle import FIRST_US, FORGET_US, FREE, FREE_OF_ACCOUNT
 from appliance.core.database import Database
 
 NOW = 1_795_500_000_000_000
@@ -64,17 +64,41 @@ async def test_one_session_or_all_of_an_account_are_revoked(database: Database) 
     assert await database.rows("SELECT count(*) FROM session") == [(1,)]  # what is over is gone
 
 
+async def test_a_page_that_asks_by_itself_keeps_no_session_alive(database: Database) -> None:
+    sessions = Sessions(database)
+    token = await sessions.begin("durand", "10.0.0.4", NOW)
+    for each in range(0, IDLE_US, IDLE_US // 10):
+        assert await sessions.use(token, NOW + each, wakes=False) is not None
+    assert await sessions.use(token, NOW + IDLE_US) is None
+
+
 async def test_wrong_answers_outlive_a_restart_and_touch_no_other(tmp_path: Path) -> None:
-    for each in range(1, 7):
+    keys = {"account:durand": FREE_OF_ACCOUNT, "address:10.0.0.4": FREE}
+    for each in range(FREE):
         database = Database(tmp_path / "accounts.db", STEPS, "accounts")
         await database.open()
-        assert (await Sessions(database).wrong("account:durand", NOW + each)).wrong == each
+        assert await Sessions(database).attempt(keys, NOW + each) == 0
         await database.close()
     database = Database(tmp_path / "accounts.db", STEPS, "accounts")
     await database.open()
     sessions = Sessions(database)
-    assert await sessions.tries("account:durand") == Tries(6, NOW + 6)
-    assert await sessions.tries("address:10.0.0.4") == Tries()
-    await sessions.right("account:durand")
-    assert await sessions.tries("account:durand") == Tries()
+    assert await sessions.attempt(keys, NOW + FREE) == FIRST_US - 1  # the sixth waits, and is not counted
+    assert await sessions.attempt(keys, NOW + FREE) == FIRST_US - 1
+    assert await sessions.attempt({**keys, "address:10.0.0.9": FREE}, NOW + FREE) > 0
+    assert await sessions.attempt({"account:durand": FREE_OF_ACCOUNT, "address:10.0.0.9": FREE}, NOW + FREE) == 0
+    assert await sessions.attempt(keys, NOW + FREE - 1 + FIRST_US) == 0
+    assert await sessions.attempt(keys, NOW + FREE + FIRST_US) == 2 * FIRST_US - 1
+    await sessions.right(keys)
+    assert await sessions.attempt(keys, NOW + FREE + FIRST_US) == 0
     await database.close()
+
+
+async def test_an_account_guessed_from_many_addresses_waits_in_the_end(database: Database) -> None:
+    sessions = Sessions(database)
+    waits = [
+        await sessions.attempt({"account:durand": FREE_OF_ACCOUNT, f"address:{each}": FREE}, NOW)
+        for each in range(FREE_OF_ACCOUNT + 1)
+    ]
+    assert waits == [0] * FREE_OF_ACCOUNT + [FIRST_US]
+    assert await sessions.attempt({"address:new": FREE}, NOW + FORGET_US) == 0
+    assert await database.rows("SELECT count(*) FROM tries") == [(1,)]  # what is forgotten is gone

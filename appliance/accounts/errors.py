@@ -1,0 +1,127 @@
+"""What an account, a log-in or a way back in is refused for; `status` is how a page is told (RFC 9110 section 15)."""
+
+from typing import ClassVar
+
+from appliance.core.errors import ApplianceError
+
+
+class AccountError(ApplianceError):
+    """Base of the errors of accounts."""
+
+    code: ClassVar[str] = "account"
+    fr: ClassVar[str] = "Compte inutilisable. Voyez un responsable du site."
+    en: ClassVar[str] = "The account cannot be used. See a manager of the site."
+    status: ClassVar[int] = 403
+
+
+class WrongAnswer(AccountError):
+    """Name, password or code do not go together; which of them is not told."""
+
+    code = "wrong-answer"
+    fr = "Nom, mot de passe ou code inexact. Vérifiez-les et recommencez."
+    en = "Name, password or code is not right. Check them and try again."
+    status = 401
+
+
+class CodeNeeded(AccountError):
+    """The password is right; the account has a second factor."""
+
+    code = "code-needed"
+    fr = "Tapez aussi le code à six chiffres de votre téléphone, ou un code de secours."
+    en = "Type the six digits of your telephone as well, or a recovery code."
+    status = 401
+
+
+class TooManyTries(AccountError):
+    """Answers come too fast, for this account or from this address."""
+
+    code = "too-many-tries"
+    fr = "Trop d'essais inexacts. Attendez {seconds} s, puis recommencez\u202f; le compte n'est pas bloqué."
+    en = "Too many wrong answers. Wait {seconds} s, then try again; the account is not blocked."
+    status = 429
+
+
+class AuthorisationOver(AccountError):
+    """The person is known; the authorisation is not begun, over, or withdrawn."""
+
+    code = "authorisation-over"
+    fr = "Votre autorisation n'est pas en cours. Demandez à un responsable du site de la renouveler."
+    en = "Your authorisation is not in force. Ask a manager of the site to renew it."
+
+
+class PasswordRefused(AccountError):
+    """A new password that would not protect."""
+
+    code = "password-refused"
+    fr = "Ce mot de passe est refusé\u202f: de 12 à 128 caractères, ni le nom du compte ni l'ancien mot de passe."
+    en = "This password is refused: 12 to 128 characters, neither the account's name nor the old password."
+    status = 400
+
+
+class NoSecondFactor(AccountError):
+    """A second factor is confirmed that was not begun."""
+
+    code = "no-second-factor"
+    fr = "Demandez d'abord un nouveau code d'installation, puis tapez les six chiffres du téléphone."
+    en = "Ask for a new set-up code first, then type the six digits of the telephone."
+    status = 400
+
+
+class NameTaken(AccountError):
+    """An account of that name is there already, revoked ones included: the journal names them for ever."""
+
+    code = "name-taken"
+    fr = "Le nom «\u202f{name}\u202f» existe déjà, ou a existé. Choisissez-en un autre."
+    en = 'The name "{name}" exists already, or has existed. Choose another one.'
+    status = 400
+
+
+class NoSuchAccount(AccountError):
+    """Nobody has that name."""
+
+    code = "no-such-account"
+    fr = "Aucun compte «\u202f{name}\u202f». Revenez à la liste."
+    en = 'There is no account "{name}". Go back to the list.'
+    status = 404
+
+
+class NoSuchSession(AccountError):
+    """It is over, or was never there."""
+
+    code = "no-such-session"
+    fr = "Cette connexion est déjà terminée. Rechargez la liste."
+    en = "This session is over already. Reload the list."
+    status = 404
+
+
+class LastManager(AccountError):
+    """Without a manager nobody could open an account."""
+
+    code = "last-manager"
+    fr = "C'est le seul responsable en fonction\u202f: ouvrez d'abord un compte à un autre."
+    en = "This is the only manager in charge: open an account for another one first."
+
+
+class AccountRefused(AccountError):
+    """A new account or a grant that may not be."""
+
+    code = "account-refused"
+    fr = "Le compte ou l'accès est refusé\u202f: {what_fr}. Corrigez la demande."
+    en = "The account or the access is refused: {what_en}. Correct the request."
+    status = 400
+
+
+class RecoveryRefused(AccountError):
+    """The centre's code does not belong to this challenge, or came too late."""
+
+    code = "recovery-refused"
+    fr = "Code refusé\u202f: il ne répond pas à cette demande, ou elle a plus de 15 minutes. Recommencez la demande."
+    en = "The code is refused: it does not answer this request, or the request is older than 15 minutes. Begin again."
+
+
+class NoRecoveryKey(AccountError):
+    """The appliance was set up without the centre's key."""
+
+    code = "no-recovery-key"
+    fr = "La clé de l'équipe centrale n'est pas dans cet appareil\u202f: demandez à un autre responsable du site."
+    en = "The central team's key is not in this appliance: ask another manager of the site."
