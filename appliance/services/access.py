@@ -12,6 +12,7 @@ WEB: Final = "appliance-web"
 DETECTOR: Final = "appliance-detector"
 RECORDER: Final = "appliance-recorder"
 CONSOLE: Final = "appliance-console"
+CONFIRM: Final = "appliance-confirm"
 """Users of the units (`systemd/sysusers.d/appliance.conf`)."""
 
 Table = Mapping[str, frozenset[str]]
@@ -20,6 +21,7 @@ Table = Mapping[str, frozenset[str]]
 OF_RECORDER: Final[Table] = {
     WEB: frozenset({"state", "spans", "ranges", "lease", "release"}),
     CONSOLE: frozenset({"state"}),
+    CONFIRM: frozenset({"state"}),
     DETECTOR: frozenset({"state", "subscribe", "hold", "hold-extend", "keep", "kept"}),
 }
 """The page shows and cuts; the detector follows, protects, and has its database copied. Nobody confirms the time, takes

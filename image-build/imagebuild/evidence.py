@@ -39,8 +39,8 @@ REFUSED: Final = (
 """Programs that an appliance has no use for and an intruder has."""
 
 SETUID_MOST: Final = 1
-SCORED: Final = "appliance-{}.service"
-SERVICES: Final = ("recorder", "detector", "web")
+SCORED: Final = "appliance-*.service"
+"""Every unit of ours, those of the start included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +144,9 @@ def scores(tree: Path, names: Iterable[str]) -> dict[str, float]:
     return made
 
 
-def at_start(tree: Path) -> list[str]:
-    """Our units that run at the start alone (disks, names of cards, confirmation) and the stick's: told apart from the
-    services, since what lays out a disk cannot be kept away from disks.
-    """
-    every = (file.name for file in (tree / "usr/lib/systemd/system").glob(SCORED.format("*")))
-    return sorted(set(every) - {SCORED.format(name) for name in SERVICES})
+def own_units(tree: Path) -> list[str]:
+    """Our services in the tree, by name."""
+    return sorted(file.name for file in (tree / "usr/lib/systemd/system").glob(SCORED))
 
 
 def write(folder: Path, at: Path, lock: Lock, version: str, page_lock: Path, stamp: str) -> None:
@@ -189,8 +186,7 @@ def write(folder: Path, at: Path, lock: Lock, version: str, page_lock: Path, sta
     texts = {
         "manifest.json": json.dumps(manifest, indent=1),
         "sbom.cdx.json": json.dumps(bill(version, packages, wheels, page, stamp), indent=1),
-        "unit-scores.json": json.dumps(scores(tree, map(SCORED.format, SERVICES)), indent=1),
-        "unit-scores-start.json": json.dumps(scores(tree, at_start(tree)), indent=1),
+        "unit-scores.json": json.dumps(scores(tree, own_units(tree)), indent=1),
         "privileged.txt": "\n".join(suid),
         "modules.txt": "\n".join(modules),
         "packages.txt": "\n".join(f"{p.name} {p.version}" for p in packages),

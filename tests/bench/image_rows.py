@@ -43,7 +43,7 @@ def memory(_options: Options) -> Turn:
 
 @row("unit-score-max", unit="exposure", better="lower", target=2.0)
 def score(_options: Options) -> Turn:
-    """The weakest sandbox of our services by systemd's own score."""
+    """The weakest sandbox of all our units, those of the start included, by systemd's own score."""
     file = ROOT / "build/evidence/unit-scores.json"
     if not file.exists():
         raise Missing("an image: make image")

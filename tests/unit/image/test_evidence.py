@@ -59,12 +59,13 @@ def test_privileged_files_and_tools_of_an_intruder_are_found(tmp_path: Path) -> 
         evidence.write(tmp_path / "out", tmp_path / "at", None, "1", tmp_path, "")  # type: ignore[arg-type]
 
 
-def test_units_of_the_start_are_told_apart_and_none_is_left_out(tmp_path: Path) -> None:
+def test_every_unit_of_ours_is_scored_and_none_of_others(tmp_path: Path) -> None:
     folder = tmp_path / "usr/lib/systemd/system"
     folder.mkdir(parents=True)
     for name in ("appliance-web.service", "appliance-disks.service", "appliance-new.service", "chrony.service"):
         (folder / name).touch()
-    assert evidence.at_start(tmp_path) == ["appliance-disks.service", "appliance-new.service"]
+    found = evidence.own_units(tmp_path)
+    assert found == ["appliance-disks.service", "appliance-new.service", "appliance-web.service"]
 
 
 def test_a_score_is_read_or_its_absence_told() -> None:
