@@ -44,7 +44,12 @@ STABLE_S: Final = 10.0
 Connect = Callable[[RtspUrl, Clock], Awaitable[RtspConnection]]
 Sleep = Callable[[float], Awaitable[None]]
 Explain = Callable[[CaptureError], CaptureError]
+Turn = Callable[[], Awaitable[None]]
 Compatible = Callable[[RtspUrl, Credentials | None, Clock], CompatibleReader]
+
+
+async def _at_once() -> None:
+    """Nobody else to wait for."""
 
 
 class CameraRunner:
@@ -53,7 +58,7 @@ class CameraRunner:
     `url`: rtsp URL, user and password in it or in `credentials`. `connect`, `rng`, `sleep`: for tests.
     `clock_state`: the judgement of UTC to write into each run. `first_cause`: why the video before the first run is
     missing (see RunKeeper). `explain`: what a failure really is, when others know more.
-    `reader`: see ReaderChoice; `compatible`: how its other reader is had.
+    `reader`: see ReaderChoice; `compatible`: how its other reader is had. `turn`: waits until the camera may be met.
     """
 
     def __init__(
@@ -72,7 +77,9 @@ class CameraRunner:
         explain: Explain = lambda error: error,
         reader: Setting = "auto",
         compatible: Compatible = CompatibleReader,
+        turn: Turn = _at_once,
     ) -> None:
+        self._turn_to_meet = turn
         self._explain = explain
         self._choice = ReaderChoice(reader)
         self._compatible = compatible
@@ -211,6 +218,7 @@ class CameraRunner:
         """One try, from connecting to whatever ended it; the connection is closed when it returns."""
         self._enter(CaptureState.CONNECTING)
         self._run_opened_us = None
+        await self._turn_to_meet()
         try:
             url = parse_url(self._url)
             if self._choice.compatible:

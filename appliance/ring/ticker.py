@@ -26,9 +26,16 @@ from appliance.ring.writer import ChunkJob, OpenChunk, TickResult
 IDLE_CHUNK_US: Final = SLOW_AGE_LIMIT_TICKS * 100 // 9
 """An open chunk that is this old and gets no picture is closed: a camera that is off pins no chunk."""
 
+TURN_US: Final = 5_000
+"""Microseconds of taking pictures after which the event loop gets its turn: all keyframes of 64 cameras at once are
+20 ms of work, and answers, timers and the other disks must not wait for all of it."""
+
 
 class Ticker:
-    """Schedules and runs the ticks. `before_tick`, `after_tick`: called in the loop at each one's start and end."""
+    """Schedules and runs the ticks. `before_tick`, `after_tick`: called in the loop at each one's start and end.
+
+    A start may take several turns of the loop, one call of `before_tick` is never divided.
+    """
 
     def __init__(self, shared: Shared, members: Members, destruction: Destruction, tick_us: int) -> None:
         self._shared = shared
@@ -41,6 +48,7 @@ class Ticker:
     async def tick(self) -> None:
         """One tick of every idle disk; returns when it is durable and published. A stuck disk is given up first."""
         self._members.watch()
+        await self._take_pictures()
         tasks = self._start_ticks([member for member in self._members.all if member.task is None])
         await asyncio.gather(*tasks)
 
@@ -49,7 +57,9 @@ class Ticker:
         while True:
             self._members.watch()
             now = self._shared.clock.monotonic_us()
-            due = [m for m in self._members.all if m.task is None and not m.failed and m.due_us <= now]
+            if self._due(now):
+                await self._take_pictures()
+            due = self._due(now)
             for member in due:
                 member.due_us = max(member.due_us, now - self._tick_us) + self._tick_us
             self._start_ticks(due)
@@ -63,11 +73,22 @@ class Ticker:
             else:
                 await asyncio.sleep(wait_s)
 
+    def _due(self, now_us: int) -> list[Member]:
+        return [m for m in self._members.all if m.task is None and not m.failed and m.due_us <= now_us]
+
+    async def _take_pictures(self) -> None:
+        """`before_tick`, with a turn of the loop in between whenever it took long enough."""
+        clock = self._shared.clock
+        began_us = clock.monotonic_us()
+        for callback in tuple(self.before_tick):
+            callback()
+            if clock.monotonic_us() - began_us >= TURN_US:
+                await asyncio.sleep(0)
+                began_us = clock.monotonic_us()
+
     def _start_ticks(self, due: Sequence[Member]) -> list[asyncio.Task[None]]:
         if not due:
             return []
-        for callback in self.before_tick:
-            callback()
         plans = {m.index: DiskPlan(m.index, m.disk, m.pool) for m in due if not m.failed}
         for index in plans:
             self._members.all[index].pool.release(self._shared.clock.monotonic_us())

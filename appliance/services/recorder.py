@@ -1,7 +1,6 @@
 """The recorder's process: cameras into the ring, and the socket by which the others read."""
 
 import asyncio
-import gc
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from appliance import __version__
 from appliance.capture.camera import CameraRunner
+from appliance.capture.entrance import Entrance
 from appliance.capture.floor import shortfalls
 from appliance.capture.gate import Gate
 from appliance.capture.measure import StoredMeter
@@ -22,6 +22,7 @@ from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
 from appliance.core.chain_errors import JournalTruncated
 from appliance.core.clock import Clock, SystemClock
+from appliance.core.collector import CollectorPauses
 from appliance.core.errors import ApplianceError
 from appliance.core.loop_lag import LoopLag
 from appliance.core.supervise import Supervisor
@@ -81,10 +82,6 @@ NETWORK_S = 2.0
 SHOWN_US = 86_400_000_000
 """Microseconds for which it is shown that a record was put back; the journal has it for good."""
 
-GC_THRESHOLD = (50_000, 20, 50)
-"""Objects before a collection. Pictures make no reference cycles; at Python's 700 the collector would run some
-hundred times a second at 64 cameras for nothing."""
-
 
 class Recorder:
     """All of one recorder: the ring and a runner per stream. `run` returns when `stop` is set. Made before the event
@@ -98,6 +95,7 @@ class Recorder:
         self.clock = clock
         self.supervisor = Supervisor(clock)
         self.lag = LoopLag(clock)
+        self.collector = CollectorPauses(clock)
         self.journal = make_journal(site, RECORDER, clock, self.clock_word)
         self.tell = telling(self.journal)
         source = host_source(clock) if site.recorder.clock == "host" else None
@@ -192,6 +190,7 @@ class Recorder:
                 refused=self.refusals.refused,
             )
             keep_watchdog(self.supervisor, self.ring.turns)
+            self.collector.settle()
             say_ready("recorder")
             await stop.wait()
             say_stopping()
@@ -204,6 +203,7 @@ class Recorder:
 
     def _meet_cameras(self, sinks: Mapping[StreamKey, StreamSink]) -> None:
         """A runner for each stream, behind its gate; those that may not record now meet no camera."""
+        entrance = Entrance(self.clock)
         for camera in self.site.camera:
             for key, _ in self._streams(camera):
                 self.meters[key] = StoredMeter(sinks[key])
@@ -219,6 +219,7 @@ class Recorder:
                     first_cause=self.first_cause,
                     explain=partial(self.network.explain, self._host(camera)),
                     reader=camera.reader,
+                    turn=entrance.turn,
                 )
                 self.calendar.add(camera, gate, self.runners[key])
         self.calendar.enforce()
@@ -334,6 +335,7 @@ class Recorder:
                 for job in self.supervisor.jobs.values()
             ],
             "loop": self.lag.state(),
+            "collector": self.collector.state(),
             "journal": journal_state(self.journal, self._truncated),
             "records": self._told_records(),
         }
@@ -386,7 +388,6 @@ def main(file: Path) -> int:
     secrets = load_credentials(site, granted_folder())
     credentials = {name: Credentials(value.user, value.password) for name, value in secrets.items()}
     recorder = Recorder(site, credentials, SystemClock())
-    gc.set_threshold(*GC_THRESHOLD)
-    gc.freeze()  # what is loaded lives as long as we do: a full collection then looks at a tenth and pauses no tick
+    recorder.collector.watch()
     asyncio.run(_serve(recorder))
     return 0
