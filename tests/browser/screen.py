@@ -13,10 +13,16 @@ SCREEN: Final = "document.querySelector('t-playback')"
 
 
 async def read_screen(page: Page) -> Burnt:
-    """The counter in the picture that the page's <video> shows."""
+    """The counter in the picture that the page's large <video> shows."""
+    return await read_picture(page, "document.querySelector('video')")
+
+
+async def read_picture(page: Page, video: str) -> Burnt:
+    """The counter in the picture of a <video> or <canvas> of the page, named by a JavaScript expression."""
     answer = await page.run(
-        """(() => { const video = document.querySelector('video'), canvas = document.createElement('canvas');
-        canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+        f"(() => {{ const video = {video};"
+        """ const canvas = document.createElement('canvas');
+        canvas.width = video.videoWidth ?? video.width; canvas.height = video.videoHeight ?? video.height;
         const draw = canvas.getContext('2d', { willReadFrequently: true });
         draw.drawImage(video, 0, 0);
         const rgba = draw.getImageData(0, 0, canvas.width, canvas.height).data;

@@ -1,5 +1,6 @@
 // The frame of the page: site, language, state of the recorder, and which screen the address asks for.
 import { LitElement, html, nothing } from "lit";
+import { place, playback } from "./address";
 import type { State } from "./api";
 import { Refused, state as fetchState } from "./api";
 import "./alerts";
@@ -38,6 +39,7 @@ class AppElement extends LitElement {
     this.addEventListener("click", this.onClick);
     this.addEventListener("jump", (event) => this.onJump((event as CustomEvent<{ camera: string; at: number }>).detail));
     this.addEventListener("go", (event) => this.go((event as CustomEvent<string>).detail));
+    this.addEventListener("also", (event) => this.onAlso((event as CustomEvent<string[]>).detail));
     this.addEventListener("camera", (event) => this.onCamera((event as CustomEvent<string>).detail));
     void this.poll();
   }
@@ -76,20 +78,25 @@ class AppElement extends LitElement {
   };
 
   private onJump(detail: { camera: string; at: number }): void {
-    const address = `/lecture?cam=${encodeURIComponent(detail.camera)}&t=${detail.at}`;
     if (!this.playing) {
-      this.go(address);
+      this.go(playback({ ...detail, also: [] }));
       return;
     }
     const screen = this.querySelector("t-playback");
     if (screen && screen.camera === detail.camera) void screen.goTo(detail.at);
   }
 
-  /** On the playback screen another camera opens at the same instant. */
+  /** On the playback screen another camera opens at the same instant; one of the group changes places with the large one. */
   private onCamera(camera: string): void {
     if (!this.playing) return;
-    const at = this.querySelector("t-playback")?.at ?? null;
-    this.go(`/lecture?cam=${encodeURIComponent(camera)}${at === null ? "" : `&t=${at}`}`);
+    const now = place(this.address);
+    const also = now.also.includes(camera) ? [...now.also, now.camera] : now.also;
+    this.go(playback({ camera, also, at: this.querySelector("t-playback")?.at ?? null }));
+  }
+
+  private onAlso(also: string[]): void {
+    const now = place(this.address);
+    this.go(playback({ ...now, camera: now.camera || this.data?.cameras[0]?.id || "", also, at: this.querySelector("t-playback")?.at ?? null }));
   }
 
   private speak(chosen: Language): void {
@@ -118,7 +125,7 @@ class AppElement extends LitElement {
   protected override render() {
     const site = this.data?.site;
     document.title = site ? `${site.name} · ${t("app.name")}` : t("app.name");
-    const instant = Number(this.address.searchParams.get("t") ?? Number.NaN);
+    const where = place(this.address);
     const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
@@ -134,8 +141,8 @@ class AppElement extends LitElement {
         ${this.address.pathname === "/alertes"
           ? html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`
           : this.playing
-          ? html`<t-playback .data=${this.data} .camera=${this.address.searchParams.get("cam") ?? this.data?.cameras[0]?.id ?? ""}
-              .start=${Number.isFinite(instant) ? instant : null}></t-playback>`
+          ? html`<t-playback .data=${this.data} .camera=${where.camera || (this.data?.cameras[0]?.id ?? "")}
+              .also=${where.also} .start=${where.at}></t-playback>`
           : html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`}
       </main>`;
   }

@@ -1,15 +1,18 @@
 // Playback of one camera: picture, controls, time line, and the gaps as a table.
 import { LitElement, html, nothing } from "lit";
+import { MOST, playback } from "./address";
 import { drawn } from "./alerts";
-import type { Camera, ProblemBody, Sighting, State, Timeline } from "./api";
+import type { Camera, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { gapTable } from "./gaps";
+import { holeIn } from "./holes";
 import { locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
 import { type Notice, Player } from "./player";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
 import { MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment, period } from "./time";
+import { chooser, numberOf, ofNumber } from "./tiles";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];
 const REFRESH_MS = 3000;
@@ -20,11 +23,12 @@ const NO_NOTICE: Notice = { kind: "none" };
 
 export class PlaybackElement extends LitElement {
   static override properties = {
-    data: { attribute: false }, camera: {}, start: { type: Number }, boxes: { attribute: false }, home: {},
+    data: { attribute: false }, camera: {}, also: { attribute: false }, start: { type: Number }, boxes: { attribute: false }, home: {},
     at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, tick: { state: true },
   };
   declare data: State | null;
   declare camera: string;
+  declare also: string[]; // cameras beside it
   declare start: number | null;
   declare boxes: Sighting[]; // of an alert, drawn over the picture
   declare home: string; // the address that stays while an alert is played; "" keeps the instant in the address
@@ -44,6 +48,7 @@ export class PlaybackElement extends LitElement {
     this.data = this.history = null;
     this.camera = this.home = "";
     this.boxes = [];
+    this.also = [];
     this.start = this.at = null;
     this.notice = NO_NOTICE;
     this.from = this.to = this.tick = 0;
@@ -75,20 +80,23 @@ export class PlaybackElement extends LitElement {
   protected override updated(changed: Map<string, unknown>): void {
     if (changed.has("camera")) this.open();
     else if (!this.player && this.known) this.open();
+    if (this.player) this.player.beside = this.also.length > 0;
   }
 
   private open(): void {
     const video = this.querySelector("video");
     const camera = this.known;
     if (!video || !camera || !this.data) return;
+    const played = this.player?.playing ?? false;
     this.player?.close();
     this.player = new Player(video, camera.id, camera.streams, {
       time: (at) => this.moved(at),
       notice: (notice) => (this.notice = notice),
-      hole: (at) => this.hole(at),
+      hole: (at) => holeIn(this.history, this.camera, at),
       lightOnly: (at) => this.history?.camera === this.camera && this.history.light_only.some((each) => each.from_us <= at && at < each.to_us),
       changed: () => this.tick++,
     });
+    this.player.beside = this.also.length > 0;
     this.notice = NO_NOTICE;
     this.history = null;
     const at = this.at ?? this.start;
@@ -98,20 +106,7 @@ export class PlaybackElement extends LitElement {
     else if (at === null && now - first < YOUNG) {
       this.look(now - YOUNG, YOUNG + YOUNG / 10, now); // a ring of minutes would be a hair on a whole day
     } else this.showDay(at ?? now);
-    if (at !== null) void this.refresh().then(() => this.goTo(at));
-  }
-
-  /** The gap that holds an instant, as far as the history at hand says so for certain. */
-  private hole(at: number): ProblemBody | null {
-    const gap = this.history?.camera === this.camera ? this.history.gaps.find((each) => each.from_us <= at && at < each.to_us) : undefined;
-    if (!gap) return null;
-    const spans = this.history!.spans;
-    const previous = spans.filter((each) => each.to_us <= gap.from_us + SECOND && each.from_us < gap.from_us).at(-1);
-    const next = spans.find((each) => each.from_us >= gap.to_us - SECOND / 10);
-    return {
-      status: 404, code: "not-recorded", fr: gap.fr, en: gap.en, gap,
-      previous_us: previous ? previous.to_us - 1000 : null, next_us: next?.from_us ?? null,
-    };
+    if (at !== null) void this.refresh().then(() => this.goTo(at)).then(() => (played ? this.player?.play() : undefined));
   }
 
   private get now(): number {
@@ -163,8 +158,7 @@ export class PlaybackElement extends LitElement {
   /** The address says what is on screen, so that it can be kept or handed on. */
   private remember(): void {
     if (this.at === null || this.home) return;
-    const address = `/lecture?cam=${encodeURIComponent(this.camera)}&t=${this.at}`;
-    history.replaceState(null, "", address);
+    history.replaceState(null, "", playback({ camera: this.camera, also: this.also, at: this.at }));
   }
 
   private zoomStep(direction: 1 | -1): void {
@@ -208,6 +202,12 @@ export class PlaybackElement extends LitElement {
     if (target !== undefined) void this.goTo(target);
   }
 
+  /** Another camera of the group becomes the large one. */
+  private choose(number: number): void {
+    const chosen = ofNumber(this.data!, this.camera, this.also, number);
+    if (chosen && chosen !== this.camera) this.dispatchEvent(new CustomEvent("camera", { detail: chosen, bubbles: true }));
+  }
+
   private onKey = (event: KeyboardEvent): void => {
     const target = event.target as HTMLElement;
     if (target.closest("input, select, textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -221,6 +221,8 @@ export class PlaybackElement extends LitElement {
       "+": () => this.zoomStep(1), "=": () => this.zoomStep(1), "-": () => this.zoomStep(-1),
       g: () => this.querySelector<JumpElement>("t-jump")?.start(),
     };
+    const digit = Number(event.key);
+    if (digit >= 1 && digit <= MOST) actions[event.key] = () => this.choose(digit);
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;
     event.preventDefault();
@@ -234,11 +236,11 @@ export class PlaybackElement extends LitElement {
     const playing = this.player?.playing ?? false;
     return html`<section class="play">
       <h1 ?hidden=${this.home !== ""}>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
-      ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>`}
-      <div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
+      ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>${state.cameras.length > 1 ? chooser(state, this.camera, this.also) : nothing}`}
+      <div class="stage ${this.also.length > 0 ? "several" : ""}"><div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
-        ${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}
-      </div>
+        ${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}${this.also.length > 0 && camera ? html`<span class="badge"><kbd>${numberOf(state, this.camera, this.also, this.camera)}</kbd> ${camera.name}</span>` : nothing}
+      </div>${this.also.length === 0 ? nothing : html`<t-tiles .data=${state} .camera=${this.camera} .also=${this.also} .at=${this.at} .from=${this.from} .to=${this.to} .leader=${() => this.player}></t-tiles>`}</div>
       <div class="bar">
         <output class="instant" aria-label=${t("play.at")}>${this.at === null ? t("time.unset") : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
         <div class="controls" role="group">

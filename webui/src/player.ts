@@ -5,7 +5,7 @@
 import type { Gap, ProblemBody, Quality } from "./api";
 import { Refused } from "./api";
 import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
-import { follow, presented } from "./screen";
+import { follow, shown } from "./screen";
 import { SECOND } from "./time";
 
 const SETTLE_MS = 300; // the hand has stopped: full definition may come
@@ -43,6 +43,7 @@ export class Player {
   at: number | null = null;
   playing = false;
   speed = 1;
+  beside = false; // other cameras are shown with this one: playing uses the light stream
   quality: Quality;
   mainRefused: string | null = null; // MIME type that this browser does not decode
   private asked: number | null = null; // the instant asked for: `at` is the picture that holds it
@@ -152,7 +153,7 @@ export class Player {
     clearTimeout(this.settle);
     this.playing = true;
     this.tailFresh = false;
-    this.quality = this.speed <= 2 && this.streams.main && !this.mainRefused ? "main" : this.light;
+    this.quality = this.speed <= 2 && !this.beside && this.streams.main && !this.mainRefused ? "main" : this.light;
     this.video.playbackRate = this.speed;
     this.asked = null;
     this.listener.notice({ kind: "none" });
@@ -333,21 +334,16 @@ export class Player {
     return gop;
   }
 
-  private position(): number {
+  /** Where playing is at this moment, between two pictures. */
+  position(): number {
     return this.buffer.instant(this.video.currentTime);
   }
 
-  /** Seek to the middle of the picture that holds the instant, and wait until it is on screen. */
   private async present(at: number, gop: Gop): Promise<Shown> {
-    const index = pictureIndex(gop, at);
-    const picture = gop.pictures[index] ?? gop.start;
-    const following = gop.pictures[index + 1] ?? gop.end;
-    const by = await presented(this.video, this.buffer, picture, () => {
-      this.video.currentTime = this.buffer.mediaTime(picture + Math.min((following - picture) / 2, SECOND));
-    });
-    this.at = picture;
-    this.listener.time(picture);
-    return { at: picture, by, quality: gop.quality };
+    const there = await shown(this.video, this.buffer, gop, at);
+    this.at = there.at;
+    this.listener.time(there.at);
+    return { ...there, quality: gop.quality };
   }
 
   /** The instant on screen while playing; false when the player is closed. */
