@@ -2,11 +2,12 @@
 
 A version that was installed a moment ago has three starts to prove itself (systemd's boot counting); each start is
 confirmed when all services are ready, every disk can be written and recording has run for GOOD_US without a break. Not
-within LIMIT_US: refused with its reasons, and the next start takes the version before. Pure.
+within LIMIT_US, or sooner where a service does nothing but die: refused with its reasons, and the next start takes the
+version before. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 GOOD_US: Final = 120_000_000
@@ -16,15 +17,28 @@ LIMIT_US: Final = 900_000_000
 """us. Cameras that share the appliance's power need minutes to start; a quarter of an hour is a failure."""
 
 
+DEATHS: Final = 20
+"""Restarts of a service that does not run: it dies of itself, and a site without recording waits no longer for it than
+a good one is watched (GOOD_US). A disk that hangs costs a restart too, but not one every few seconds.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One look. `units`: state by name as systemd says it; `disks`: sentence by disk that does not record;
-    `recording`: True when a picture of any camera became durable a moment ago, None when no camera is set up yet.
+    `recording`: True when a picture of any camera became durable a moment ago, None when no camera is set up yet;
+    `deaths`: by service, how often systemd started it again.
     """
 
     units: Mapping[str, str]
     disks: tuple[str, ...]
     recording: bool | None
+    deaths: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def dying(self) -> bool:
+        """Whether a service is down that was started again and again."""
+        return any(state != "active" and self.deaths.get(name, 0) >= DEATHS for name, state in self.units.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,7 @@ class Confirmation:
 
     started_us: int
     good_since_us: int | None = None
+    dying_since_us: int | None = None
     against: tuple[Reason, ...] = ()
 
     def look(self, seen: Seen, now_us: int) -> bool | None:
@@ -65,7 +80,12 @@ class Confirmation:
             self.good_since_us = now_us
         if self.good_since_us is not None and now_us - self.good_since_us >= GOOD_US:
             return True
-        if now_us - self.started_us < LIMIT_US:
+        if not seen.dying:
+            self.dying_since_us = None
+        elif self.dying_since_us is None:
+            self.dying_since_us = now_us
+        hopeless = self.dying_since_us is not None and now_us - self.dying_since_us >= GOOD_US
+        if not hopeless and now_us - self.started_us < LIMIT_US:
             return None
         self.against = self.against or (Reason("rien n'a duré deux minutes", "nothing lasted for two minutes"),)
         return False

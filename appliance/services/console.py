@@ -18,7 +18,7 @@ import psutil
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Language
 from appliance.ring.access.reader import RecorderClient
-from appliance.services.boot import REFUSED
+from appliance.services.boot import REFUSED, is_past
 from appliance.services.console_screen import Facts, drawn, faults_of, render
 from appliance.services.process import stop_event
 from appliance.site.load import load_site
@@ -74,10 +74,12 @@ def served_fingerprint(address: tuple[str, int] = PAGE) -> str:
 
 
 def told_lines(provision: dict[str, Any], refused: dict[str, Any], now_us: int, language: Language) -> tuple[str, ...]:
-    """What was said at this start, and why an earlier one was refused, as long as that is news. Pure."""
+    """What was said at this start, and why an earlier one was refused, as long as that is news: for a week, or until
+    that version has run well. Pure.
+    """
     lines = [] if provision.get("well", True) else [str(line) for line in provision.get(language, ())]
     why = " ; ".join(str(reason) for reason in refused.get(language, ()))
-    if why and now_us - int(refused.get("at_utc_us", 0)) < REFUSED_US:
+    if why and not is_past(refused) and now_us - int(refused.get("at_utc_us", 0)) < REFUSED_US:
         first = "Un démarrage précédent a été refusé : " if language == "fr" else "An earlier start was refused: "
         lines.append(first + why)
     return tuple(lines)

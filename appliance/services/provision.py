@@ -3,6 +3,9 @@
 A revision of the site's folder is written whole beside the others, then `current` is turned to it by one rename: a
 power cut leaves an appliance that is not set up, which takes the file over at its next start, or one that is. What is
 sealed lies durable before that. The outcome stays in words for the console; no value of the file is told anywhere.
+
+What reads a file is imported when there is one: recording waits for this at each start, and three quarters of the time
+would go into libraries that a start without a file has no use for.
 """
 
 import json
@@ -13,12 +16,14 @@ import subprocess
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.core.errors import ApplianceError, Language
 from appliance.site.errors import Problem, ProvisionInvalid, ProvisionNotWritten, SiteFileMissing
-from appliance.site.provision import MAX_BYTES, Plan, make_plan, parse_provision
-from appliance.site.provision_model import Provision
+
+if TYPE_CHECKING:
+    from appliance.site.provision import Plan
+    from appliance.site.provision_model import Provision
 
 FILE: Final = "provision.json"
 """On the stick, and the name of the credential."""
@@ -64,12 +69,14 @@ NOT_SET_UP: Final = Outcome(
 
 def read(file: Path) -> tuple[bytes, str]:
     """The file and the site's text that it names. Raises SiteFileMissing, ProvisionInvalid. Blocks."""
+    from appliance.site.provision import parse_provision
+
     data = _bounded(file)
     provision = parse_provision(data, file.name)
     return data, _site_text(provision, file)
 
 
-def _site_text(provision: Provision, file: Path) -> str:
+def _site_text(provision: "Provision", file: Path) -> str:
     if provision.site_toml is not None:
         return provision.site_toml
     beside = file.parent / str(provision.site_file)
@@ -82,6 +89,8 @@ def _site_text(provision: Provision, file: Path) -> str:
 
 def _bounded(file: Path) -> bytes:
     """A plain file, no longer than it may be and one byte: the stick is a stranger's, a device would never end."""
+    from appliance.site.provision import MAX_BYTES
+
     try:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as source:
@@ -92,8 +101,10 @@ def _bounded(file: Path) -> bytes:
         raise SiteFileMissing(file=str(file), reason=error.strerror or "?") from error
 
 
-def planned(file: Path) -> tuple[Plan, str]:
+def planned(file: Path) -> "tuple[Plan, str]":
     """What a file would write, and the site's name. Raises SiteFileMissing, ProvisionInvalid. Blocks."""
+    from appliance.site.provision import make_plan, parse_provision
+
     data, text = read(file)
     whole = sha256(data + b"\0" + text.encode()).hexdigest()
     plan, site = make_plan(parse_provision(data, file.name), text, whole, file.name)
@@ -139,7 +150,7 @@ def _second(file: Path, places: Places) -> Outcome:
     )
 
 
-def _take_over(plan: Plan, places: Places) -> None:
+def _take_over(plan: "Plan", places: Places) -> None:
     """All or nothing, durable when it returns; what an interrupted one left is written over."""
     places.sealed.mkdir(parents=True, exist_ok=True)
     places.site.mkdir(parents=True, exist_ok=True)

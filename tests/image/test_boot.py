@@ -5,13 +5,19 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from appliance.demo.camera import SimulatedCamera
-from tests.image.vm import LOGS, Machine, NoReport, placed, signed, site_files
+from appliance.site.provision import make_plan, parse_provision
+from appliance.web.certificate import fingerprint_of, in_words
+from tests.image.doors import SILENT_S, Page, page, tcp_answers, tells_time
+from tests.image.office import PASSWORD, USER, provision
+from tests.image.slots import flip_bit
+from tests.image.vm import LOGS, Machine, NoReport, signed
 from tests.peers.live import clip_of
 from tests.peers.need import ROOT
 
@@ -20,8 +26,6 @@ BOOT_S = 300
 """Seconds from power-on to recording under emulation: what the issue allows."""
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
-
-USER, PASSWORD = "enregistreur", "banc"
 
 
 def recording(report: dict[str, Any]) -> bool:
@@ -51,11 +55,24 @@ def camera() -> Iterator[int]:
     loop.close()
 
 
+SERVICES = ("recorder", "detector", "web", "front", "console")
+
+
+def all_up(report: dict[str, Any]) -> bool:
+    """Every service runs and the page's fingerprint has reached the screen."""
+    up = all(report["units"][f"appliance-{name}"] == "active" for name in SERVICES)
+    return up and any("Empreinte" in line for line in report["screen"])
+
+
 @dataclass
 class Box:
+    """`heard`: which doors answered, by name, and the page that the site's people get."""
+
     machine: Machine
     first: dict[str, Any]
     console: str
+    page: Page | None
+    heard: dict[str, bool]
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +80,21 @@ def box(camera: int, tmp_path_factory: pytest.TempPathFactory) -> Box:
     """A box after its first start: it recorded for a while, then the plug was pulled."""
     (image,) = (IMAGE / "disk").glob("*.raw")
     machine = Machine.of(tmp_path_factory.mktemp("box") / "box", image)
-    machine.credentials["tmpfiles.extra"] = placed(site_files(camera, USER, PASSWORD))
+    machine.credentials["provision.json"] = provision(camera)
     with machine.start("first") as running:
         told = running.until(recording, BOOT_S + 120)
-        all_up = running.until(
-            lambda r: r["units"]["appliance-web"] == r["units"]["appliance-detector"] == "active", 300
-        )
-        first = {**all_up, "recording_s": told["uptime_s"]}
+        up = running.until(all_up, 300)
+        shown = page(running.doors["page"])
+        heard = {
+            "page": shown is not None,
+            "page from a camera": page(running.doors["page from a camera"], SILENT_S) is not None,
+            "inner page": tcp_answers(running.doors["inner page"]),
+            "time": tells_time(running.doors["time"]),
+            "time from the site": tells_time(running.doors["time from the site"]),
+        }
+        first = {**up, "recording_s": told["uptime_s"]}
         (LOGS / "first.json").write_text(json.dumps(first), encoding="utf-8")
-        return Box(machine, first, running.console())
+        return Box(machine, first, running.console(), shown, heard)
 
 
 def test_the_first_start_is_verified_lays_out_the_disks_and_records(box: Box) -> None:
@@ -85,7 +108,42 @@ def test_the_first_start_is_verified_lays_out_the_disks_and_records(box: Box) ->
     assert {"nosuid", "nodev", "noexec"} <= set(mounts["/var"][3].split(","))
     assert {"nosuid", "nodev", "noexec"} <= set(mounts["/srv/recordings/1"][3].split(","))
     assert "[integrity]" in first["lockdown"]
-    assert first["used_mib"] <= 450
+
+
+def planned(text: str) -> dict[str, str]:
+    """What the file must have written, as the box tells it: rights and SHA-256 by name."""
+    data = text.encode()
+    values = parse_provision(data, "provision.json")
+    site = values.site_toml or ""
+    digest = sha256(data + b"\0" + site.encode()).hexdigest()
+    plan, _ = make_plan(values, site, digest, "provision.json")
+    folder = f"/var/lib/appliance/site/{plan.name}"
+    places = [(f"{folder}/{one.name}", one) for one in plan.site]
+    places += [(f"/var/lib/appliance/sealed/{one.name}", one) for one in plan.sealed]
+    places += [
+        (f"/run/systemd/network/{one.name.removeprefix('network/')}", one)
+        for one in plan.site
+        if one.name.startswith("network/")
+    ]
+    written = {name: f"{one.mode:04o} {sha256(one.data).hexdigest()}" for name, one in places}
+    return {"/var/lib/appliance/site/current": plan.name, **written}
+
+
+def test_the_credential_has_set_the_site_up_whole_and_the_first_account_lies_sealed(box: Box, camera: int) -> None:
+    assert box.first["written"] == planned(provision(camera))
+    assert box.first["written"]["/var/lib/appliance/sealed/first-account.json"].startswith("0600 ")
+
+
+def test_the_screen_tells_the_site_and_the_fingerprint_that_the_page_shows(box: Box) -> None:
+    assert box.page is not None
+    assert box.page.version == "TLSv1.3"
+    fingerprint = fingerprint_of(box.page.certificate)
+    screen = "\n".join(box.first["screen"])
+    for told in ("Essai, Banc", "NON CHIFFRÉS", "caméras 10.0.2.15", "site 10.0.3.15", in_words(fingerprint)):
+        assert told in screen, screen
+    assert in_words(fingerprint) in box.page.text
+    assert "Aucune image n'est visible ici" in box.page.text
+    assert "Portail" not in box.page.text
 
 
 def test_without_tpm_and_secure_boot_it_says_loudly_that_disks_are_not_encrypted(box: Box) -> None:
@@ -93,15 +151,22 @@ def test_without_tpm_and_secure_boot_it_says_loudly_that_disks_are_not_encrypted
     assert "DISKS ARE NOT ENCRYPTED" in box.console
 
 
-def test_only_time_is_offered_to_the_cameras_and_nothing_else_listens(box: Box) -> None:
-    """On loopback there are the page's port and chrony's; 67 comes with the camera network that this trial replaces."""
+def test_what_listens_is_the_list_of_the_issue_and_each_door_opens_to_its_own_side_alone(box: Box) -> None:
+    """68 is the box's own address asked for on the uplink: the packet filter lets in what was asked for alone."""
     outside = set()
     for line in box.first["listening"].splitlines():
         kind, _, _, _, local = line.split()[:5]
         address, _, port = local.rpartition(":")
         if not address.startswith(("127.", "[::1]")):
             outside.add((kind, int(port)))
-    assert outside <= {("udp", 123), ("udp", 67)}
+    assert outside == {("udp", 67), ("udp", 123), ("tcp", 443), ("udp", 68)}
+    assert box.heard == {
+        "page": True,
+        "page from a camera": False,
+        "inner page": False,
+        "time": True,
+        "time from the site": False,
+    }
 
 
 def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
@@ -111,29 +176,24 @@ def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
         signed(line, b"another key")
 
 
-def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on(box: Box) -> None:
-    """`box` was cut off while it recorded."""
+def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on(box: Box, camera: int) -> None:
+    """`box` was cut off while it recorded; this time its host gives it another site's file, which changes nothing."""
+    box.machine.credentials["provision.json"] = provision(camera, "Autre")
     with box.machine.start("second") as running:
-        again = running.until(recording, BOOT_S + 120)
+        again = running.until(lambda r: recording(r) and all_up(r), BOOT_S + 120)
     assert again["machine_id"] == box.first["machine_id"]
     assert len(again["machine_id"]) == 32
     assert again["boot_id"] != box.first["boot_id"]
     assert box.first["boot_id"].replace("-", "") in again["boots"], "the journal of the start before is there"
     assert "RECOVERY" not in again["status"]
+    assert again["written"] == box.first["written"]
+    assert any("cet autre fichier n'a rien changé" in line for line in again["screen"]), again["screen"]
 
 
 def test_a_changed_byte_of_the_root_does_not_start(box: Box, tmp_path: Path) -> None:
     (image,) = (IMAGE / "disk").glob("*.raw")
     machine = Machine.of(tmp_path / "tampered", image)
-    root = (IMAGE / "seal/root.erofs").read_bytes()[:4096]
-    with machine.disk.open("r+b") as disk:
-        head = disk.read(512 << 20)
-        at = head.find(root)
-        assert at > 0
-        disk.seek(at + 1024)  # erofs's superblock: read first
-        byte = disk.read(1)
-        disk.seek(at + 1024)
-        disk.write(bytes([byte[0] ^ 1]))
+    flip_bit(machine.disk, "temoin-root-a")
     machine.credentials = dict(box.machine.credentials)
     with machine.start("tampered") as running:
         running.until_shown("dm-verity device corrupted", BOOT_S)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from imagebuild import disk, uki
-from tests.image.test_boot import BOOT_S, IMAGE, PASSWORD, USER, camera, recording
-from tests.image.vm import Machine, placed, site_files
+from tests.image.office import provision
+from tests.image.test_boot import BOOT_S, IMAGE, camera, recording
+from tests.image.vm import Machine
 
 __all__ = ["camera"]  # the fixture
 
@@ -54,7 +55,7 @@ def sealed(camera: int, tmp_path_factory: pytest.TempPathFactory) -> Sealed:  # 
     machine = Machine.of(folder / "box", image)
     machine.secure, machine.tpm = True, folder / "tpm"
     with_esp(machine, enrolling(folder / "esp", IMAGE / "uki/temoin.signed.efi"))
-    machine.credentials["tmpfiles.extra"] = placed(site_files(camera, USER, PASSWORD))
+    machine.credentials["provision.json"] = provision(camera)
     with machine.start("sealed-first") as running:
         first = running.until(recording, BOOT_S + ENROL_S + 120)
         shown = re.findall(r"RECOVERY KEY of (\S+), write it down now, it is shown once: (\S+)", running.console())

@@ -4,7 +4,6 @@ The box tells its host how a start went through a virtio port, one JSON line eve
 the host gave it for this start; a line with another signature is refused. Serial logs stay in build/image-test.
 """
 
-import base64
 import hashlib
 import hmac
 import json
@@ -24,37 +23,19 @@ from tests.peers.need import ROOT
 
 LOGS: Final = ROOT / "build/image-test"
 OVMF: Final = Path("/usr/share/OVMF")
-CAMERA_MAC: Final = "52:54:00:00:00:01"
+CAMERAS_MAC: Final = "52:54:00:00:00:01"
+UPLINK_MAC: Final = "52:54:00:00:00:02"
 HOST: Final = "10.0.2.2"
-"""The host, as QEMU's user network shows it."""
+"""The host on the camera network, as QEMU's user network shows it."""
 
-SITE: Final = """\
-[site]
-name = "Essai"
-place = "Banc"
-kind = "school"
-timezone = "Europe/Paris"
-authorised_days = 10
-[recorder]
-socket = "/run/appliance/recorder/recorder.sock"
-index = "/var/lib/appliance/recorder/index.db"
-clock = "host"
-[detector]
-socket = "/run/appliance/detector/detector.sock"
-events = "/var/lib/appliance/detector/events.db"
-models = "/var/lib/appliance/models"
-[[camera]]
-id = "portail"
-name = "Portail"
-place = "Entrée"
-main = "rtsp://{host}:{port}/main"
-legal_zone = "non_public"
-area_type = "entrance"
-purpose = "intrusion"
-view = "wide"
-[[disk]]
-path = "/srv/recordings/1"
-"""
+DOORS: Final = {
+    "page": ("uplink", "tcp", 443),
+    "page from a camera": ("cameras", "tcp", 443),
+    "inner page": ("uplink", "tcp", 8080),
+    "time": ("cameras", "udp", 123),
+    "time from the site": ("uplink", "udp", 123),
+}
+"""Ports of the box that the host knocks at, by name: the network it comes from, and what it asks for."""
 
 
 class NoReport(AssertionError):
@@ -71,24 +52,23 @@ def signed(line: str, key: bytes) -> dict[str, Any]:
     return found
 
 
-def placed(files: Mapping[str, tuple[str, str]]) -> str:
-    """tmpfiles.d lines (systemd credential tmpfiles.extra) that put texts in place: path -> (mode, text)."""
-    lines = ["d /var/lib/appliance/site 0755 root root -", "d /var/lib/appliance/site/current 0755 root root -"]
-    for path, (mode, text) in files.items():
-        lines.append(f"f~ {path} {mode} root root - {base64.b64encode(text.encode()).decode()}")
-    return "\n".join([*lines, ""])
+def free_port(kind: str) -> int:
+    """A port of the host's loopback that nobody has."""
+    with socket.socket(type=socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM) as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
 
 
-def site_files(port: int, user: str, password: str) -> dict[str, tuple[str, str]]:
-    """What provisioning would leave for one camera on the host's port."""
-    current = "/var/lib/appliance/site/current"
-    network = "[Match]\nName=cameras\n[Network]\nAddress=10.0.2.15/24\n"
-    return {
-        f"{current}/site.toml": ("0644", SITE.format(host=HOST, port=port)),
-        f"{current}/cameras.toml": ("0600", f'[portail]\nuser = "{user}"\npassword = "{password}"\n'),
-        f"{current}/interfaces": ("0644", f"cameras {CAMERA_MAC}\n"),
-        "/run/systemd/network/05-cameras.network": ("0644", network),
-    }
+def cards(doors: Mapping[str, int]) -> list[str]:
+    """QEMU's arguments for both networks; the camera network has the host as the camera, with a port for each door."""
+    arguments = []
+    for side, mac, net in (("cameras", CAMERAS_MAC, "10.0.2.0/24"), ("uplink", UPLINK_MAC, "10.0.3.0/24")):
+        forwards = "".join(
+            f",hostfwd={kind}:127.0.0.1:{doors[name]}-:{port}" for name, (of, kind, port) in DOORS.items() if of == side
+        )
+        arguments += ["-nic", f"user,model=virtio-net-pci,mac={mac},net={net}{forwards}"]
+    return arguments
 
 
 @dataclass
@@ -101,6 +81,7 @@ class Machine:
     credentials: dict[str, str] = field(default_factory=dict)
     secure: bool = False
     tpm: Path | None = None
+    stick: Path | None = None
 
     @classmethod
     def of(cls, folder: Path, image: Path, gib: int = 4) -> "Machine":
@@ -118,10 +99,11 @@ class Machine:
         """Powered on; on leaving, the plug is pulled."""
         LOGS.mkdir(parents=True, exist_ok=True)
         serial, report = LOGS / f"{name}.serial.log", self.folder / f"{name}.report"
-        typed = self.folder / "serial.sock"
-        for file in (serial, report, typed):
+        typed, monitor = self.folder / "serial.sock", self.folder / "monitor.sock"
+        for file in (serial, report, typed, monitor):
             file.unlink(missing_ok=True)
         key = secrets.token_hex(16)
+        doors = {name: free_port(kind) for name, (_, kind, _) in DOORS.items()}
         code = "OVMF_CODE_4M.secboot.fd" if self.secure else "OVMF_CODE_4M.fd"
         command = ["nice", "qemu-system-x86_64", "-machine", "q35,smm=on", "-accel", "tcg,thread=multi", "-cpu", "max"]
         command += ["-smp", "2", "-m", "1536", "-display", "none", "-monitor", "none"]
@@ -131,7 +113,10 @@ class Machine:
         command += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / code}"]
         command += ["-drive", f"if=pflash,format=raw,file={self.variables}"]
         command += ["-drive", f"file={self.disk},format=raw,if=virtio,cache=unsafe"]
-        command += ["-nic", f"user,model=virtio-net-pci,mac={CAMERA_MAC}"]
+        command += cards(doors)
+        command += ["-qmp", f"unix:{monitor},server=on,wait=off", "-device", "qemu-xhci,id=usb"]
+        if self.stick is not None:  # in the drawer: `plug` puts it in
+            command += ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={self.stick}"]
         command += ["-device", "virtio-serial", "-chardev", f"file,id=report,path={report}"]
         command += ["-device", "virtserialport,chardev=report,name=temoin.report"]
         for number, (what, text) in enumerate({**self.credentials, "report.key": key}.items()):
@@ -143,7 +128,7 @@ class Machine:
                 command += stack.enter_context(_tpm(self.tpm))
             process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
             stack.callback(process.kill)
-            yield Running(process, serial, report, key.encode(), typed)
+            yield Running(process, serial, report, key.encode(), typed, monitor, doors)
 
 
 @contextmanager
@@ -174,6 +159,20 @@ class Running:
     report: Path
     key: bytes
     typed: Path
+    monitor: Path
+    doors: dict[str, int]
+
+    def plug(self) -> None:
+        """The stick goes into a USB port of the running box (QEMU Machine Protocol)."""
+        with socket.socket(socket.AF_UNIX) as told, told.makefile("r", encoding="ascii") as answers:
+            told.connect(str(self.monitor))
+            answers.readline()  # its greeting
+            stick = {"driver": "usb-storage", "drive": "stick", "bus": "usb.0"}
+            for name, arguments in (("qmp_capabilities", {}), ("device_add", stick)):
+                told.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
+                answer = json.loads(answers.readline())
+                if "return" not in answer:
+                    raise NoReport(str(answer))
 
     def type(self, line: str) -> None:
         """A line on the serial console, as a person at the keyboard."""

@@ -43,9 +43,47 @@ def test_a_refused_start_is_told_afterwards(
         return tuple(reasons(boot.seen_of(UP, None)))
 
     monkeypatch.setattr(boot, "_confirm", refused)
+    monkeypatch.setattr(boot, "entry_now", lambda: "temoin_9.0.0+2.efi")
     assert boot.confirm(tmp_path / "no-site.toml", tmp_path / "boot", language) == 1
     kept = json.loads((tmp_path / "boot" / boot.REFUSED).read_text(encoding="utf-8"))
     assert kept["en"] == ["no camera is recorded"]
     capsys.readouterr()
     assert boot.status(tmp_path / "boot", language) == 1
     assert ("aucune caméra" if language == "fr" else "no camera is recorded") in capsys.readouterr().out
+
+    async def good(*_: object) -> object:
+        return ()
+
+    monkeypatch.setattr(boot, "_confirm", good)
+    monkeypatch.setattr(boot, "entry_now", lambda: "temoin_0.1.0.efi")
+    assert boot.confirm(tmp_path / "no-site.toml", tmp_path / "boot", language) == 0
+    assert boot.status(tmp_path / "boot", language) == 1, "another version took its place: that stays news"
+    told = capsys.readouterr().out
+    assert "temoin_0.1.0.efi" in told
+    assert "temoin_9.0.0+2.efi" in told
+    monkeypatch.setattr(boot, "entry_now", lambda: "temoin_9.0.0+1-1.efi")
+    assert boot.confirm(tmp_path / "no-site.toml", tmp_path / "boot", language) == 0
+    assert boot.status(tmp_path / "boot", language) == 0, "it has proven itself since"
+
+
+def test_a_confirmed_start_leaves_nothing_where_none_was_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def good(*_: object) -> object:
+        return ()
+
+    monkeypatch.setattr(boot, "_confirm", good)
+    assert boot.confirm(tmp_path / "no-site.toml", tmp_path, "fr") == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_state_and_restarts_are_systemds_word() -> None:
+    text = (
+        "Id=appliance-recorder.service\nActiveState=activating\nNRestarts=21\n\n"
+        "NRestarts=0\nId=appliance-web.service\nActiveState=active\n"
+    )
+    units, deaths = boot.units_of(text)
+    assert units == {"appliance-recorder": "activating", "appliance-detector": "?", "appliance-web": "active"}
+    assert boot.seen_of(units, None, deaths).dying
+    assert not boot.seen_of({**units, "appliance-recorder": "active"}, None, deaths).dying
+    assert set(boot.units_of("")[0].values()) == {"?"}, "no word is no good word"

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -171,3 +173,15 @@ def test_the_office_checks_a_file(
     assert main(["provision", "check", str(file)]) == 1
     said = capsys.readouterr().err
     assert "network : manque" in said
+
+
+def test_a_start_without_a_file_loads_nothing_that_reads_one(places: Places) -> None:
+    """Recording waits for this at each start."""
+    code = (
+        "import sys; from pathlib import Path; from appliance.services.provision import Places, present; "
+        "present((), Places(*map(Path, sys.argv[1:]))); print(*sys.modules)"
+    )
+    folders = [places.site, places.sealed, places.network, places.told]
+    done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=True)
+    assert places.told.exists()
+    assert not {"pydantic", "appliance.site.provision"} & set(done.stdout.split())
