@@ -241,16 +241,11 @@ def _interfaces(network: Network) -> bytes:
 
 
 def _cameras_conf(cameras: CamerasNetwork) -> bytes:
-    """Networkd: the empty value takes back the address of the file that this one stands beside.
-
-    The pool is the upper half of the network, at most 100 addresses: the lower ones are for fixed ones.
-    """
+    """The pool is the upper half of the network, at most 100 addresses: the lower ones are for fixed ones."""
     network = IPv4Interface(cameras.address).network
     half = network.num_addresses // 2
     size = min(100, half - 1)
-    return (
-        f"[Network]\nAddress=\nAddress={cameras.address}\n[DHCPServer]\nPoolOffset={half}\nPoolSize={size}\n".encode()
-    )
+    return f"[Network]\nAddress={cameras.address}\n[DHCPServer]\nPoolOffset={half}\nPoolSize={size}\n".encode()
 
 
 def _uplink_conf(uplink: UplinkNetwork) -> bytes:

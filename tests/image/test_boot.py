@@ -141,6 +141,7 @@ def test_the_screen_tells_the_site_and_the_fingerprint_that_the_page_shows(box: 
     screen = "\n".join(box.first["screen"])
     for told in ("Essai, Banc", "NON CHIFFRÉS", "caméras 10.0.2.15", "site 10.0.3.15", in_words(fingerprint)):
         assert told in screen, screen
+    assert "caméras 10.20" not in screen, "the address of the file alone"
     assert in_words(fingerprint) in box.page.text
     assert "Aucune image n'est visible ici" in box.page.text
     assert "Portail" not in box.page.text

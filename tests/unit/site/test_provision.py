@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from appliance.site.errors import ProvisionInvalid
 from appliance.site.provision import Plan, make_plan, parse_provision
+from tests.peers.need import ROOT
 
 SITE = """\
 [site]
@@ -70,6 +71,8 @@ def test_a_good_file_has_its_files_each_with_the_rights_it_needs() -> None:
     assert tomllib.loads(files["cameras.toml"].data.decode())["portail"]["password"] == 'tr"ès\\secret'
     assert files["interfaces"].data == b"cameras 52:54:00:00:00:01\nuplink 52:54:00:00:00:02\n"
     assert b"Address=10.20.0.1/24\n" in files["network/10-cameras.network.d/site.conf"].data
+    image = (ROOT / "systemd/network/10-cameras.network").read_bytes()
+    assert b"\nAddress=" not in image, "systemd 252 would keep both"
     assert {name for name, one in files.items() if one.mode & 0o077 == 0} == {
         "cameras.toml",
         "first-account.json",
