@@ -49,6 +49,15 @@ CAMERAS = (
 )
 
 
+NOTICE = {
+    "controller": "Collège Jean Moulin (démonstration)",
+    "authorisation": "arrêté préfectoral n° 2026-0000 (démonstration)",
+    "contact": "secrétariat du collège, 12 rue de la Gare, 01 99 00 00 00",
+    "dpo": "dpo@departement.example",
+}
+"""Of the panel to print; telephone numbers that begin with 01 99 00 are kept for fiction by Arcep."""
+
+
 def fresh_folder(folder: Path) -> None:
     """An empty work folder. Raises FileExistsError when something that is not ours stands there."""
     if folder.exists():
@@ -97,6 +106,7 @@ def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date, *
     lines += ["[detector]", 'socket = "detector.sock"', 'events = "events.db"', f"models = {_text(models)}", ""]
     lines += ["[inputs]", 'socket = "inputs.sock"', 'interface = "lo"', ""]
     lines += _closed(today)
+    lines += ["[notice]", *(f"{key} = {_text(value)}" for key, value in NOTICE.items()), ""]
     lines += ["[web]", f"port = {port}", ""]
     lines.insert(0, 'secrets = "secrets.toml"\n')
     site_file = folder / "site.toml"

@@ -17,6 +17,7 @@ from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.app import make_app, serve
+from appliance.web.notice import notice_of
 from appliance.web.recorder import SiteInfo
 
 LOOPBACK = "127.0.0.1"
@@ -35,7 +36,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     detector = DetectorClient(site.detector.socket)
     journal = make_journal(site, WEB, clock)
     tell = telling(journal)
-    app = make_app(client, detector, static, SiteInfo(site.site.name, site.site.place, site.site.timezone), tell)
+    about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
+    app = make_app(client, detector, static, about, tell)
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:

@@ -28,6 +28,7 @@ from appliance.site.model import (
     WebSettings,
     WeekSettings,
 )
+from appliance.site.notice import NoticeSettings
 
 SECRETS_CREDENTIAL: Final = "cameras.toml"
 """Name of the credential by which a unit gets the cameras' passwords."""
@@ -40,6 +41,7 @@ _TABLES: Final[dict[str, type[BaseModel]]] = {
     "detector": DetectorSettings,
     "inputs": InputsSettings,
     "web": WebSettings,
+    "notice": NoticeSettings,
     "calendar": CalendarSettings,
     "calendar.hours": WeekSettings,
     "calendar.school_holiday": SchoolHolidaySettings,

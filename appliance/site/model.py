@@ -23,6 +23,7 @@ from appliance.site.calendar import (
     RecordingMode,
 )
 from appliance.site.detection import DetectionSettings, detection_mistakes
+from appliance.site.notice import NoticeSettings
 from appliance.site.table import CameraId, Day, Hours, Reason, Table, Words, openings_of
 from appliance.site.transport import CameraUrl, Fingerprint, Reader, certificate_mistake
 
@@ -286,6 +287,7 @@ class Site(Table):
     inputs: InputsSettings = InputsSettings()
     web: WebSettings = WebSettings()
     calendar: CalendarSettings | None = None
+    notice: NoticeSettings = NoticeSettings()
     _fingerprint: str = PrivateAttr(default="")
 
     @model_validator(mode="after")

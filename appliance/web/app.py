@@ -26,7 +26,7 @@ FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
 
-PAGES: Final = ("/", "/lecture", "/alertes")
+PAGES: Final = ("/", "/lecture", "/alertes", "/affiche", "/accessibilite")
 """Addresses of the page's screens: one document, every state in its URL."""
 
 
@@ -94,6 +94,7 @@ def routes() -> tuple[Route, ...]:
         Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
         Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
         Route("POST", f"{API}/arming", alerts.arm, Right.ARM),
+        Route("GET", f"{API}/notice", notice, Right.STATE),
         *(Route("GET", address, page, None) for address in PAGES),
         Route("GET", "/assets/{name}", asset, None),
         Route("GET", "/favicon.svg", asset, None),
@@ -115,6 +116,12 @@ async def state(request: web.Request) -> web.StreamResponse:
     site = request.app[clips.SITE]
     body = build_state(await request.app[media.RECORDER].state())
     return media.json_response({"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body})
+
+
+async def notice(request: web.Request) -> web.StreamResponse:
+    """GET what the panel to print says."""
+    query.query(request, query.NoQuery)
+    return media.json_response(dict(request.app[clips.SITE].notice))
 
 
 async def page(request: web.Request) -> web.StreamResponse:

@@ -5,8 +5,10 @@ state as described beside `ring/protocol`. Times are UTC microseconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from appliance.web.notice import NONE
 
 Answer = Mapping[str, Any]
 """One answer of the recorder: a JSON object."""
@@ -34,8 +36,11 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SiteInfo:
-    """What the page says of its site. `timezone` is an IANA name: every time shown is the site's."""
+    """What the page says of its site. `timezone` is an IANA name: every time shown is the site's. `notice`: as
+    `web.notice` makes it.
+    """
 
     name: str
     place: str
     timezone: str
+    notice: Mapping[str, Any] = field(default_factory=lambda: NONE)

@@ -19,6 +19,37 @@ from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.need import need
 
+SITE = SiteInfo(
+    "Collège Émile-Zola",
+    "Villeurbanne",
+    "Europe/Paris",
+    {
+        "controller": "Collège Émile-Zola",
+        "authorisation": "arrêté n° 2026-0042 du 3 mars 2026",
+        "contact": "secrétariat, 04 99 00 00 00",
+        "dpo": None,
+        "missing": ["dpo"],
+        "panels": [
+            {
+                "law": "public",
+                "cameras": 1,
+                "purposes": ["levée de doute à l'entrée", "dégradations"],
+                "days": 10,
+                "outside_hours": False,
+                "detection": False,
+            },
+            {
+                "law": "private",
+                "cameras": 1,
+                "purposes": ["levée de doute hors horaires"],
+                "days": 5,
+                "outside_hours": True,
+                "detection": True,
+            },
+        ],
+    },
+)
+
 WEBUI = Path(__file__).resolve().parents[2] / "webui"
 
 
@@ -64,7 +95,7 @@ async def served(recorder: FakeRecorder, built_page: Path, folder: Path) -> Asyn
     """A page over this recorder that must not have caused any trouble when the block is over."""
     detector = FakeDetector(folder, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
     await detector.desk.open()
-    app = make_app(recorder, detector, built_page, SiteInfo("Collège Émile-Zola", "Villeurbanne", "Europe/Paris"))
+    app = make_app(recorder, detector, built_page, SITE)
     runner = await serve(app, "127.0.0.1", 0)
     try:
         async with chromium() as page:

@@ -1,9 +1,8 @@
 """Alerts in a real browser: read, opened, played with what was seen drawn on it, answered; a fact; the watch."""
 
-from tests.browser.conftest import WEBUI, Desk
+from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.peers.fake_recorder import FIRST_RUN_S, START_US
-from tests.peers.need import need
 
 SECOND = 1_000_000
 
@@ -83,15 +82,3 @@ async def test_without_detection_the_page_says_so_and_goes_on(desk: Desk) -> Non
     assert await desk.page.text("h1") == "Tout va bien"
     desk.detector.down = False
     await desk.page.until("document.querySelector('t-watch tbody tr')")
-
-
-async def test_nobody_is_shut_out_of_alerts(desk: Desk) -> None:
-    need("axe-core")
-    await visited(desk)
-    axe = (WEBUI / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-    for address, word in (("/alertes", "À vérifier"), ("/alertes?n=1", "Votre avis"), ("/", "Surveillance")):
-        await desk.page.open(f"{desk.base}{address}")
-        await desk.page.until(f"document.body.innerText.includes({word!r})")
-        await desk.page.run(axe + "; void 0")
-        found = await desk.page.run("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
-        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []

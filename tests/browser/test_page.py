@@ -6,10 +6,9 @@ from itertools import pairwise
 import pytest
 
 from appliance.core.cause import GapCause
-from tests.browser.conftest import WEBUI, Desk
+from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
-from tests.peers.need import need
 
 SECOND = 1_000_000
 GAP_FROM = START_US + FIRST_RUN_S * SECOND
@@ -260,38 +259,6 @@ async def test_where_full_definition_alone_is_missing_the_light_stream_plays_and
     assert await desk.page.text(".notice") == ""
     assert await desk.page.text(".quality") == "Flux léger"
     await desk.page.run(f"{SCREEN}.player.pause()")
-
-
-@pytest.mark.parametrize(("scheme", "language"), [("light", "fr"), ("dark", "en")])
-async def test_no_barrier_that_axe_can_see(desk: Desk, scheme: str, language: str) -> None:
-    need("axe-core")
-    axe = (WEBUI / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-    await desk.page.media(scheme)
-    desk.recorder.stopped["cour"] = GapCause.CAMERA_AUTH
-    desk.recorder.main_gap = (6 * SECOND, 10 * SECOND)
-    await desk.home()
-    await desk.page.run(f"localStorage.setItem('temoin.language', '{language}')")
-    for width, address in (
-        (1280, "/"),
-        (320, "/"),
-        (1280, "/lecture?cam=portail"),
-        (320, f"/lecture?cam=portail&t={GAP_FROM + SECOND}"),
-    ):
-        await desk.page.resize(width, 900)
-        await desk.page.open(f"{desk.base}{address}")
-        await desk.page.until("document.querySelector('h1')")
-        if "lecture" in address:
-            await desk.page.until(f"{SCREEN}?.history")
-        assert await desk.page.run("document.documentElement.lang") == language
-        await desk.page.run(axe + "; void 0")
-        found = await desk.page.run(
-            """axe.run(document, {
-            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'RGAAv4', 'best-practice'],
-            rules: { 'video-caption': { enabled: false } } }).then((r) => r.violations.map((v) =>
-            `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | ')}`))"""
-        )
-        assert found == [], (scheme, language, width, address)
-        assert await desk.page.run("document.documentElement.scrollWidth") <= width, address
 
 
 async def test_h265_that_the_browser_does_not_play_is_said_in_words(desk: Desk) -> None:

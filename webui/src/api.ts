@@ -165,6 +165,25 @@ export interface Armed {
   word: { armed: boolean; by: string; why: string; from_us: number; until_us: number } | null;
 }
 
+/** What people who are filmed must be told (schema Notice). */
+export interface Notice {
+  controller: string | null;
+  authorisation: string | null;
+  contact: string | null;
+  dpo: string | null;
+  missing: ("controller" | "authorisation" | "contact" | "dpo")[];
+  panels: Panel[];
+}
+
+export interface Panel {
+  law: "public" | "private";
+  cameras: number;
+  purposes: string[];
+  days: number;
+  outside_hours: boolean;
+  detection: boolean;
+}
+
 /** A refusal of the server, with its sentences; or no answer at all. */
 export class Refused extends Error {
   constructor(readonly problem: ProblemBody) {
@@ -234,6 +253,10 @@ export async function arming(): Promise<Armed[]> {
 
 export async function arm(word: { cameras: string[]; armed: boolean; by: string; why: string; until_us: number }): Promise<Armed[]> {
   return ((await (await ask("/api/v1/arming", word)).json()) as { cameras: Armed[] }).cameras;
+}
+
+export async function notice(): Promise<Notice> {
+  return (await (await ask("/api/v1/notice")).json()) as Notice;
 }
 
 export async function timeline(id: string, stream: Quality, from: number, to: number): Promise<Timeline> {

@@ -125,7 +125,7 @@ class AppElement extends LitElement {
   protected override render() {
     const site = this.data?.site;
     document.title = site ? `${site.name} · ${t("app.name")}` : t("app.name");
-    const where = place(this.address);
+    void screenOf(this.address.pathname).load?.();
     const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
@@ -138,13 +138,26 @@ class AppElement extends LitElement {
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
-        ${this.address.pathname === "/alertes"
-          ? html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`
-          : this.playing
-          ? html`<t-playback .data=${this.data} .camera=${where.camera || (this.data?.cameras[0]?.id ?? "")}
-              .also=${where.also} .start=${where.at}></t-playback>`
-          : html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`}
-      </main>`;
+        ${this.body()}
+      </main>
+      <footer><nav aria-label=${t("app.about")}>${this.menu("foot")}</nav></footer>`;
+  }
+
+  private body() {
+    const where = place(this.address);
+    switch (this.address.pathname) {
+      case "/alertes":
+        return html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`;
+      case "/lecture":
+        return html`<t-playback .data=${this.data} .camera=${where.camera || (this.data?.cameras[0]?.id ?? "")}
+          .also=${where.also} .start=${where.at}></t-playback>`;
+      case "/affiche":
+        return html`<t-notice .data=${this.data}></t-notice>`;
+      case "/accessibilite":
+        return html`<t-statement></t-statement>`;
+      default:
+        return html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`;
+    }
   }
 }
 

@@ -10,12 +10,15 @@ export interface Screen {
   title: Key;
   right: Right | null; // null: anybody who is logged in
   menu: "top" | "foot" | null;
+  load?: () => Promise<unknown>; // its script, where the first page does without it
 }
 
 export const SCREENS: Screen[] = [
   { path: "/", title: "app.home", right: "state", menu: "top" },
   { path: "/alertes", title: "app.alerts", right: "alerts", menu: "top" },
   { path: "/lecture", title: "play.title", right: "footage", menu: null },
+  { path: "/affiche", title: "notice.link", right: "state", menu: "foot", load: () => import("./notice") },
+  { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },
 ];
 
 /** `rights` null: nothing is known of accounts, and the page shows what there is. */

@@ -37,6 +37,7 @@ def test_both_languages_have_the_same_keys_and_values_in_them() -> None:
 def test_every_key_is_used_and_every_use_has_a_key() -> None:
     source = "\n".join(file.read_text(encoding="utf-8") for file in sorted((WEBUI / "src").glob("*.ts")))
     groups = "|".join(sorted({key.partition(".")[0] for key in words("fr")}))  # another group does not compile
+    made = re.findall(r"`(\w+)\.\$\{", source)  # put together: `severity.${alert.severity}`
     used = set(re.findall(rf'"((?:{groups})\.\w+(?:\.\w+)?)"', source))
     used |= {f"{base}.{form}" for base in re.findall(r'plural\("([\w.]+)"', source) for form in ("one", "other")}
     used -= set(re.findall(r'plural\("([\w.]+)"', source))
@@ -51,8 +52,8 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     computed |= {f"label.{each}" for each in ("person", "vehicle", "something")}
     computed |= {f"severity.{each}" for each in Severity} | {f"kind.{each}" for each in Kind}
     computed |= {f"{group}.{each}" for group in ("verdictOf", "judge") for each in Verdict}
-    assert used - set(words("fr")) == set()
-    assert set(words("fr")) - used - computed == set()
+    assert computed | used <= set(words("fr"))
+    assert {key for key in words("fr") if key.partition(".")[0] not in made} - used - computed == set()
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
