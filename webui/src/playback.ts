@@ -6,6 +6,8 @@ import type { Camera, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { gapTable } from "./gaps";
 import { holeIn } from "./holes";
+import "./hover";
+import type { Pointed } from "./hover";
 import { locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
@@ -24,7 +26,7 @@ const NO_NOTICE: Notice = { kind: "none" };
 export class PlaybackElement extends LitElement {
   static override properties = {
     data: { attribute: false }, camera: {}, also: { attribute: false }, start: { type: Number }, boxes: { attribute: false }, home: {},
-    at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, tick: { state: true },
+    at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, pointed: { state: true }, tick: { state: true },
   };
   declare data: State | null;
   declare camera: string;
@@ -37,6 +39,7 @@ export class PlaybackElement extends LitElement {
   declare history: Timeline | null;
   declare from: number;
   declare to: number;
+  declare pointed: Pointed | null; // by the mouse, on the line
   declare tick: number;
   player: Player | null = null;
   private timer = 0;
@@ -49,7 +52,7 @@ export class PlaybackElement extends LitElement {
     this.camera = this.home = "";
     this.boxes = [];
     this.also = [];
-    this.start = this.at = null;
+    this.start = this.at = this.pointed = null;
     this.notice = NO_NOTICE;
     this.from = this.to = this.tick = 0;
   }
@@ -219,6 +222,7 @@ export class PlaybackElement extends LitElement {
       ArrowLeft: () => (event.shiftKey ? this.gapFrom(-1) : this.move(-SECOND)),
       ArrowRight: () => (event.shiftKey ? this.gapFrom(1) : this.move(SECOND)),
       "+": () => this.zoomStep(1), "=": () => this.zoomStep(1), "-": () => this.zoomStep(-1),
+      Escape: () => (this.pointed = null),
       g: () => this.querySelector<JumpElement>("t-jump")?.start(),
     };
     const digit = Number(event.key);
@@ -318,10 +322,12 @@ export class PlaybackElement extends LitElement {
           <span class="span">${days > 1 ? plural("time.days", days) : length(this.to - this.from)}</span>
           ${icon("+", "time.zoomIn", () => this.zoomStep(1))}</span>
       </div>
+      <div class="line"><t-hover .camera=${this.known} .history=${this.history} .opened=${this.at !== null} .pointed=${this.pointed} .span=${this.to - this.from} .now=${this.now}></t-hover>
       <t-timeline .from=${this.from} .to=${this.to} .at=${this.at} .now=${this.now} .data=${this.history}
         @scrub=${(event: CustomEvent<number>) => void this.goTo(event.detail)}
         @pan=${(event: CustomEvent<number>) => this.pan(event.detail)}
-        @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.show(scaled(this, event.detail.factor, event.detail.around, this.now))}></t-timeline>
+        @zoom=${(event: CustomEvent<{ factor: number; around: number }>) => this.show(scaled(this, event.detail.factor, event.detail.around, this.now))}
+        @hover=${(event: CustomEvent<Pointed | null>) => (this.pointed = event.detail)}></t-timeline></div>
       <p class="legend"><span><i class="key recorded"></i>${t("time.legendRecorded")}</span><span><i class="key gap"></i>${t("time.legendGap")}</span><span><i class="key pause"></i>${t("time.legendPause")}</span><span><i class="key light"></i>${t("time.legendLight")}</span><span><i class="key none"></i>${t("time.legendNone")}</span><span><i class="key future"></i>${t("time.legendFuture")}</span></p>${this.calendar()}</div>`;
   }
 

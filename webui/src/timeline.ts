@@ -86,10 +86,10 @@ export class TimelineElement extends LitElement {
       (event.currentTarget as Element).setPointerCapture(event.pointerId);
     }
     if (event.type === "pointerup" || event.type === "pointercancel") this.dragging = false;
-    else if (this.dragging) {
-      const x = event.clientX - this.getBoundingClientRect().left;
-      this.send("scrub", this.us(Math.max(0, Math.min(this.width - 1, x))));
-    }
+    const x = Math.max(0, Math.min(this.width - 1, event.clientX - this.getBoundingClientRect().left));
+    if (this.dragging) this.send("scrub", this.us(x));
+    const over = event.type === "pointermove" && event.pointerType !== "touch" && !this.dragging;
+    this.send("hover", over ? { at: this.us(x), x } : null); // while dragging the large picture shows it
   };
 
   /** What a slider's keys do everywhere; the arrows are the page's. */
@@ -120,7 +120,7 @@ export class TimelineElement extends LitElement {
       role="slider" tabindex="0" width=${this.width} height=${HEIGHT} viewBox="0 0 ${this.width} ${HEIGHT}"
       aria-label=${t("time.label")} aria-valuemin=${seconds(this.from)} aria-valuemax=${seconds(this.to)}
       aria-valuenow=${seconds(Math.min(this.to, Math.max(this.from, at ?? this.from)))} aria-valuetext=${text} @keydown=${this.onKey}
-      @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer}
+      @pointerdown=${this.onPointer} @pointermove=${this.onPointer} @pointerup=${this.onPointer} @pointercancel=${this.onPointer} @pointerleave=${this.onPointer}
     >${svg`<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
         <rect class="gap-ground" width="7" height="7"></rect><rect class="gap-line" width="2.5" height="7"></rect></pattern>
         <pattern id="pause" width="6" height="6" patternUnits="userSpaceOnUse"><rect class="pause-ground" width="6" height="6"></rect><rect class="pause-line" width="1.5" height="6"></rect></pattern>
