@@ -15,7 +15,12 @@ from appliance.capture.url import Credentials
 
 _SCHEMES = {"digest", "basic"}
 _STRENGTH = {"sha-256": 3, "sha-256-sess": 3, "md5": 2, "md5-sess": 2}
-_TOKEN = re.compile(r'\s*,?\s*([A-Za-z0-9_\-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?')
+_TOKEN = re.compile(
+    r"""([A-Za-z0-9_\-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.?)*)"?|'([^']*)'|([^\s,;"]*)))?""",
+    re.VERBOSE,
+)
+"""A scheme, or a parameter with its value: quoted (to the end when nothing closes it), in single quotes, or plain.
+No part of it can be tried in more than one way: its time is linear, whatever the camera writes."""
 
 
 @dataclass(slots=True)
@@ -28,7 +33,7 @@ class Challenge:
     @property
     def algorithm(self) -> str:
         """Digest algorithm in lower case; MD5 when not said (RFC 7616 section 3.3)."""
-        return self.parameters.get("algorithm", "").strip().lower() or "md5"
+        return self.parameters.get("algorithm", "").strip().lower().replace("sha256", "sha-256") or "md5"
 
     @property
     def strength(self) -> int:
@@ -44,18 +49,18 @@ class Challenge:
 
 
 def _qop_options(qop: str) -> list[str]:
-    return [option.strip().lower() for option in qop.split(",")]
+    return re.split(r"[\s,;]+", qop.strip().lower())
 
 
 def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
     """All challenges of the WWW-Authenticate headers, several to a header or not."""
     challenges: list[Challenge] = []
     for header in headers:
-        for name, quoted, plain in _TOKEN.findall(header):
-            if not quoted and not plain and name.lower() in _SCHEMES:
+        for name, quoted, single, plain in _TOKEN.findall(header):
+            if not (quoted or single or plain) and name.lower() in _SCHEMES:
                 challenges.append(Challenge(name.lower()))
             elif challenges:
-                challenges[-1].parameters[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) or plain
+                challenges[-1].parameters[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) or single or plain
     return challenges
 
 

@@ -12,13 +12,14 @@ used up, so no camera ever waits for a tick. While an answer is awaited, and bef
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Final, Protocol
 
 from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
-from appliance.capture.message import Message, encode_request, parse_head
+from appliance.capture.message import OK, Message, encode_request, parse_head
 from appliance.core.clock import Clock
 
 MESSAGE_BYTES: Final = 65_536 + 4
@@ -50,6 +51,10 @@ _DOLLAR: Final = 0x24
 _INTERLEAVED: Final = Struct(">BBH")
 _LAST_DATA_RECV: Final = Struct("=52xI")  # of struct tcp_info, linux/tcp.h: milliseconds since data came
 _BLANKS: Final = b"\r\n \t\x00"
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_ANOTHER: Final = re.compile(rb"^(?:RTSP/\d|\$)", re.MULTILINE)
+"""What cannot be in a description: the start of the next message. Up to there or to the end of what came with it the
+description goes on, whatever its length was told to be; a length too large ends with our patience."""
 
 
 class PacketReceiver(Protocol):
@@ -90,6 +95,7 @@ class RtspConnection(asyncio.BufferedProtocol):
         self._rtcp_channel = -1
         self._sequence = 0
         self._awaited: dict[int, asyncio.Future[Message]] = {}
+        self._described = False  # a description came; what may be left of it before the next message is skipped
         self._mark = 1
         self._wanted_mark = 1
         self.closed: asyncio.Future[CaptureError] = asyncio.get_running_loop().create_future()
@@ -117,6 +123,8 @@ class RtspConnection(asyncio.BufferedProtocol):
             async with asyncio.timeout(timeout_s):
                 return await answer
         except TimeoutError as error:
+            if late := self._cut_short(sequence):
+                return late
             raise CameraSilent(reason=f"no answer to {method} for {timeout_s:g} s") from error
         finally:
             self._awaited.pop(sequence, None)
@@ -226,25 +234,48 @@ class RtspConnection(asyncio.BufferedProtocol):
         if data[pos] in _BLANKS:
             return pos + 1  # empty lines between messages, before '$' too
         limit = min(end, pos + HEAD_BYTES)
-        head_end, body = data.find(b"\r\n\r\n", pos, limit), 4
-        bare = data.find(b"\n\n", pos, limit if head_end < 0 else head_end)
-        if bare >= 0:
-            head_end, body = bare, 2
-        if head_end < 0:
-            start = bytes(data[pos : min(end, pos + 5)])
-            if limit - pos >= HEAD_BYTES or not (b"RTSP/".startswith(start) or start.isalpha()):
+        start = bytes(data[pos : min(end, pos + 5)]).upper()
+        answer = b"RTSP/".startswith(start)
+        if not answer and self._described and self._receiver is None:
+            line = data.find(b"\n", pos, end)
+            return line + 1 if line >= 0 else end
+        found = _HEAD_END.search(data, pos, limit)
+        if found is None:
+            if limit - pos >= HEAD_BYTES or not (answer or start.isalpha()):
                 raise RtspInvalid(reason="neither an answer nor a packet", at=self._consumed + pos)
             return pos
-        message, length = parse_head(bytes(data[pos:head_end]), self._consumed + pos)
+        message, length = parse_head(bytes(data[pos : found.start()]), self._consumed + pos)
         if length > BODY_BYTES:
             raise RtspInvalid(reason=f"a body of {length} bytes", at=self._consumed + pos)
-        first = head_end + body
-        if first + length > end:
+        first = found.end()
+        stop = first + length
+        if message.status == OK and self._receiver is None and _describes(message, data[first : min(end, first + 2)]):
+            self._described = True
+            other = _ANOTHER.search(data, min(stop, end), end)
+            if other is None and message.header("content-length") is None and not _enough(data[first:end]):
+                return pos  # patience will tell where it ends
+            stop = max(stop, other.start() if other else end)
+        if stop > end:
             return pos
-        self._message(Message(message.status, message.method, message.headers, bytes(data[first : first + length])))
-        return first + length
+        self._message(Message(message.status, message.method, message.headers, bytes(data[first:stop])))
+        return stop
+
+    def _cut_short(self, sequence: int) -> Message | None:
+        """The description that lies there unfinished when the patience is over: its length was told too large."""
+        found = _HEAD_END.search(self._kept)
+        if found is None or not self._kept.startswith(b"RTSP/"):
+            return None
+        message, _ = parse_head(self._kept[: found.start()], self._consumed)
+        body = self._kept[found.end() :]
+        if message.sequence not in {None, sequence} or not _describes(message, body[:2]):
+            return None
+        self._consumed += len(self._kept)
+        self._kept = b""
+        return Message(message.status, message.method, message.headers, body)
 
     def _message(self, message: Message) -> None:
+        if 100 <= message.status < 200:
+            return  # the answer is still to come (RFC 2326 section 7.1.1)
         if message.method == "REDIRECT":
             raise RedirectRefused
         if message.method:
@@ -277,3 +308,17 @@ class RtspConnection(asyncio.BufferedProtocol):
             return  # behind TLS bytes are not video: the kernel's mark would count records
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, mark)
         self._mark = mark
+
+
+def _describes(message: Message, begin: bytes | bytearray) -> bool:
+    """The body is a session description: the header says so, or its first bytes do."""
+    said = "sdp" in (message.header("content-type") or "").lower()
+    return begin == b"v=" or (said and message.header("content-length") is None)
+
+
+def _enough(body: bytes | bytearray) -> bool:
+    """A description without a length has what it takes to ask for its picture; what may still come is skipped."""
+    picture = body[max(0, body.find(b"m=video")) :]
+    return (
+        body.endswith((b"\n", b"\r")) and b"m=video" in picture and b"a=rtpmap" in picture and b"a=control" in picture
+    )

@@ -9,11 +9,20 @@ from appliance.capture.errors import RtspInvalid
 
 USER_AGENT: Final = "Temoin"
 
+_BLANK: Final = " \t\r\0"
+"""Around names and values; some firmware writes a string's end (NUL) too."""
+
+OK: Final = 200
+"""The one status that is success (RFC 2326 section 7.1.1)."""
+
 DEFAULT_SESSION_S: Final = 60
 """Seconds a session lives without keep-alive when the camera does not say (RFC 2326 section 12.37)."""
 
-_STATUS_LINE = re.compile(r"RTSP/\d\.\d\s+(\d{3})(?:\s+(.*))?$")
+_STATUS_LINE = re.compile(r"RTSP/\d\.\d\s+(\d{3})(?!\d)", re.IGNORECASE | re.ASCII)
 _REQUEST_LINE = re.compile(r"([A-Z_]+)\s+(\S+)\s+RTSP/\d\.\d$")
+_TIMEOUT = re.compile(r"[;,\s]timeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
+_CHANNELS = re.compile(r"\D{0,3}(\d{1,3})(?!\d)(?:\D{1,3}(\d{1,3})(?!\d))?", re.ASCII)
+_SSRC = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,8})$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class Message:
     @property
     def sequence(self) -> int | None:
         """CSeq, or None when it is absent or no number."""
-        return _number(self.header("cseq"))
+        return _leading_number(self.header("cseq"))
 
 
 class SessionHeader(NamedTuple):
@@ -80,45 +89,54 @@ def parse_head(head: bytes, at: int) -> tuple[Message, int]:
         method = found[1]
     else:
         raise RtspInvalid(reason=f"unexpected line {first[:40]!r}", at=at)
-    headers: dict[str, list[str]] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if colon:
-            headers.setdefault(name.strip().lower(), []).append(value.strip())
-    message = Message(status, method, headers)
+    message = Message(status, method, _headers(lines[1:]))
     text = message.header("content-length")
-    length = _number(text)
-    if text is not None and length is None:
+    length = _leading_number(text)
+    if text and length is None:
         raise RtspInvalid(reason="Content-Length is no number", at=at)
     return message, length or 0
 
 
+def _headers(lines: list[str]) -> dict[str, list[str]]:
+    """Header lines, one that begins with a blank being more of the one before (RFC 2326 section 15.1)."""
+    headers: dict[str, list[str]] = {}
+    last: list[str] | None = None
+    for line in lines:
+        if line[:1] in {" ", "\t"} and last is not None:
+            last[-1] = f"{last[-1]} {line.strip(_BLANK)}".strip()
+            continue
+        name, colon, value = line.partition(":")
+        last = headers.setdefault(name.strip(_BLANK).lower(), []) if colon else None
+        if last is not None:
+            last.append(value.strip(_BLANK))
+    return headers
+
+
 def parse_session(value: str) -> SessionHeader:
-    """`Session: 708345999;timeout=60`, blanks anywhere."""
-    identifier, *options = (item.strip() for item in value.split(";"))
-    for option in options:
-        name, _, text = option.partition("=")
-        if name.strip().lower() == "timeout" and (seconds := _number(text)):
-            return SessionHeader(identifier, seconds)
-    return SessionHeader(identifier, None)
+    """`Session: 708345999;timeout=60`, blanks anywhere, quotes, other separators."""
+    identifier = re.split(r"[;,\s]", value.strip(), maxsplit=1)[0]
+    found = _TIMEOUT.search(value)
+    return SessionHeader(identifier, int(found[1]) or None if found else None)
 
 
 def parse_transport(value: str) -> TransportHeader:
     """The Transport header of SETUP's answer, its parts in any order and padded as they like."""
     items = [item.strip() for item in value.split(",", maxsplit=1)[0].split(";")]
-    tcp = items[0].upper() == "RTP/AVP/TCP"
+    profile = "".join(items[0].split()).upper()
+    if "SAVP" in profile:  # SRTP, which was not asked for, and whose keys nobody has
+        return TransportHeader(False, None, None)
+    tcp = profile in {"RTP/AVP/TCP", "RTP/AVPF/TCP"}
     channels, ssrc = None, None
     for item in items:
         name, _, text = item.partition("=")
         name, text = name.strip().lower(), text.strip()
         if name == "interleaved":
-            first, _, second = text.partition("-")
-            rtp = _number(first)
-            rtcp = _number(second) if second else None
-            if rtp is not None and rtp <= 255:
-                channels = (rtp, rtcp if rtcp is not None and rtcp <= 255 else rtp + 1)
-        elif name == "ssrc" and re.fullmatch(r"[0-9A-Fa-f]{1,8}", text):
-            ssrc = int(text, 16)
+            found = _CHANNELS.match(text)
+            if found and int(found[1]) <= 255:
+                rtp, rtcp = int(found[1]), int(found[2] or 256)
+                channels = (rtp, rtcp if rtcp <= 255 else rtp + 1)
+        elif name == "ssrc" and (number := _SSRC.match(text.strip('"'))):
+            ssrc = int(number[1], 16)
     return TransportHeader(tcp or channels is not None, channels, ssrc)
 
 
@@ -137,6 +155,12 @@ def parse_rtp_info(value: str) -> list[RtpInfo]:
                 rtptime = _number(text, 0xFFFFFFFF)
         entries.append(RtpInfo(url, sequence, rtptime))
     return entries
+
+
+def _leading_number(text: str | None) -> int | None:
+    """The decimal number that a value begins with, whatever follows it, or None."""
+    found = re.match(r"\s*(\d{1,9})(?!\d)", text or "", re.ASCII)
+    return int(found[1]) if found else None
 
 
 def _number(text: str | None, limit: int = 10**9) -> int | None:

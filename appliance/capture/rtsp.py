@@ -26,7 +26,7 @@ from appliance.capture.errors import (
     StreamNotFound,
     TransportRefused,
 )
-from appliance.capture.message import DEFAULT_SESSION_S, Message, parse_session, parse_transport
+from appliance.capture.message import DEFAULT_SESSION_S, OK, Message, parse_session, parse_transport
 from appliance.capture.sdp import VideoTrack, choose_video, parse_sdp
 from appliance.capture.tls import Trust
 from appliance.capture.url import Credentials, RtspUrl, base_url, join_control, redirected
@@ -44,11 +44,12 @@ KEEP_ALIVE_MIN_S: Final = 2.0
 MAX_REDIRECTS: Final = 3
 """Followed one after the other: a camera that still points elsewhere points in a circle."""
 
-OK: Final = 200
 UNAUTHORIZED: Final = 401
 _SDP: Final = {"Accept": "application/sdp"}
 _BUSY: Final = frozenset({453, 503})
 """Not Enough Bandwidth, Service Unavailable: too many clients."""
+_MISJOINED: Final = frozenset({400, 404, 454, 455, 459, 460})
+"""What cameras answer to a track's address that they do not know."""
 
 
 async def open_connection(url: RtspUrl, clock: Clock, trust: Trust | None = None) -> RtspConnection:
@@ -92,6 +93,7 @@ class RtspSession:
         self._url = url
         self._auth = Authenticator(credentials)
         self._base = url.text
+        self._presentation: str | None = None  # the description's own control
         self._aggregate = url.text
         self._session: str | None = None
         self._timeout_s = float(DEFAULT_SESSION_S)
@@ -120,13 +122,24 @@ class RtspSession:
             self._url.text, answer.header("content-base"), answer.header("content-location")
         )  # fmt: skip
         description = parse_sdp(answer.body)
+        self._presentation = description.control
         self._aggregate = join_control(self._base, description.control)
         return choose_video(description)
 
     async def setup(self, track: VideoTrack, receiver: PacketReceiver, on_rtcp: Callable[[bytes], None]) -> None:
-        """SETUP the track over this connection; packets go to `receiver` from its answer on."""
+        """SETUP the track over this connection; packets go to `receiver` from its answer on.
+
+        A camera that does not know the address under its own base is asked once more, under the one that it was
+        reached by: what works is what counts.
+        """
+        wanted = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
         url = join_control(self._base, track.control)
-        answer = await self._ask("SETUP", url, {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"})
+        other = join_control(self._url.text, track.control)
+        answer = await self._send("SETUP", url, wanted)
+        if answer.status in _MISJOINED and other != url:
+            answer = await self._send("SETUP", other, wanted)
+            self._base, self._aggregate = self._url.text, join_control(self._url.text, self._presentation)
+        self._expect_ok("SETUP", answer)
         transport = parse_transport(answer.header("transport") or "RTP/AVP/TCP;interleaved=0-1")
         if not transport.tcp:
             raise TransportRefused(reason=answer.header("transport") or "")

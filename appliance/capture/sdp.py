@@ -1,6 +1,7 @@
 """Session descriptions (RFC 8866) as cameras write them: line by line, an unreadable line costs only itself."""
 
 import binascii
+import re
 from base64 import b64decode
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,14 +17,27 @@ _STATIC_TYPES: Final = {0: "PCMU", 8: "PCMA", 26: "JPEG", 32: "MPV", 33: "MP2T"}
 
 _VIDEO_CLOCK: Final = 90_000
 
-_CODECS: Final[dict[str, Codec]] = {"H264": "h264", "H265": "h265", "HEVC": "h265"}
+_CODECS: Final[dict[str, Codec]] = {"H264": "h264", "H.264": "h264", "H265": "h265", "H.265": "h265", "HEVC": "h265"}
 """Encoding names (RFC 6184 section 8.1, RFC 7798 section 7.1; some cameras write HEVC)."""
 
 _SPROP: Final[dict[Codec, tuple[str, ...]]] = {
     "h264": ("sprop-parameter-sets",),
-    "h265": ("sprop-vps", "sprop-sps", "sprop-pps"),
+    "h265": ("sprop-vps", "sprop-sps", "sprop-pps", "sprop-parameter-sets"),
 }
 """Where parameter sets stand in fmtp, comma-separated and in base64."""
+
+_BLANK: Final = " \t\0\ufeff"
+"""Around lines: blanks, a string's end, a byte order mark."""
+
+_NUMBERED: Final = re.compile(r"\s*(\d{1,3})(?:[\s;:,]+(.*))?$", re.ASCII | re.DOTALL)
+"""Payload type and what is said of it."""
+
+_NAMES: Final = (
+    "packetization-mode", "profile-level-id", "sprop-parameter-sets", "sprop-vps", "sprop-sps", "sprop-pps",
+    "sprop-max-don-diff", "profile-id", "profile-space", "level-id", "tier-flag", "interop-constraints", "config",
+)  # fmt: skip
+_SEPARATOR: Final = re.compile(rf";|[,\s]{{1,8}}(?=(?:{'|'.join(_NAMES)})\s*=)", re.IGNORECASE | re.ASCII)
+"""Between format parameters. A comma or a blank is one only before a known name: values hold commas."""
 
 
 @dataclass(slots=True)
@@ -61,12 +75,13 @@ class VideoTrack:
 def parse_sdp(body: bytes) -> SessionDescription:
     """Parse a description; raises SdpInvalid when there is no media section in it."""
     text = body.decode("utf-8", "replace")
-    lines = [line.strip() for line in text.replace("\r", "\n").split("\n") if line.strip()]
+    lines = [line for raw in text.replace("\r", "\n").split("\n") if (line := raw.strip(_BLANK))]
     if len(lines) > MAX_LINES:
         raise SdpInvalid(reason=f"{len(lines)} lines")
     session = SessionDescription()
     for line in lines:
         kind, equals, value = line.partition("=")
+        kind = kind.strip().lower()
         if not equals or len(kind) != 1:
             session.ignored.append(line)
         elif kind == "m":
@@ -85,7 +100,8 @@ def choose_video(session: SessionDescription) -> VideoTrack:
     for media in session.media:
         if media.kind != "video":
             continue
-        for number in media.payload_types:
+        # A section's own numbers first; where they are unreadable, those that are described.
+        for number in dict.fromkeys([*media.payload_types, *media.encodings]):
             name, clock = media.encodings.get(number, (_STATIC_TYPES.get(number, f"type {number}"), _VIDEO_CLOCK))
             formats = media.formats.get(number, {})
             codec = _CODECS.get(name)
@@ -105,13 +121,18 @@ def _reordered(formats: dict[str, str]) -> bool:
 def _media(value: str, ignored: list[str]) -> Media:
     """m=video 0 RTP/AVP 96: a section whose payload types are no numbers (TP-Link) has none."""
     words = value.split()
+    protocol = next((at for at, word in enumerate(words) if at and "/AVP" in word.upper()), 2)  # a port may be missing
     types: list[int] = []
-    for word in words[3:]:
-        if word.isascii() and word.isdigit() and int(word) < 128:
+    for word in words[protocol + 1 :]:
+        if _is_type(word):
             types.append(int(word))
         else:
             ignored.append(f"m={value}")
-    return Media(words[0].lower() if words else "", words[2] if len(words) > 2 else "", types)
+    return Media(words[0].lower() if words else "", words[protocol] if len(words) > protocol else "", types)
+
+
+def _is_type(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 4 and int(word) < 128
 
 
 def _attribute(session: SessionDescription, value: str) -> bool:
@@ -127,26 +148,28 @@ def _attribute(session: SessionDescription, value: str) -> bool:
         return True
     if media is None or name not in {"rtpmap", "fmtp"}:
         return True
-    number, _, rest = rest.partition(" ")
-    if not (number.isascii() and number.isdigit() and int(number) < 128):
+    numbered = _NUMBERED.match(rest)
+    if numbered is None or not _is_type(numbered[1]):
         return False
+    number, said = int(numbered[1]), (numbered[2] or "").strip()
     if name == "fmtp":
-        media.formats[int(number)] = _format_parameters(rest)
+        media.formats.setdefault(number, {}).update(_format_parameters(said))  # some write a line per parameter
         return True
-    encoding = rest.strip().split("/")
-    clock = encoding[1].strip() if len(encoding) > 1 else ""
-    if not (clock.isascii() and clock.isdigit() and len(clock) < 10):
+    encoding, *more = (part.split() for part in said.split("/", maxsplit=2))
+    rate = more[0][0] if more and more[0] else str(_VIDEO_CLOCK)  # RFC 6184 and 7798 allow no other
+    digits = re.match(r"\d{1,9}(?!\d)", rate, re.ASCII)
+    if not encoding or digits is None:
         return False
-    media.encodings[int(number)] = (encoding[0].strip().upper(), int(clock))
+    media.encodings[number] = (encoding[0].upper(), int(digits[0]))
     return True
 
 
 def _format_parameters(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for item in text.split(";"):
+    for item in _SEPARATOR.split(text):
         name, _, value = item.strip().partition("=")
         if name:
-            found[name.strip().lower()] = value.strip()
+            found[name.strip().lower()] = value.strip(" \t\"'")
     return found
 
 

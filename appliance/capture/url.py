@@ -82,7 +82,7 @@ def is_absolute(url: str) -> bool:
 def base_url(request_url: str, content_base: str | None, content_location: str | None) -> str:
     """The base of a description (RFC 2326 appendix C.1.1). A base without scheme gets one (Anjvision)."""
     for candidate in (content_base, content_location):
-        base = (candidate or "").strip()
+        base = (candidate or "").strip(" \t\"'<>\0")
         if is_absolute(base):
             return base
         if base and "/" in base and "://" not in base and not base.startswith("/"):
@@ -92,7 +92,7 @@ def base_url(request_url: str, content_base: str | None, content_location: str |
 
 def join_control(base: str, control: str | None) -> str:
     """The URL of a track or presentation."""
-    wanted = (control or "").strip()
+    wanted = (control or "").strip(' \t"\0')
     if not wanted or wanted == "*":
         return base
     if is_absolute(wanted):

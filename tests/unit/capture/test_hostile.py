@@ -65,7 +65,9 @@ def test_what_the_fuzzer_found_stays_mended(file: Path) -> None:
 
 @pytest.mark.full
 @FEEDS
-@pytest.mark.parametrize("shape", ["zeros", "ones", "lines", "repeated", "colons", "starts", "tiny"])
+@pytest.mark.parametrize(
+    "shape", ["zeros", "ones", "lines", "repeated", "colons", "starts", "tiny", "blanks", "quotes", "commas"]
+)
 def test_the_largest_inputs_cost_bounded_memory_and_end(target: str, shape: str) -> None:
     seed = seeds(target)[0]
     shapes = {
@@ -76,6 +78,9 @@ def test_the_largest_inputs_cost_bounded_memory_and_end(target: str, shape: str)
         "colons": b':;,=" ',
         "starts": b"\0\0\1\x67",
         "tiny": b"\0\x01a",
+        "blanks": b" " * 15_000 + b"\xc3\xa9",  # what a backtracking pattern would try in every way
+        "quotes": b'a="\\"b=' * 1500 + b"\\",
+        "commas": b"," * 15_000 + b"a=",
     }
     unit = shapes[shape]
     data = (seed + unit * (MAX_INPUT // len(unit) + 1))[:MAX_INPUT]

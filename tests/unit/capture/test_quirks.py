@@ -115,6 +115,13 @@ Timestamps
         unit/capture/test_runs.py::test_a_jump_of_media_time_begins_a_run
     sender reports of 1970
         unit/capture/test_timeline.py::test_a_camera_that_was_never_told_the_time_is_unknown
+Answers in the style of thirty makes, whole and byte by byte
+    head, description, addresses, time-outs, lengths that are wrong
+        unit/capture/test_makes.py::test_each_make_is_understood
+    ways to ask for a password
+        unit/capture/test_makes.py::test_each_way_to_ask_for_a_password_is_answered
+    a base that the camera itself does not know
+        unit/capture/test_makes.py::test_a_track_unknown_under_the_named_base_is_asked_for_under_the_one_that_was_reached
 Transport
     only UDP
         integration/test_compatible_reader.py::test_a_camera_that_knows_only_udp_is_read_after_the_native_reader_was_refused

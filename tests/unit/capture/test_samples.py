@@ -1,19 +1,20 @@
 """What real cameras answered ($APPLIANCE_ASSETS/rtsp-samples), and answers of our own in the same style."""
 
+import asyncio
 from base64 import b64encode
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from appliance.capture.errors import CaptureError
-from appliance.capture.message import parse_head, parse_rtp_info, parse_session, parse_transport
-from appliance.capture.sdp import choose_video, parse_sdp
-from appliance.capture.url import base_url, is_absolute, join_control
+from appliance.capture.url import Credentials, is_absolute
 from appliance.media.parameters import ParameterSets, parameter_sets
+from tests.peers.conversation import bent, converse
 from tests.peers.h264_rtp import PPS, SPS
+from tests.peers.makes import MAKES
 from tests.peers.need import need_assets
-
-REQUEST_URL = "rtsp://192.168.1.10:554/stream"
 
 SIZES = {
     "bunny_describe": (240, 160),
@@ -31,57 +32,79 @@ SIZES_H265 = {"anjvision_describe": (1280, 704), "dahua_describe_h265_pcma": (70
 """As libav reads the same parameter sets."""
 
 
-def read(raw: bytes) -> tuple[str | None, bytes]:
-    """Base of the description and its body; a file without a status line is a bare SDP."""
-    if not raw.startswith(b"RTSP/"):
-        return None, raw
-    head, _, body = raw.partition(b"\r\n\r\n")
-    message, length = parse_head(head, 0)
-    assert message.status == 200
-    assert message.sequence is not None
-    assert length in {0, len(body)} or length >= len(body)  # edited samples say a length of their own
-    if session := message.header("session"):
-        assert parse_session(session).identifier
-    if transport := message.header("transport"):
-        assert parse_transport(transport).channels == (0, 1)
-    if info := message.header("rtp-info"):
-        assert all(entry.url for entry in parse_rtp_info(info))
-    return base_url(REQUEST_URL, message.header("content-base"), message.header("content-location")), body
+SIZES_ALL = SIZES | SIZES_H265
+METHODS = ("DESCRIBE", "SETUP", "PLAY", "OPTIONS", "TEARDOWN")
+PIECES = [(65_536,), (1,), (500, 3)]
 
 
-def understand(base: str | None, body: bytes) -> ParameterSets:
-    track = choose_video(parse_sdp(body))
-    assert is_absolute(join_control(base or REQUEST_URL, track.control))
-    return parameter_sets(track.codec, track.parameter_sets)
+def wrapped(raw: bytes) -> bytes:
+    """A sample as the wire brings it: a bare description gets the head of an answer."""
+    if raw[:5].upper() == b"RTSP/":
+        return raw
+    return b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%b" % (
+        len(raw),
+        raw,
+    )
 
 
-def names() -> list[str]:
-    return sorted([*SIZES, *SIZES_H265])
+async def understand(raw: bytes, sizes: Sequence[int] = PIECES[0]) -> ParameterSets:
+    """The parameter sets of a sample that describes a stream, asked for to the end."""
+    said = await converse({"DESCRIBE": [wrapped(raw)]}, sizes)
+    assert said.track is not None
+    assert all(is_absolute(url) for method in METHODS for url in said.asked(method))
+    return parameter_sets(said.track.codec, said.track.parameter_sets)
 
 
-@pytest.mark.parametrize("name", names())
-def test_descriptions_of_real_cameras(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(SIZES_ALL))
+async def test_descriptions_of_real_cameras(name: str) -> None:
     raw = (need_assets(f"rtsp-samples/{name}.txt") / "rtsp-samples" / f"{name}.txt").read_bytes()
-    base, body = read(raw)
-    parameters = understand(base, body).parameters
+    parameters = (await understand(raw)).parameters
     assert parameters is not None
-    assert (parameters.width, parameters.height) == (SIZES | SIZES_H265)[name]
+    assert (parameters.width, parameters.height) == SIZES_ALL[name]
     assert parameters.codec == ("h265" if name in SIZES_H265 else "h264")
 
 
-def test_every_sample_parses_or_is_refused_by_name() -> None:
+def samples() -> dict[str, bytes]:
+    """All of them, whatever make they are of."""
     folder = need_assets("rtsp-samples/README.md") / "rtsp-samples"
-    seen = 0
-    for path in sorted(Path(folder).glob("*.txt")):
-        base, body = read(path.read_bytes())
-        if body:
-            try:
-                understand(base, body)
-            except CaptureError as error:
-                assert error.sentence("fr")  # noqa: PT017 - most samples do not raise
-                assert error.sentence("en")  # noqa: PT017
-        seen += 1
-    assert seen >= len(SIZES) + len(SIZES_H265)
+    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".md"]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(files)}
+
+
+async def told(name: str, answers: dict[str, list[bytes]], sizes: Sequence[int]) -> bool:
+    """Whether it is understood; else it must be refused by name, in both languages."""
+    try:
+        await converse(answers, sizes, Credentials("admin", "word"))
+    except CaptureError as error:
+        refusal = error
+    else:
+        return True
+    assert refusal.sentence("fr"), name
+    assert refusal.sentence("en"), name
+    return False
+
+
+def test_every_sample_is_understood_or_refused_by_name_whatever_it_answers() -> None:
+    found = samples()
+    good = next(make.describe for make in MAKES.values())
+    understood: set[str] = set()
+    for name, raw in found.items():
+        for method in METHODS:
+            asyncio.run(told(name, {"DESCRIBE": [good]} | {method: [wrapped(raw)]}, PIECES[0]))
+        bare = raw.replace(b"\r\n", b"\n")
+        if all(
+            asyncio.run(told(name, {"DESCRIBE": [wrapped(text)]}, sizes)) for text in (raw, bare) for sizes in PIECES
+        ):
+            understood.add(name)
+    assert understood >= {f"{name}.txt" for name in SIZES_ALL}
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_no_mutation_of_a_sample_ends_otherwise_than_by_name(data: st.DataObject) -> None:
+    found = samples()
+    answers = {method: [wrapped(bent(data, data.draw(st.sampled_from(list(found.values())))))] for method in METHODS}
+    asyncio.run(told("mutated", answers, data.draw(st.sampled_from(PIECES[::2]))))
 
 
 def answer(*headers: str, body: str = "") -> bytes:
@@ -134,7 +157,6 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_answers_of_our_own_in_that_style(name: str) -> None:
-    base, body = read(OWN[name])
-    parameters = understand(base, body).parameters
-    assert (parameters is not None) == (b"sprop-parameter-sets" in body)
+async def test_answers_of_our_own_in_that_style(name: str) -> None:
+    parameters = (await understand(OWN[name])).parameters
+    assert (parameters is not None) == (b"sprop-parameter-sets" in OWN[name])

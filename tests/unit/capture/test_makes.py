@@ -1,0 +1,138 @@
+"""Answers in the style of many makes: each conversation ends in a stream that is asked for at the right addresses."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.capture.errors import (
+    CameraAuthentication,
+    CameraSilent,
+    CaptureError,
+    CodecRefused,
+    RtspInvalid,
+    SdpInvalid,
+    StreamNotFound,
+    TransportRefused,
+)
+from appliance.capture.url import Credentials
+from appliance.media.parameters import parameter_sets
+from tests.peers.conversation import PLAIN, URL, bent, converse
+from tests.peers.makes import HEAD, MAKES, TYPE, VIDEO, Make, answered, described
+
+CUTS = [(65_536,), (1,), (700, 3)]
+
+
+def answers(make: Make) -> dict[str, list[bytes]]:
+    return {"DESCRIBE": [make.describe], "SETUP": [make.setup], "PLAY": [make.play]}
+
+
+@pytest.mark.parametrize("name", MAKES)
+@pytest.mark.parametrize("sizes", CUTS, ids=["whole", "byte by byte", "in pieces"])
+async def test_each_make_is_understood(name: str, sizes: tuple[int, ...]) -> None:
+    make = MAKES[name]
+    said = await converse(answers(make), sizes if make.in_pieces else CUTS[0])
+    assert said.track is not None
+    assert (said.track.codec, len(said.track.parameter_sets)) == (make.codec, make.sets)
+    assert (parameter_sets(make.codec, said.track.parameter_sets).parameters is not None) == bool(make.sets)
+    assert said.asked("SETUP") == [make.track]
+    assert said.asked("PLAY") == [make.aggregate]
+    assert said.keep_alive_s == make.keep_alive_s
+    assert said.track.audio_offered == make.audio
+
+
+REFUSED = {
+    "a login page": (described("Content-Type: text/html", sdp=("<html>", "a=b", "</html>")), SdpInvalid),
+    "an empty description": (answered(TYPE, "Content-Length: 0"), SdpInvalid),
+    "nothing but sound": (described(TYPE, sdp=(*HEAD, "m=audio 0 RTP/AVP 8")), CodecRefused),
+    "pictures one by one": (described(TYPE, sdp=(*HEAD, "m=video 0 RTP/AVP 26", "a=control:x")), CodecRefused),
+    "another codec": (described(TYPE, sdp=(*HEAD, VIDEO[0], "a=rtpmap:96 MP4V-ES/90000")), CodecRefused),
+    "no such stream": (b"RTSP/1.0 404 Stream Not Found\r\nCSeq: 1\r\n" + TYPE.encode() + b"\r\n\r\n", StreamNotFound),
+    "a transport stream": (described(TYPE, sdp=(*HEAD, "m=video 0 MP2T/RTP/AVP 33")), CodecRefused),
+    "HTTP": (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", RtspInvalid),
+    "a broken head": (b"RTSP/1.0 OK\r\n\r\n", RtspInvalid),
+    "a length that is none": (b"RTSP/1.0 200 OK\r\nContent-Length: many\r\n\r\n", RtspInvalid),
+    "silence": (b"", CameraSilent),
+    "half an answer": (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n", CameraSilent),
+    "half a description": (described(TYPE, length=400, sdp=HEAD[:2]), SdpInvalid),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_cannot_be_recorded_is_named(name: str) -> None:
+    describe, error = REFUSED[name]
+    for sizes in CUTS:
+        with pytest.raises(error):
+            await converse({"DESCRIBE": [describe]}, sizes)
+
+
+@pytest.mark.parametrize(
+    "transport", ["RTP/AVP;unicast;client_port=5000-5001", "RTP/AVP/UDP", "RTP/SAVP/TCP;interleaved=0-1", "udp"]
+)
+async def test_a_way_that_was_not_asked_for_is_refused(transport: str) -> None:
+    good = described(TYPE, sdp=(*HEAD, *VIDEO))
+    with pytest.raises(TransportRefused):
+        await converse({"DESCRIBE": [good], "SETUP": [answered(f"Transport: {transport}")]})
+
+
+async def test_a_track_unknown_under_the_named_base_is_asked_for_under_the_one_that_was_reached() -> None:
+    base = "Content-Base: rtsp://10.0.0.7/elsewhere/"
+    make = described(TYPE, base, sdp=(*HEAD, "a=control:*", *VIDEO))
+    refused = b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n"
+    said = await converse({"DESCRIBE": [make], "SETUP": [refused, PLAIN]})
+    assert said.asked("SETUP") == ["rtsp://10.0.0.7/elsewhere/trackID=1", f"{URL}/trackID=1"]
+    assert said.asked("PLAY") == [URL]
+    with pytest.raises(StreamNotFound):
+        await converse({"DESCRIBE": [make], "SETUP": [refused]})
+
+
+CHALLENGES = {
+    "Hikvision: both, Digest first": (
+        'Digest realm="IP Camera(10)", nonce="a1", stale="FALSE"', 'Basic realm="IP Camera(10)"',
+    ),
+    "Dahua": ('Digest realm="Login to 5c1d", nonce="bd5c"',),
+    "Axis: both, Digest last, quality of protection": (
+        'Basic realm="AXIS_ACCC8E"', 'Digest realm="AXIS_ACCC8E", nonce="00f2:a", algorithm=MD5, qop="auth"',
+    ),
+    "one header for all, no blanks": ('Basic realm="x",Digest realm="x",nonce="a",qop="auth,auth-int"',),
+    "apart by semicolons": ('Digest realm="x"; nonce="a"; algorithm=MD5; qop=auth',),
+    "apart by blanks, another case": ('DIGEST REALM="x" NONCE="a" ALGORITHM="md5"',),
+    "in single quotes": ("Digest realm='x', nonce='a'",),
+    "without quotes": ("Digest realm=x, nonce=a, algorithm=MD5",),
+    "a quote that nothing closes": ('Digest realm="x", nonce="a',),
+    "SHA-256 written together": ('Digest realm="x", nonce="a", algorithm=SHA256, qop="auth"',
+    'Digest realm="x", nonce="b"'),
+    "an unknown way first": ('Bearer realm="x"', 'Digest realm="x", nonce="a", algorithm=SHA-512',
+    'Digest realm="", nonce="a"'),
+    "folded": ('Digest realm="x",\r\n  nonce="a",\r\n\talgorithm=MD5',),
+    "options apart by blanks": ('Digest realm="x", nonce="a", qop="auth-int auth"',),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHALLENGES)
+async def test_each_way_to_ask_for_a_password_is_answered(name: str) -> None:
+    lines = "".join(f"WWW-Authenticate: {text}\r\n" for text in CHALLENGES[name])
+    asks = f"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{lines}\r\n".encode()
+    good = described(TYPE, sdp=(*HEAD, *VIDEO))
+    said = await converse({"DESCRIBE": [asks, good]}, credentials=Credentials("admin", "word"))
+    answers = [head for head in said.heads if "Authorization: Digest " in head]
+    assert len(answers) == len(said.heads) - 1
+    assert ("SHA" in name) == all("algorithm=SHA256" in head for head in answers)
+    assert 'nonce="00f2:a"' in answers[0] or 'nonce="a' in answers[0] or 'nonce="bd5c"' in answers[0]
+    with pytest.raises(CameraAuthentication):
+        await converse({"DESCRIBE": [asks]}, credentials=Credentials("admin", "wrong"))
+
+
+ANY = [text for make in MAKES.values() for text in (make.describe, make.setup, make.play)]
+METHODS = ("DESCRIBE", "SETUP", "PLAY", "OPTIONS", "TEARDOWN")
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_mutation_of_them_ends_otherwise_than_by_name(data: st.DataObject) -> None:
+    answers = {method: [bent(data, data.draw(st.sampled_from(ANY)))] for method in METHODS}
+    sizes = data.draw(st.sampled_from([(65_536,), (200, 7), (31,)]))
+    with suppress(CaptureError):
+        asyncio.run(converse(answers, sizes, Credentials("admin", "word")))
