@@ -21,13 +21,21 @@ MAX_NOTE: Final = 500
 """Characters of what a person writes."""
 
 
+MAX_SKIP: Final = 100_000
+"""Alerts left out before a list begins: more than a month of 64 noisy cameras holds."""
+
+
 class AlertsRequest(LineRequest):
-    """Alerts opened in [from, to), newest first."""
+    """Alerts opened in [from, to), newest first, and how many of the same cameras and kind nobody has answered."""
 
     verb: Literal["alerts"]
     from_us: int = Field(ge=0, le=_MAX_US)
     to_us: int = Field(ge=0, le=_MAX_US)
     limit: int = Field(default=50, ge=1, le=MAX_LIST)
+    skip: int = Field(default=0, ge=0, le=MAX_SKIP)
+    camera: str = Field(default="", max_length=64)
+    kind: Kind | None = Field(default=None, strict=False)
+    state: Literal["all", "todo", "done"] = "all"
 
 
 class AlertRequest(LineRequest):

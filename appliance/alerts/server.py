@@ -21,7 +21,7 @@ from appliance.alerts.protocol import (
     rate_message,
     sighting_message,
 )
-from appliance.alerts.store import WEEK_US, Answer
+from appliance.alerts.store import WEEK_US, Answer, Wanted
 from appliance.core.clock import Clock
 from appliance.core.lines import LineServer, encode
 
@@ -75,8 +75,7 @@ class AlertServer(LineServer[Request]):
         store = self._desk.store
         match request:
             case AlertsRequest():
-                entries = await store.newest(request.from_us, request.to_us, request.limit)
-                return {"alerts": [entry_message(entry) for entry in entries]}
+                return await self._list(request)
             case AlertRequest():
                 entry = await store.entry(request.number)
                 boxes = await store.sightings(request.number)
@@ -96,6 +95,16 @@ class AlertServer(LineServer[Request]):
                 }
             case AnswerRequest() | ReportRequest() | ArmRequest():
                 return await self._said(request)
+
+    async def _list(self, request: AlertsRequest) -> dict[str, Any]:
+        store, span = self._desk.store, (request.from_us, request.to_us)
+        wanted = Wanted(request.camera, request.kind or "", request.state)
+        entries = await store.newest(*span, request.limit, wanted, request.skip)
+        return {
+            "alerts": [entry_message(entry) for entry in entries],
+            "count": await store.count(*span, wanted),
+            "waiting": await store.count(*span, wanted._replace(state="todo")),
+        }
 
     async def _said(self, request: AnswerRequest | ReportRequest | ArmRequest) -> dict[str, Any]:
         """What a person says: a verdict, a fact, a word on what is watched."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from appliance.alerts.errors import ReportEmpty, UnknownAlert, VerdictUnsigned
 from appliance.alerts.life import COOL_DOWN_US, QUIET_US
@@ -58,6 +58,17 @@ STEPS: Final = (
            PRIMARY KEY (camera, hour_us)) WITHOUT ROWID""",
     ),
 )
+
+
+class Wanted(NamedTuple):
+    """Which alerts of an interval: "" and "all" are any. `state`: without or with a person's answer."""
+
+    camera: str = ""
+    kind: str = ""
+    state: Literal["all", "todo", "done"] = "all"
+
+
+ANY: Final = Wanted()
 
 
 class Sighting(NamedTuple):
@@ -256,11 +267,20 @@ class AlertStore:
                  ON CONFLICT (camera, hour_us) DO UPDATE SET count = count + 1"""
         await self.database.do(lambda execute: execute(sql, (camera, hour)))
 
-    async def newest(self, from_us: int, to_us: int, limit: int = 50) -> list[Entry]:
-        """Alerts opened in [from, to), newest first."""
-        sql = f"SELECT {_ENTRY} FROM alert WHERE opened_us >= ? AND opened_us < ? ORDER BY opened_us DESC, number DESC LIMIT ?"  # noqa: S608, E501
-        rows = await self.database.rows(sql, from_us, to_us, min(limit, MAX_LIST))
+    async def newest(
+        self, from_us: int, to_us: int, limit: int = 50, wanted: Wanted = ANY, skip: int = 0
+    ) -> list[Entry]:
+        """Alerts opened in [from, to), newest first, `skip` of them left out."""
+        where, values = _where(from_us, to_us, wanted)
+        sql = f"SELECT {_ENTRY} FROM alert WHERE {where} ORDER BY opened_us DESC, number DESC LIMIT ? OFFSET ?"  # noqa: S608
+        rows = await self.database.rows(sql, *values, min(limit, MAX_LIST), skip)
         return [_entry(row) for row in rows]
+
+    async def count(self, from_us: int, to_us: int, wanted: Wanted) -> int:
+        """How many alerts opened in [from, to) these are."""
+        where, values = _where(from_us, to_us, wanted)
+        rows = await self.database.rows(f"SELECT count(*) FROM alert WHERE {where}", *values)  # noqa: S608
+        return int(rows[0][0])
 
     async def entry(self, number: int) -> Entry:
         """One alert. Raises UnknownAlert."""
@@ -345,6 +365,24 @@ _ENTRY: Final = """number, camera, cameras, source, kind, rule, rules, zone, lab
  severity, points, reported_by, note, hold, hold_fault, picture IS NOT NULL,
  (SELECT json_array(utc_us, verdict, by, note) FROM verdict WHERE alert = number
  ORDER BY utc_us DESC, rowid DESC LIMIT 1)"""
+
+
+_STATES: Final = {
+    "all": "1",
+    "todo": "NOT EXISTS (SELECT 1 FROM verdict WHERE alert = number)",
+    "done": "EXISTS (SELECT 1 FROM verdict WHERE alert = number)",
+}
+
+
+def _where(from_us: int, to_us: int, wanted: Wanted) -> tuple[str, list[int | str]]:
+    """The condition, and what its question marks stand for."""
+    conditions = ["opened_us >= ?", "opened_us < ?", _STATES[wanted.state]]
+    found: list[int | str] = [from_us, to_us]
+    for column, value in (("camera", wanted.camera), ("kind", wanted.kind)):
+        if value:
+            conditions.append(f"{column} = ?")
+            found.append(value)
+    return " AND ".join(conditions), found
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -7,14 +7,14 @@ the rest of the page works.
 import base64
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import Field, ValidationError
 
 from appliance.alerts.errors import DetectorRefused
 from appliance.alerts.model import Kind, Verdict
-from appliance.alerts.protocol import MAX_NAME, MAX_NOTE
+from appliance.alerts.protocol import MAX_NAME, MAX_NOTE, MAX_SKIP
 from appliance.web import query
 from appliance.web.errors import AlertRefused, BadBody, NoPictureYet, NoSuchAlert
 from appliance.web.media import json_response
@@ -38,6 +38,10 @@ class AlertsQuery(query.Interval):
     """Alerts opened in an interval."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_ALERTS)] = 50
+    skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
+    camera: query.Identifier | None = None
+    kind: Kind | None = None
+    state: Literal["all", "todo", "done"] = "all"
 
     @classmethod
     def longest(cls) -> int:
@@ -80,7 +84,8 @@ class ArmBody(query.Strict):
 async def alerts(request: web.Request) -> web.StreamResponse:
     """GET alerts: newest first."""
     asked = query.query(request, AlertsQuery)
-    return await _json(request, "alerts", from_us=asked.from_, to_us=asked.to, limit=asked.limit)
+    which = {"camera": asked.camera or "", "kind": asked.kind, "state": asked.state, "skip": asked.skip}
+    return await _json(request, "alerts", from_us=asked.from_, to_us=asked.to, limit=asked.limit, **which)
 
 
 async def alert(request: web.Request) -> web.StreamResponse:

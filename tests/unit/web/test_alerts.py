@@ -46,6 +46,30 @@ async def test_a_verdict_is_given_by_name_and_kept(api: Api) -> None:
     assert (await api.post("verdict", "/api/v1/alerts/99/verdict", said, status=404))["code"] == "no-such-alert"
 
 
+async def test_a_list_is_of_one_camera_one_kind_answered_or_not_and_in_pages(api: Api) -> None:
+    numbers = [await api.detector.visit(camera) for camera in ("hall", "yard")]
+    fact = {"camera": "yard", "kind": "technical", "by": "M. Petit", "note": "écran noir"}
+    numbers.append((await api.post("report", "/api/v1/alerts", fact))["number"])
+    verdict = {"verdict": "false", "by": "Mme Roux", "note": ""}
+    await api.post("verdict", f"/api/v1/alerts/{numbers[0]}/verdict", verdict)
+    now = api.detector.clock.utc_us()
+    span = {"from": now - 10**12, "to": now + 1}
+
+    async def found(**which: Any) -> tuple[list[int], int, int]:
+        told = await api.json("alerts", "/api/v1/alerts", **span, **which)
+        return [each["number"] for each in told["alerts"]], told["count"], told["waiting"]
+
+    newest = numbers[::-1]
+    assert await found() == (newest, 3, 2)
+    assert await found(state="todo") == (newest[:2], 2, 2)
+    assert await found(state="done") == (newest[2:], 1, 2)
+    assert await found(camera="hall") == (newest[2:], 1, 0)
+    assert await found(camera="yard", kind="technical") == (newest[:1], 1, 1)
+    assert await found(limit=1, skip=1) == (newest[1:2], 3, 2)
+    for wrong in ({"kind": "face"}, {"state": "seen"}, {"skip": -1}):
+        await api.json("alerts", "/api/v1/alerts", status=400, **span, **wrong)
+
+
 async def test_a_fact_by_hand_is_an_alert(api: Api) -> None:
     fact = {"camera": CAMERA, "kind": "active", "by": "M. Petit", "note": "vitre cassée"}
     number = (await api.post("report", "/api/v1/alerts", fact))["number"]
