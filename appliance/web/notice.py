@@ -24,7 +24,7 @@ NONE: Final[dict[str, Any]] = {
 
 
 def notice_of(site: Site) -> dict[str, Any]:
-    """The body of GET /api/v1/notice (contract: schema Notice): one panel per law that cameras of this site are under.
+    """The body of GET /api/v1/notice (contract: schema NoticePanels): one panel per law that cameras here are under.
 
     `missing`: keys of `[notice]` without which the panels may not be put up.
     """

@@ -165,7 +165,7 @@ export interface Armed {
   word: { armed: boolean; by: string; why: string; from_us: number; until_us: number } | null;
 }
 
-/** What people who are filmed must be told (schema Notice). */
+/** What people who are filmed must be told (schema NoticePanels). */
 export interface Notice {
   controller: string | null;
   authorisation: string | null;

@@ -23,7 +23,7 @@ dpo = "dpo@departement.example"
 def test_one_panel_per_law_with_the_days_that_hold(tmp_path: Path) -> None:
     text = GOOD.replace('view = "wide"', 'view = "wide"\nrecording_days = 8')
     told = notice_of(load_site(write(tmp_path, text + NOTICE)))
-    check(told, CONTRACT["components"]["schemas"]["Notice"])
+    check(told, CONTRACT["components"]["schemas"]["NoticePanels"])
     assert [(each["law"], each["days"], each["cameras"]) for each in told["panels"]] == [
         ("public", 8, 1),
         ("private", 5, 1),
