@@ -1,15 +1,15 @@
 """Rows of many cameras: CPU, memory, lateness and start of a recorder with 32 and 64; the peers read the same cameras.
 
-The cameras are `tests.bench.senders` in a process of their own. Lost pictures are counted in what is on the disks:
-a decoding time that is missing. The rows of 64 main streams share their turns.
+The cameras are `tests.bench.senders` in a process of their own. Each picture has its number: what was sent, by the
+cameras' own word, is compared with what is on the disks, byte for byte. Rows of the same load share their turns.
 """
 
 import asyncio
-import itertools
+import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,23 +24,61 @@ from appliance.ring.faults import RecorderUnreachable
 from appliance.ring.walk import walk
 from tests.bench.recorder_rows import _cpu_s, _ffmpeg_cpu
 from tests.bench.row import Missing, Options, Turn, bench_folder, row
-from tests.bench.senders import FPS
 from tests.peers.live import ROOT, SITE_CAMERA, SITE_HEADER, Service
+from tests.peers.many_cameras import Sent
+from tests.peers.numbered import KINDS, Ledgers, NumberedPictures
 
 WARM_S: Final = 15.0
+LAST_S: Final = 1.5
+"""Seconds for the last pictures to be taken and stored: two ticks, on a busy machine."""
+
 CHUNKS_PER_STREAM: Final = 3.5
 DURABLE_S: Final = 60.0
 """Seconds in which all streams must be durable, or nothing can be measured."""
 
 
+class Senders:
+    """Cameras that send until they are told to stop."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.port = int(self._line())
+
+    def stop(self) -> Sent:
+        """No more pictures; what was sent to whom. Blocking."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        sent: dict[str, list[list[int]]] = json.loads(self._line())
+        return {key: [(first, end) for first, end in sessions] for key, sessions in sent.items()}
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
 @contextmanager
-def senders() -> Iterator[int]:
-    """Cameras that send until the block ends; the port."""
+def senders() -> Iterator[Senders]:
+    """Until the block ends."""
     command = [sys.executable, "-m", "tests.bench.senders"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline())
+            yield Senders(process)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def idle_loop() -> Iterator[Callable[[], float]]:
+    """An event loop that does nothing, in a process of its own; the call ends it: p99 of its lateness, ms."""
+    command = [sys.executable, "-m", "tests.bench.idle_loop"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+
+        def lateness() -> float:
+            return float(process.communicate("\n")[0])
+
+        try:
+            yield lateness
         finally:
             process.kill()
 
@@ -61,43 +99,56 @@ def site_of(folder: Path, port: int, cameras: int, *, both: bool) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One turn. `cpu`: seconds a second, all threads; `start_s`: until all streams were durable."""
+    """One turn. `cpu`: seconds a second, all threads; `start_s`: until all streams were durable.
+
+    `lag_ms`, `idle_ms`: p99 of the recorder's loop and of one that did nothing beside it; `pause_ms`: the collector's
+    longest. `wrong`: pictures that are not stored once, byte for byte as they were sent.
+    """
 
     cpu: float
     start_s: float
     rss_mb: float
     lag_ms: float
-    lost: int
+    idle_ms: float
+    pause_ms: float
+    wrong: int
 
 
-async def measure(folder: Path, site: Path, streams: int, measure_s: float) -> Load:
-    """Run a recorder and look at it."""
+async def measure(folder: Path, site: Path, cameras: Senders, streams: int, measure_s: float) -> Load:
+    """Run a recorder and look at it; the cameras have stopped afterwards."""
     began = time.monotonic()
     service = await Service.start("recorder", "--site", str(site))
     try:
-        async with RecorderClient(folder / "recorder.sock") as client:
-            while not await _durable(client, streams):
-                if time.monotonic() - began > DURABLE_S:
-                    raise Missing(f"a recorder that keeps up with {streams} streams here")
-                await asyncio.sleep(0.05)
-            start_s = time.monotonic() - began
-            await asyncio.sleep(WARM_S)
-            process = psutil.Process(service.process.pid)
-            had = _pictures(await client.state())
-            before, at = _cpu_s(process.pid), time.monotonic()
-            await asyncio.sleep(measure_s)
-            seconds = time.monotonic() - at
-            cpu = (_cpu_s(process.pid) - before) / seconds
-            state = await client.state()
-            if _pictures(state) - had < 0.97 * seconds * sum(FPS[name] for name, _taken in _streams(state)):
-                raise Missing("cameras that keep up beside the recorder")
+        with idle_loop() as idle:
+            async with RecorderClient(folder / "recorder.sock") as client:
+                while not await _durable(client, streams):
+                    if time.monotonic() - began > DURABLE_S:
+                        raise Missing(f"a recorder that keeps up with {streams} streams here")
+                    await asyncio.sleep(0.05)
+                start_s = time.monotonic() - began
+                await asyncio.sleep(WARM_S)
+                process = psutil.Process(service.process.pid)
+                had = _pictures(await client.state())
+                before, at = _cpu_s(process.pid), time.monotonic()
+                await asyncio.sleep(measure_s)
+                seconds = time.monotonic() - at
+                cpu = (_cpu_s(process.pid) - before) / seconds
+                state = await client.state()
+                if _pictures(state) - had < 0.97 * seconds * sum(KINDS[name].fps for name, _taken in _streams(state)):
+                    raise Missing("cameras that keep up beside the recorder")
+            idle_ms = await asyncio.to_thread(idle)
         rss = process.memory_info().rss / 1e6
+        sent = await asyncio.to_thread(cameras.stop)
+        await asyncio.sleep(LAST_S)
     finally:
         status = await service.stop()
     if status != 0:
         raise Missing(f"a recorder that works: {service.errors[-3:]}")
-    lost = await asyncio.to_thread(lost_pictures, folder / "disk", streams)
-    return Load(cpu, start_s, rss, float(state["loop"]["p99_ms"]), lost)
+    if len(sent) != streams:
+        raise Missing(f"cameras that were asked for pictures: {len(sent)} of {streams}")
+    wrong = await asyncio.to_thread(wrong_pictures, folder / "disk", sent)
+    lag, pauses = state["loop"], state["collector"]
+    return Load(cpu, start_s, rss, float(lag["p99_ms"]), idle_ms, float(pauses["worst_ms"]), wrong)
 
 
 def _streams(state: Mapping[str, Any]) -> list[tuple[str, int]]:
@@ -118,57 +169,59 @@ async def _durable(client: RecorderClient, streams: int) -> bool:
     return len(marks) == streams and all(marks)
 
 
-def lost_pictures(disk: Path, streams: int) -> int:
-    """Pictures missing between the first and the last of each stream, by the decoding times on the disk. Blocking."""
-    times: dict[str, list[int]] = {}
+def wrong_pictures(disk: Path, sent: Sent) -> int:
+    """Pictures that are not on the disk exactly once and byte for byte as they were sent. Blocking."""
+    parts: dict[str, list[tuple[int, Path, int, int]]] = {}
     for file in sorted(disk.glob("[0-9a-f][0-9a-f]/*.mp4")):
         with file.open("rb") as source:
             found = walk(source.fileno(), FIELD_GEOMETRY)
-            if found.header is None:
-                continue
-            into = times.setdefault(str(found.header.key), [])
-            for entry in found.entries:
-                source.seek(entry.offset)
-                part = parse_part(source.read(entry.length), 0)
-                at = part.tfdt
-                for sample in part.samples:
-                    into.append(at)
-                    at += sample.duration
-    if len(times) != streams:
-        raise Missing(f"pictures of all streams: {len(times)} of {streams}")
-    lost = 0
-    for key, ticks in times.items():
-        frame = 90_000 // FPS[key.rpartition("/")[2]]
-        ticks.sort()
-        lost += sum(round((b - a) / frame) - 1 for a, b in itertools.pairwise(ticks) if b - a > frame)
-    return lost
+        if found.header is not None:
+            into = parts.setdefault(str(found.header.key), [])
+            into += [(entry.sequence, file, entry.offset, entry.length) for entry in found.entries]
+    ledgers = Ledgers({name: NumberedPictures(name, kind) for name, kind in KINDS.items()})
+    for key, places in parts.items():
+        for _sequence, file, offset, length in sorted(places):
+            with file.open("rb") as source:
+                source.seek(offset)
+                data = source.read(length)
+            ledgers.enter(key, parse_part(data), data)
+    return ledgers.differences(sent)
 
 
 def _turn(cameras: int, options: Options, *, both: bool = False) -> Load:
-    with bench_folder() as folder, senders() as port:
-        site = site_of(folder, port, cameras, both=both)
+    with bench_folder() as folder, senders() as sending:
+        site = site_of(folder, sending.port, cameras, both=both)
         streams = cameras * (2 if both else 1)
-        return asyncio.run(measure(folder, site, streams, 15.0 if options.quick else 60.0))
+        return asyncio.run(measure(folder, site, sending, streams, 15.0 if options.quick else 60.0))
 
 
-_LOADS: Final[list[Load]] = []
-_SEEN: Final[dict[str, int]] = {}
+class _Shared:
+    """Turns that several rows share: each row has each of them once."""
+
+    def __init__(self, cameras: int, *, both: bool) -> None:
+        self._cameras, self._both = cameras, both
+        self._loads: list[Load] = []
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, name: str, options: Options) -> Load:
+        number = self._seen[name] = self._seen.get(name, 0) + 1
+        while len(self._loads) < number:
+            self._loads.append(_turn(self._cameras, options, both=self._both))
+        return self._loads[number - 1]
 
 
-def _load_64(name: str, options: Options) -> Load:
-    """The next turn of 64 main streams that this row has not had."""
-    number = _SEEN[name] = _SEEN.get(name, 0) + 1
-    while len(_LOADS) < number:
-        _LOADS.append(_turn(64, options))
-    return _LOADS[number - 1]
+_load_64: Final = _Shared(64, both=False)
+_load_both: Final = _Shared(64, both=True)
 
 
 def _pair_32(options: Options) -> tuple[float, float]:
     """Ours and ffmpeg's CPU-s per stream-hour with the same 32 cameras, one after the other."""
     measure_s = 15.0 if options.quick else 60.0
-    with bench_folder() as folder, senders() as port:
-        load = asyncio.run(measure(folder, site_of(folder, port, 32, both=False), 32, measure_s))
-        urls = [f"rtsp://127.0.0.1:{port}/{number}/main" for number in range(32)]
+    with bench_folder() as folder, senders() as sending:
+        site = site_of(folder, sending.port, 32, both=False)
+        load = asyncio.run(measure(folder, site, sending, 32, measure_s))
+    with bench_folder() as folder, senders() as sending:
+        urls = [f"rtsp://127.0.0.1:{sending.port}/{number}/main" for number in range(32)]
         theirs = _ffmpeg_cpu(urls, folder, 10.0, measure_s / 2)
     return load.cpu * 3600 / 32, theirs * 3600 / 32
 
@@ -198,14 +251,20 @@ def capture_64(options: Options) -> Turn:
 
 @row("capture-64-lost", unit="pictures", better="lower", target=0)
 def capture_64_lost(options: Options) -> Turn:
-    """Pictures that the disk lacks, of 64 main streams."""
-    return Turn(_load_64("capture-64-lost", options).lost)
+    """Pictures of 64 main streams that are not on the disk once, byte for byte as they were sent."""
+    return Turn(_load_64("capture-64-lost", options).wrong)
 
 
 @row("capture-64-both", unit="CPU-s per camera-hour", better="lower", target=13)
 def capture_64_both(options: Options) -> Turn:
     """64 cameras: main 4 Mbit/s at 25 and sub 0.4 Mbit/s at 10 pictures a second."""
-    return Turn(_turn(64, options, both=True).cpu * 3600 / 64)
+    return Turn(_load_both("capture-64-both", options).cpu * 3600 / 64)
+
+
+@row("capture-64-both-lost", unit="pictures", better="lower", target=0)
+def capture_64_both_lost(options: Options) -> Turn:
+    """Pictures of 64 main and 64 sub-streams that are not on the disk once, byte for byte as they were sent."""
+    return Turn(_load_both("capture-64-both-lost", options).wrong)
 
 
 @row("memory-64", unit="MB", better="lower", target=240)
@@ -214,10 +273,20 @@ def memory_64(options: Options) -> Turn:
     return Turn(_load_64("memory-64", options).rss_mb)
 
 
-@row("loop-lag-64", unit="ms", better="lower", target=50)
+@row("loop-lag-64", unit="ms", better="lower", target=50, peer="an event loop that does nothing, beside it")
 def loop_lag_64(options: Options) -> Turn:
-    """p99 of the event loop's lateness with 64 main streams, by the recorder's own histogram."""
-    return Turn(_load_64("loop-lag-64", options).lag_ms)
+    """p99 of the event loop's lateness with 64 main streams, start included, by the recorder's own histogram.
+
+    The cameras' process has the same two cores: what it takes from any process shows in the idle loop beside it.
+    """
+    load = _load_64("loop-lag-64", options)
+    return Turn(load.lag_ms, load.idle_ms)
+
+
+@row("collector-64", unit="ms", better="lower", target=25)
+def collector_64(options: Options) -> Turn:
+    """Longest pause of Python's collector with 64 main streams: half of what the loop may be late."""
+    return Turn(_load_64("collector-64", options).pause_ms)
 
 
 @row("start-64", unit="s", better="lower", target=10)
