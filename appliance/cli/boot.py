@@ -20,6 +20,12 @@ def _status(options: argparse.Namespace, language: Language) -> int:
     return status(options.state, language)
 
 
+def _disks(options: argparse.Namespace, _language: Language) -> int:
+    from appliance.services.system_disk import main
+
+    return main(options.definitions, options.folder)
+
+
 _STATE: Final = Argument(
     "--state",
     Path,
@@ -47,6 +53,30 @@ VERBS: Final = (
         "appliance boot confirm --site site.toml",
         (SITE, _STATE),
         _confirm,
+        field=False,
+    ),
+    Verb(
+        "boot disks",
+        (
+            "prépare le disque de l'appareil à la première mise en route, et l'ouvre à chacune",
+            "lays out the appliance's disk at the first start, and opens it at each",
+        ),
+        "appliance boot disks",
+        (
+            Argument(
+                "--definitions",
+                Path,
+                ("le dossier qui décrit les partitions", "the folder that describes the partitions"),
+                Path("/usr/lib/appliance/repart"),
+            ),
+            Argument(
+                "--folder",
+                Path,
+                ("le dossier où il est dit ce qui est ouvert", "the folder that tells what is open"),
+                Path("/run/appliance-disks"),
+            ),
+        ),
+        _disks,
         field=False,
     ),
 )

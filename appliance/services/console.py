@@ -119,7 +119,7 @@ def _gather(site: Site | None, state: dict[str, Any] | None, clock: Clock, langu
         number=_text(Path("/etc/machine-id"))[:12] or "?",
         version=_text(Path("/usr/lib/appliance/version")),
         root_hash=arguments.get("roothash", ""),
-        disks=_text(Path("/run/appliance-disks")),
+        disks=_text(Path("/run/appliance-disks/mode")),
         addresses=addresses_now(),
         fingerprint=served_fingerprint(),
         state=state,

@@ -145,3 +145,17 @@ class SecretsUnusable(ApplianceError):
         "Le fichier des secrets {file} ne peut pas être changé ({why}). Vérifiez les droits et la place, puis relancez."
     )
     en = "The file of secrets {file} cannot be changed ({why}). Check permissions and free space, then run again."
+
+
+class SystemDiskFailed(ApplianceError):
+    """The appliance's own disk was not laid out or not opened; nothing was half done."""
+
+    code = "system-disk-failed"
+    fr = (
+        "Le disque de l'appareil ne s'ouvre pas ({program} : {reason}). L'appareil redémarre ; si cela revient, notez "
+        "ces mots et appelez le support."
+    )
+    en = (
+        "The appliance's disk does not open ({program}: {reason}). It starts again; if this comes back, note these "
+        "words and call support."
+    )

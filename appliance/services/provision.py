@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FILE: Final = "provision.json"
 """On the stick, and the name of the credential."""
 
-RECOVERY: Final = Path("/run/appliance-recovery")
+RECOVERY: Final = Path("/run/appliance-disks/recovery")
 """There at the very first start only: the disks' recovery keys, which the screen shows until the machine restarts."""
 
 

@@ -40,7 +40,7 @@ DISKS: Final = 8
 DAY_S: Final = 86_400
 
 FSTAB: Final = """\
-# / is the verified root, /var and the recordings are mounted by appliance-disks.service.
+# / is the verified root; /var and the recordings have mount units, opened by appliance-disks.service.
 tmpfs /tmp tmpfs rw,nosuid,nodev,noexec,size=25%,mode=1777 0 0
 """
 BANNER: Final = "Témoin. Accès réservé : toute connexion est journalisée.\n"
