@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from appliance.alerts.model import Kind, Verdict
-from appliance.alerts.store import MAX_LIST, Entry, Sighting, WeekRate
+from appliance.alerts.store import MAX_LIST, Entry, Sighting, State, WeekRate
 from appliance.core.lines import LineRequest, checked_request
 
 _MAX_US: Final = 1 << 62
@@ -35,7 +35,7 @@ class AlertsRequest(LineRequest):
     skip: int = Field(default=0, ge=0, le=MAX_SKIP)
     camera: str = Field(default="", max_length=64)
     kind: Kind | None = Field(default=None, strict=False)
-    state: Literal["all", "todo", "done"] = "all"
+    state: State = "all"
 
 
 class AlertRequest(LineRequest):

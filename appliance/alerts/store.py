@@ -60,12 +60,16 @@ STEPS: Final = (
 )
 
 
+State = Literal["all", "todo", "done", "active"]
+"""Without a person's answer, with one, still going on."""
+
+
 class Wanted(NamedTuple):
-    """Which alerts of an interval: "" and "all" are any. `state`: without or with a person's answer."""
+    """Which alerts of an interval: "" and "all" are any."""
 
     camera: str = ""
     kind: str = ""
-    state: Literal["all", "todo", "done"] = "all"
+    state: State = "all"
 
 
 ANY: Final = Wanted()
@@ -371,6 +375,7 @@ _STATES: Final = {
     "all": "1",
     "todo": "NOT EXISTS (SELECT 1 FROM verdict WHERE alert = number)",
     "done": "EXISTS (SELECT 1 FROM verdict WHERE alert = number)",
+    "active": "closed_us IS NULL",
 }
 
 

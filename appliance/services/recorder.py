@@ -132,6 +132,7 @@ class Recorder:
         self.retention = RetentionKeeper(site, self.ring, self.keeper, register)
         self.network = Network(clock)
         self.first_cause = GapCause.APPLIANCE_OFF
+        self.begun: dict[str, object] = {}
         self._truncated: JournalTruncated | None = None
         self._credentials = credentials
         self.runners: dict[StreamKey, CameraRunner] = {}
@@ -284,6 +285,7 @@ class Recorder:
         """Why nothing was recorded before, and whether the journal has all lines that the disks know of."""
         last_us = max((beat.utc_us for beat in beats), default=0)
         cause = self.first_cause.name
+        self.begun = {"cause": cause, "before_us": last_us, "at_us": self.clock.utc_us()}
         self.tell(
             "service-started", {"version": __version__, "pid": os.getpid(), "cause": cause, "seen_utc_us": last_us}
         )
@@ -319,6 +321,7 @@ class Recorder:
         """The cameras and jobs for the socket's `state`; the ring adds streams and disks."""
         return {
             "clock": self.keeper.status(),
+            "begun": self.begun,
             "cameras": [
                 {
                     "id": camera.id,

@@ -4,10 +4,11 @@ The detector's process owns all of it; this side checks, asks and passes on. Wit
 the rest of the page works.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import Field, ValidationError
@@ -15,6 +16,8 @@ from pydantic import Field, ValidationError
 from appliance.alerts.errors import DetectorRefused
 from appliance.alerts.model import Kind, Verdict
 from appliance.alerts.protocol import MAX_NAME, MAX_NOTE, MAX_SKIP
+from appliance.alerts.store import State
+from appliance.core.errors import ApplianceError
 from appliance.web import query
 from appliance.web.errors import AlertRefused, BadBody, NoPictureYet, NoSuchAlert
 from appliance.web.media import json_response
@@ -31,6 +34,9 @@ DETECTOR: Final = web.AppKey("detector", Detector)
 MAX_ALERTS: Final = 200
 """Alerts of one answer: a page shows 50, a bad week at one site holds a hundred."""
 
+PATIENCE_S: Final = 1.0
+"""s. The home page waits no longer for a detector that hangs: it tells of the recorder first."""
+
 _GONE: Final = frozenset({"unknown-alert"})
 
 
@@ -41,7 +47,7 @@ class AlertsQuery(query.Interval):
     skip: Annotated[int, Field(ge=0, le=MAX_SKIP)] = 0
     camera: query.Identifier | None = None
     kind: Kind | None = None
-    state: Literal["all", "todo", "done"] = "all"
+    state: State = "all"
 
     @classmethod
     def longest(cls) -> int:
@@ -86,6 +92,18 @@ async def alerts(request: web.Request) -> web.StreamResponse:
     asked = query.query(request, AlertsQuery)
     which = {"camera": asked.camera or "", "kind": asked.kind, "state": asked.state, "skip": asked.skip}
     return await _json(request, "alerts", from_us=asked.from_, to_us=asked.to, limit=asked.limit, **which)
+
+
+async def blind_cameras(request: web.Request) -> list[Mapping[str, Any]]:
+    """What cameras say of their own sight and that still holds; nothing when detection does not answer."""
+    span = {"from_us": 0, "to_us": query.LAST_US, "limit": MAX_ALERTS}
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            answer = await request.app[DETECTOR].ask("alerts", **span, kind=Kind.TECHNICAL, state="active")
+    except (ApplianceError, TimeoutError):
+        return []
+    found: list[Mapping[str, Any]] = answer["alerts"]
+    return found
 
 
 async def alert(request: web.Request) -> web.StreamResponse:

@@ -20,6 +20,7 @@ from appliance.web.errors import NoSuchPage
 from appliance.web.problem import problems
 from appliance.web.recorder import Recorder, SiteInfo
 from appliance.web.security import add_headers, check_bind, guard
+from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
 
 FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
@@ -114,7 +115,9 @@ async def state(request: web.Request) -> web.StreamResponse:
     """GET state: site, verdict, what to do, cameras, disks."""
     query.query(request, query.NoQuery)
     site = request.app[clips.SITE]
-    body = build_state(await request.app[media.RECORDER].state())
+    told = await request.app[media.RECORDER].state()
+    names = {row["id"]: row["name"] for row in told["cameras"]}
+    body = build_state(told, sight_issues(await alerts.blind_cameras(request), names))
     return media.json_response({"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body})
 
 

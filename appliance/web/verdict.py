@@ -20,6 +20,9 @@ LATE_US: Final = 10_000_000
 STARTING_US: Final = 20_000_000
 """us. A camera answers and sends a keyframe within this after a start, else something is wrong."""
 
+NOTED_US: Final = 86_400_000_000
+"""us that a power cut stays on the home page: whoever comes in the morning reads of the night."""
+
 Status = Literal["recording", "starting", "stopped", "paused"]
 
 
@@ -91,6 +94,14 @@ class DiskState(_Known):
     error_fr: str = ""
 
 
+class BegunState(_Known):
+    """How the recorder began: at `at_us`, after a last sign of life at `before_us` (0: none), for what cause."""
+
+    cause: str = GapCause.APPLIANCE_OFF.name
+    before_us: int = 0
+    at_us: int = 0
+
+
 class RecorderState(_Known):
     """The whole answer."""
 
@@ -102,11 +113,20 @@ class RecorderState(_Known):
     records: list[dict[str, Any]] = []
     clock: ClockTold | None = None
     retention: list[RetentionTold] = []
+    begun: BegunState = BegunState()
 
 
 _CHECK_CABLE: Final = (
     "Vérifiez l'alimentation et le câble de la caméra, puis le port du commutateur.",
     "Check the camera's power and cable, then the switch port.",
+)
+_REPLACE: Final = (
+    "L'enregistrement continue sur un autre disque. Faites remplacer celui-ci, sans le débrancher vous-même.",
+    "Recording goes on on another disk. Have this one replaced; do not unplug it yourself.",
+)
+_NO_DISK: Final = (
+    "Plus aucun disque n'enregistre, aucune image n'est gardée\u202f: appelez le technicien tout de suite.",
+    "No disk records any more, no picture is kept: call the technician at once.",
 )
 _CALL: Final = ("Prévenez le technicien.", "Call the technician.")
 
@@ -154,20 +174,21 @@ def status_of(stream: StreamState, now_us: int) -> Status:
     return "stopped"
 
 
-def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of GET /api/v1/state, the site apart (contract: schema State)."""
+def build_state(answer: Mapping[str, Any], more: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The body of GET /api/v1/state, the site apart (contract: schema State). `more`: issues that others know of."""
     state = RecorderState.model_validate(answer)
     now = state.now_utc_us
     names = {camera.id: camera.name for camera in state.cameras}
     issues = clock_issues(state.clock)
     issues += [issue for camera in state.cameras for issue in _camera_issues(camera, now)]
     issues += pause_issues([(c.id, c.name, c.pause.model_dump()) for c in state.cameras if c.pause is not None])
-    issues += [_disk_issue(disk) for disk in state.disks if disk.error]
+    issues += [_disk_issue(disk, state.disks) for disk in state.disks if disk.error]
     issues += retention_issues(state.retention, names)
     issues += floor_issues((camera.id, camera.name, camera.floor) for camera in state.cameras)
     issues += [_told_issue("JOURNAL", fault) for fault in state.journal.get("faults", ())]
     issues += [_told_issue("RECORD", fault) for fault in state.records]
     issues += [_job_issue(job) for job in state.jobs if job.get("late")]
+    issues += more
     starting = any(
         camera.status(stream, now) == "starting" for camera in state.cameras for stream in camera.streams.values()
     )
@@ -175,6 +196,7 @@ def build_state(answer: Mapping[str, Any]) -> dict[str, Any]:
         "now_utc_us": now,
         "verdict": "attention" if issues else "starting" if starting else "ok",
         "issues": issues,
+        "notes": _notes(state),
         "clock": clock_body(state.clock),
         "cameras": [_camera_body(camera, now) for camera in state.cameras],
         "disks": [_disk_body(disk) for disk in state.disks],
@@ -250,9 +272,29 @@ _STREAM_WORDS: Final = {
 }
 
 
-def _disk_issue(disk: DiskState) -> dict[str, Any]:
+def _notes(state: RecorderState) -> list[dict[str, Any]]:
+    """What is over and was not nothing: a power cut leaves a hole that somebody will look for."""
+    begun = state.begun
+    if begun.cause != GapCause.POWER.name or not 0 < begun.before_us < begun.at_us:
+        return []
+    if not 0 <= state.now_utc_us - begun.at_us < NOTED_US:
+        return []
+    return [
+        {
+            "code": begun.cause,
+            "from_us": begun.before_us,
+            "to_us": begun.at_us,
+            "fr": "Coupure de courant ou arrêt brutal\u202f: rien n'a été enregistré pendant ce temps",
+            "en": "Power cut or sudden stop: nothing was recorded meanwhile",
+            "todo_fr": "Rien à faire, l'enregistrement a repris. Si cela se répète, faites vérifier l'onduleur.",
+            "todo_en": "Nothing to do, recording goes on. If it comes again, have the UPS checked.",
+        }
+    ]
+
+
+def _disk_issue(disk: DiskState, disks: Sequence[DiskState]) -> dict[str, Any]:
     """A disk without open chunks has an old mark and is well: only the recorder can tell that a disk is out."""
-    todo_fr, todo_en = ADVICE[GapCause.DISK.name]
+    todo_fr, todo_en = _REPLACE if any(not other.error for other in disks) else _NO_DISK
     return {
         "code": GapCause.DISK.name,
         "camera": None,

@@ -4,6 +4,7 @@ from typing import Final
 
 import pytest
 
+from appliance.alerts.model import Kind, Signal, Source
 from appliance.core.cause import GapCause
 from tests.browser.barriers import barriers, speak
 from tests.browser.conftest import Desk
@@ -51,6 +52,28 @@ async def test_no_barrier_in_either_language_light_or_dark_narrow_or_large(desk:
                 await desk.page.run(f"document.documentElement.style.fontSize = '{size}%'")
                 found = await barriers(desk.page, PAGES[address][number])
                 assert found == [], (language, scheme, width, size)
+
+
+async def test_home_tells_of_the_night_a_power_cut_a_dead_disk_a_blind_camera_what_waits(desk: Desk) -> None:
+    now = desk.recorder.now_us
+    desk.recorder.begun = {"cause": "POWER", "before_us": now - 17 * 60 * SECOND, "at_us": now - 60 * SECOND}
+    await visited(desk)
+    await desk.home()
+    await desk.page.until("document.querySelector('.issues a[href=\"/alertes\"]')")
+    told = await desk.page.text("main")
+    assert await desk.page.text("h1") == "Tout va bien"
+    assert "1 alerte à vérifier" in told
+    assert "rien n'a été enregistré pendant ce temps de 07:43:56 à 07:59:56 (16 min)" in told
+    assert await barriers(desk.page, "faites vérifier l'onduleur") == []
+    desk.recorder.disk_error = "gone"
+    covered = Signal(desk.detector.clock.utc_us(), "cour", Source.CAMERA, Kind.TECHNICAL, "covered")
+    await desk.detector.desk.signal(covered)
+    await desk.page.until("document.querySelector('h1').innerText === '2 points demandent votre attention'")
+    told = await desk.page.text(".issues")
+    assert "Cour\u202f: la caméra est masquée, elle ne voit plus rien" in told
+    assert "Allez ôter ce qui la couvre" in told
+    assert "L'enregistrement continue sur un autre disque" in told
+    assert await desk.page.run("document.querySelector('h1').getBoundingClientRect().bottom < 200")
 
 
 async def test_the_notice_panel_tells_what_really_holds_and_what_is_missing(desk: Desk) -> None:

@@ -230,6 +230,7 @@ class FakeRecorder:
         self.next_pause_us: int | None = None
         self.clock: dict[str, object] = {"state": "verified", "since_utc_us": None, "fr": NTP.fr, "en": NTP.en}
         self.retention: list[dict[str, object]] = []
+        self.begun: dict[str, object] = {}
 
     def judged(self, state: str, reason: Reason, since_us: int | None) -> None:
         """The clock judgement is another one."""
@@ -289,6 +290,7 @@ class FakeRecorder:
             "jobs": [],
             "clock": self.clock,
             "retention": self.retention,
+            "begun": self.begun,
         }
 
     def _stream_state(self, camera: str, stream: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ export class AlertsElement extends LitElement {
         if (found.sightings.length !== this.boxes.length) this.boxes = found.sightings;
       } else if (this.data) {
         const now = this.data.now_utc_us;
-        this.list = await fetchAlerts(now - SHOWN, now + DAY);
+        this.list = (await fetchAlerts(now - SHOWN, now + DAY)).alerts;
         this.how = await fetchDetection();
       }
       if (!this.done) this.refusal = "";

@@ -46,6 +46,17 @@ export interface Issue {
   todo_en: string;
 }
 
+/** What is over and was not nothing: last night's power cut. */
+export interface Note {
+  code: string;
+  from_us: number;
+  to_us: number;
+  fr: string;
+  en: string;
+  todo_fr: string;
+  todo_en: string;
+}
+
 /** May times be believed? `since_us`: since when nobody has verified them. */
 export interface Clock {
   state: "verified" | "held" | "doubtful";
@@ -69,6 +80,7 @@ export interface State {
   now_utc_us: number;
   verdict: "ok" | "starting" | "attention";
   issues: Issue[];
+  notes: Note[];
   clock: Clock | null;
   cameras: Camera[];
   disks: Disk[];
@@ -227,8 +239,17 @@ export async function state(): Promise<State> {
   return (await (await ask("/api/v1/state")).json()) as State;
 }
 
-export async function alerts(from: number, to: number): Promise<Alert[]> {
-  return ((await (await ask(`/api/v1/alerts?from=${from}&to=${to}&limit=100`)).json()) as { alerts: Alert[] }).alerts;
+/** A page of alerts, how many there are of what was asked for, and how many of the same nobody has answered. */
+export interface AlertList {
+  alerts: Alert[];
+  count: number;
+  waiting: number;
+}
+
+export async function alerts(from: number, to: number, which: Record<string, string | number> = {}): Promise<AlertList> {
+  const asked = new URLSearchParams({ from: String(from), to: String(to) });
+  for (const [name, value] of Object.entries(which)) asked.set(name, String(value));
+  return (await (await ask(`/api/v1/alerts?${asked}`)).json()) as AlertList;
 }
 
 export async function alert(number: number): Promise<{ alert: Alert; sightings: Sighting[] }> {

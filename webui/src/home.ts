@@ -1,21 +1,49 @@
 // Home: is all well, what is wrong and what to do, and the way to an instant. No picture.
 import { LitElement, html, nothing } from "lit";
-import type { Camera, Disk, Issue, Pause, State, Stream } from "./api";
+import { type Camera, type Disk, type Issue, type Note, type Pause, Refused, type State, type Stream, alerts } from "./api";
 import { locale, plural, said, t } from "./i18n";
 import { suggested } from "./jump";
-import { clock, moment } from "./time";
+import { DAY, clock, length, moment } from "./time";
 import "./watch";
 
+const COUNT_MS = 10_000;
 const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
 
 export class HomeElement extends LitElement {
-  static override properties = { data: { attribute: false } };
+  static override properties = { data: { attribute: false }, rights: { attribute: false }, waiting: { state: true } };
   declare data: State | null;
+  declare rights: ReadonlySet<string> | null;
+  declare waiting: number; // alerts that nobody has answered
+  private timer = 0;
   private start: number | null = null; // what the fields offer: set once, so that they never change under a hand
 
   constructor() {
     super();
-    this.data = null;
+    this.data = this.rights = null;
+    this.waiting = 0;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.timer = window.setInterval(() => void this.count(), COUNT_MS);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearInterval(this.timer);
+  }
+
+  protected override updated(changed: Map<string, unknown>): void {
+    if (changed.has("data") && changed.get("data") === null) void this.count();
+  }
+
+  private async count(): Promise<void> {
+    if (!this.data || (this.rights !== null && !this.rights.has("alerts"))) return;
+    try {
+      this.waiting = (await alerts(this.data.now_utc_us - 31 * DAY, this.data.now_utc_us + DAY, { limit: 1 })).waiting;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // the watch's card says that detection does not answer
+    }
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -27,7 +55,8 @@ export class HomeElement extends LitElement {
     if (!state) return html`<p class="verdict waiting">${t("verdict.waiting")}</p>`;
     this.start ??= suggested(state.cameras[0], state.now_utc_us);
     return html`${this.verdict(state)}
-      ${state.issues.length > 0 ? this.issues(state) : nothing}
+      ${state.issues.length > 0 || this.waiting > 0 ? this.issues(state) : nothing}
+      ${state.notes.length > 0 ? this.notes(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
       ${this.cameras(state)}<t-watch .data=${state}></t-watch>${this.disks(state)}`;
@@ -53,7 +82,15 @@ export class HomeElement extends LitElement {
       <p class="what">${said(issue)}${issue.since_us === null ? nothing : html` <span class="since">${t("issue.since", { time: moment(issue.since_us, state.now_utc_us) })}</span>`}</p>
       ${issue.place ? html`<p class="hint">${issue.place}</p>` : nothing}
       <p><strong>${t("issue.todo")}</strong> ${said({ fr: issue.todo_fr, en: issue.todo_en })}</p></li>`;
-    return html`<section class="card issues"><h2>${t("issues.title")}</h2><ul>${state.issues.map(row)}</ul></section>`;
+    return html`<section class="card issues"><h2>${t("issues.title")}</h2><ul>${state.issues.map(row)}
+      ${this.waiting > 0 ? html`<li><p class="what"><a href="/alertes">${plural("home.alerts", this.waiting)}</a></p></li>` : nothing}</ul></section>`;
+  }
+
+  private notes(state: State) {
+    const row = (note: Note) => html`<li><p class="what">${said(note)} <span class="since">${t("events.pause", {
+      from: moment(note.from_us, state.now_utc_us), to: moment(note.to_us, state.now_utc_us), length: length(note.to_us - note.from_us) })}</span></p>
+      <p>${said({ fr: note.todo_fr, en: note.todo_en })}</p></li>`;
+    return html`<section class="card issues"><h2>${t("home.notes")}</h2><ul>${state.notes.map(row)}</ul></section>`;
   }
 
   private cameras(state: State) {

@@ -156,7 +156,7 @@ class AppElement extends LitElement {
       case "/accessibilite":
         return html`<t-statement></t-statement>`;
       default:
-        return html`<t-home class=${this.down ? "stale" : ""} .data=${this.data}></t-home>`;
+        return html`<t-home class=${this.down ? "stale" : ""} .data=${this.data} .rights=${this.rights}></t-home>`;
     }
   }
 }

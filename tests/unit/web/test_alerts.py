@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from appliance.alerts.model import Kind, Signal, Source
 from tests.peers.fake_detector import PICTURE
 from tests.unit.web.conftest import Api
 
@@ -68,6 +69,17 @@ async def test_a_list_is_of_one_camera_one_kind_answered_or_not_and_in_pages(api
     assert await found(limit=1, skip=1) == (newest[1:2], 3, 2)
     for wrong in ({"kind": "face"}, {"state": "seen"}, {"skip": -1}):
         await api.json("alerts", "/api/v1/alerts", status=400, **span, **wrong)
+
+
+async def test_a_covered_camera_is_on_the_home_page_and_no_detector_is_no_fault(api: Api) -> None:
+    at = api.detector.clock.utc_us()
+    signal = Signal(at, CAMERA, Source.CAMERA, Kind.TECHNICAL, "covered")
+    await api.detector.desk.signal(signal)
+    body = await api.json("state", "/api/v1/state")
+    (issue,) = [each for each in body["issues"] if each["code"].startswith("SIGHT")]
+    assert (issue["code"], issue["camera"], issue["since_us"]) == ("SIGHT_COVERED", CAMERA, at)
+    api.detector.down = True
+    assert (await api.json("state", "/api/v1/state"))["verdict"] == "ok"
 
 
 async def test_a_fact_by_hand_is_an_alert(api: Api) -> None:

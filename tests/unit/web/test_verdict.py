@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from appliance.web.verdict import LATE_US, STARTING_US, build_state
+import pytest
+
+from appliance.web.sight import WORDS, sight_issues
+from appliance.web.verdict import LATE_US, NOTED_US, STARTING_US, build_state
 
 NOW = 1_795_500_000_000_000
 
@@ -65,3 +68,50 @@ def test_a_record_that_was_put_back_is_said_in_its_own_words() -> None:
     fault = {"code": "record-restored", "fr": "events.db manquait.", "en": "events.db was missing."}
     body = build_state(answer(stream(0), records=[fault]))
     assert [(issue["code"], issue["fr"]) for issue in body["issues"]] == [("RECORD", "events.db manquait.")]
+
+
+def test_a_lost_disk_says_whether_another_still_records() -> None:
+    lost = {"path": "/a", "name_fr": "du tiroir 3", "error": "gone", "error_fr": "absent"}
+    one = build_state(answer(stream(0), disks=[lost, {"path": "/b"}]))["issues"][0]
+    assert one["fr"] == "Disque du tiroir 3\u202f: n'enregistre plus (absent)"
+    assert one["todo_fr"].startswith("L'enregistrement continue sur un autre disque.")
+    none = build_state(answer(stream(0), disks=[lost]))["issues"][0]
+    assert none["todo_fr"].startswith("Plus aucun disque n'enregistre")
+
+
+@pytest.mark.parametrize(
+    ("begun", "told"),
+    [
+        ({"cause": "POWER", "before_us": NOW - 9, "at_us": NOW - 3}, True),
+        ({"cause": "POWER", "before_us": NOW - NOTED_US - 9, "at_us": NOW - NOTED_US}, False),
+        ({"cause": "POWER", "before_us": 0, "at_us": NOW - 3}, False),
+        ({"cause": "POWER", "before_us": NOW, "at_us": NOW - 3}, False),
+        ({"cause": "UPDATE", "before_us": NOW - 9, "at_us": NOW - 3}, False),
+    ],
+)
+def test_last_nights_power_cut_is_noted_for_a_day_and_is_no_fault_any_more(begun: dict[str, Any], told: bool) -> None:
+    body = build_state(answer(stream(0), begun=begun))
+    assert body["verdict"] == "ok"
+    assert [(note["from_us"], note["to_us"]) for note in body["notes"]] == ([(NOW - 9, NOW - 3)] if told else [])
+
+
+def test_what_others_know_of_counts_in_the_verdict() -> None:
+    more = sight_issues([sight("covered")], {"a": "Cour"})
+    body = build_state(answer(stream(0)), more)
+    assert (body["verdict"], body["issues"]) == ("attention", more)
+
+
+def sight(rule: str, **more: Any) -> dict[str, Any]:
+    return {"camera": "a", "rule": rule, "opened_us": 7, "closed_us": None, "answer": None, **more}
+
+
+@pytest.mark.parametrize("rule", sorted(WORDS))
+def test_a_camera_that_sees_nothing_is_said_with_what_to_do_until_it_sees_or_is_called_false(rule: str) -> None:
+    (issue,) = sight_issues([sight(rule), sight(rule)], {"a": "Cour"})
+    assert issue["fr"].startswith("Cour\u202f: ")
+    assert issue["since_us"] == 7
+    assert issue["todo_fr"]
+    assert sight_issues([sight(rule, closed_us=9)], {}) == []
+    assert sight_issues([sight(rule, answer={"verdict": "false"})], {}) == []
+    assert len(sight_issues([sight(rule, answer={"verdict": "confirmed"})], {})) == 1
+    assert sight_issues([sight("intrusion")], {}) == []
