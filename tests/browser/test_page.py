@@ -59,7 +59,8 @@ async def test_every_second_asked_for_shows_the_picture_recorded_then(desk: Desk
         instant = rng.randrange(start, end - 1000)
         shown = await desk.seek(instant)
         assert shown <= instant < shown + SECOND // SUB_FPS + 20
-        assert (await desk.burnt()).counter == counter_at(instant, SUB_FPS)
+        burnt = await desk.burnt()  # on a slow machine full definition may have come meanwhile
+        assert burnt.counter == counter_at(instant, SUB_FPS if burnt.tag % 2 else FORMS["main"].fps)
 
 
 async def test_full_definition_comes_when_the_hand_stops_and_shows_the_same_instant(desk: Desk) -> None:

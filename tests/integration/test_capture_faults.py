@@ -137,6 +137,7 @@ async def test_sets_in_band_only(clip: Clip) -> None:
     check_truth(recording)
 
 
+@pytest.mark.full
 async def test_a_short_session_is_kept_alive(clip: Clip) -> None:
     options = replace(FAST, session_timeout_s=4.0)
     async with SimulatedCamera({"sub": clip}, options=options) as camera, Recording(camera) as recording:

@@ -251,6 +251,13 @@ async def test_a_large_index_is_made_again_by_another_process_while_the_ring_rec
     rig, camera = await recorded(tmp_path)
     await asyncio.to_thread(lost_index, tmp_path)
     monkeypatch.setattr(index_fill, "AT_ONCE", 0)
+    begins, child = asyncio.Event(), index_fill.IndexFill._child
+
+    async def begun(fill: index_fill.IndexFill, new: Path, disks: list[str]) -> tuple[str, str]:
+        await begins.wait()  # the other process takes its time, however slow this one is
+        return await child(fill, new, disks)
+
+    monkeypatch.setattr(index_fill.IndexFill, "_child", begun)
     before = len(camera.sent)
     ring = rig.new()
     camera.sink = ring.stream(KEY, "Essai")
@@ -268,6 +275,7 @@ async def test_a_large_index_is_made_again_by_another_process_while_the_ring_rec
         new = pictures(await ring.ranges(KEY, now - 16_000_000, now))
         assert new == camera.sent[-len(new) :], "what is new is told meanwhile"
         assert len(new) > 350
+        begins.set()
         await ring.settle()
         assert ring.state()["rebuilding"] is False
         assert await rig.held() == camera.sent

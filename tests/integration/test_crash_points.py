@@ -195,8 +195,9 @@ def wanted_steps(seen: list[str], each: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
+@pytest.mark.full  # a kill and a power cut of a real recorder stand in the quick tier
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("model", [pytest.param("torn", marks=pytest.mark.full), "lost"])
+@pytest.mark.parametrize("model", ["torn", "lost"])
 def test_a_recorder_that_dies_at_a_step_of_each_kind(fresh: Callable[[], Path], model: Model) -> None:
     base = fresh()
     seen = steps(record(base, SECOND), disks_of(base), SMALL)

@@ -88,6 +88,7 @@ def test_every_entry_is_confirmed_and_nobody_else() -> None:
     assert made.recall >= 0.92
 
 
+@pytest.mark.full
 def test_cars_alone_and_an_empty_lawn_alert_nobody() -> None:
     assets = footage("road", "campus_a")
     made = score([traced(assets, "road"), traced(assets, "campus_a")], load_truths(assets))

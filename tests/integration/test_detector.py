@@ -151,6 +151,7 @@ async def test_an_alert_comes_by_itself_its_footage_is_safe_and_the_road_is_not_
         assert await detector.stop() == 0
 
 
+@pytest.mark.full  # a socket whose reader stops stands in the quick tier
 @pytest.mark.timeout(120)
 async def test_stopped_or_killed_the_detector_costs_the_recording_nothing_and_is_back_soon(tmp_path: Path) -> None:
     async with watched(tmp_path) as rig:

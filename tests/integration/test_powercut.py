@@ -34,6 +34,7 @@ def check(found: list[Cut]) -> None:
     assert 0 < max(lost) < WORST_S, sorted(lost)
 
 
+@pytest.mark.full  # what shows that the cuts below could fail
 async def test_a_recorder_that_does_not_flush_loses_everything(tmp_path: Path, clips: Clips) -> None:
     """The harness can fail: what says that it is durable and is not, is gone."""
     need_block_layer()

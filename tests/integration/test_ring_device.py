@@ -53,6 +53,7 @@ async def ticks(rig: Rig, disk: LoopDisk, cameras: list[Camera], count: int) -> 
     return total
 
 
+@pytest.mark.full
 async def test_recording_onto_reused_chunks_reads_nothing_and_flushes_alike_for_one_and_four(
     disk: LoopDisk, tmp_path: Path
 ) -> None:

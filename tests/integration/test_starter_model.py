@@ -89,7 +89,11 @@ def precision(tally: Tally, label: str) -> float:
     return tally[label, "found"] / max(1, tally[label, "found"] + tally[label, "wrong"])
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["demonstration's places", "any place"])
+@pytest.fixture(
+    scope="module",
+    params=[False, pytest.param(True, marks=pytest.mark.full)],
+    ids=["demonstration's places", "any place"],
+)
 def unseen(model: Model, request: pytest.FixtureRequest) -> tuple[Tally, float]:
     """Whole pictures and motion's crops of films that no training has seen; what share is asked for."""
     wild: bool = request.param

@@ -52,10 +52,10 @@ def updated(links: Chain) -> None:
 @pytest.mark.parametrize(
     ("before", "number", "after", "cause"),
     [
-        (nothing, signal.SIGTERM, nothing, GapCause.APPLIANCE_OFF),
-        (nothing, signal.SIGKILL, nothing, GapCause.APPLIANCE_OFF),
+        pytest.param(nothing, signal.SIGTERM, nothing, GapCause.APPLIANCE_OFF, marks=pytest.mark.full),
+        pytest.param(nothing, signal.SIGKILL, nothing, GapCause.APPLIANCE_OFF, marks=pytest.mark.full),
         (nothing, signal.SIGKILL, as_of_another_boot, GapCause.POWER),
-        (updated, signal.SIGTERM, nothing, GapCause.UPDATE),
+        pytest.param(updated, signal.SIGTERM, nothing, GapCause.UPDATE, marks=pytest.mark.full),
     ],
     ids=["stopped", "killed", "power", "update"],
 )
