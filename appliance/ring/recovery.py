@@ -7,7 +7,7 @@ import errno
 import logging
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -31,6 +31,7 @@ from appliance.ring.disks.identity import DiskIdentity
 from appliance.ring.errors import ChunkUnreadable, TableUnreadable
 from appliance.ring.faults import DiskUnreadable
 from appliance.ring.index.rows import ChunkRow, SpanRow
+from appliance.ring.part_rows import PartRows
 from appliance.ring.walk import ChunkState as Found
 from appliance.ring.walk import walk
 from appliance.ring.writer import DATA_ERRORS, OpenChunk, Span
@@ -168,7 +169,7 @@ def read_entries_at(path: Path, geometry: Geometry, number: int, generation: int
     return table.entries if table.generation == generation else None
 
 
-def chunk_row(header: ChunkHeader, init_length: int, entries: list[PartEntry]) -> ChunkRow:
+def chunk_row(header: ChunkHeader, init_length: int, entries: Sequence[PartEntry]) -> ChunkRow:
     """The index's row of a chunk with these parts."""
     opened = header.opened_utc_us
     return ChunkRow(
@@ -195,7 +196,7 @@ def end_us(entry: PartEntry) -> int:
     return entry.utc_us + ticks_to_us(entry.duration)
 
 
-def spans_of(entries: list[PartEntry]) -> list[Span]:
+def spans_of(entries: Iterable[PartEntry]) -> list[Span]:
     """The stretches of runs among parts in order."""
     spans: list[Span] = []
     extend_spans(spans, entries)
@@ -207,7 +208,7 @@ def span_rows(spans: list[Span]) -> list[SpanRow]:
     return [SpanRow(s.run, s.from_us, s.to_us, s.cause, s.first_sequence, s.last_sequence, s.clock) for s in spans]
 
 
-def extend_spans(spans: list[Span], entries: list[PartEntry]) -> None:
+def extend_spans(spans: list[Span], entries: Iterable[PartEntry]) -> None:
     """Add parts to the stretches found so far; a stretch grows while its run goes on."""
     for entry in entries:
         if spans and spans[-1].run == entry.run:
@@ -289,6 +290,6 @@ def recover(disk: Disk, index: int, info: HeaderInfo) -> OpenChunk | None:
         parts=len(entries),
         keyframes=sum(entry.starts_keyframe for entry in entries),
         durable=len(entries),
-        entries=entries,
+        entries=PartRows(entries),
         spans=spans_of(entries),
     )

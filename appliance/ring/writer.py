@@ -21,6 +21,7 @@ from appliance.ring.catalog.log import Appender, Line
 from appliance.ring.chunk import ChunkHeader, Geometry, closing, terminator
 from appliance.ring.disks.disk import Disk
 from appliance.ring.disks.thread import DiskThreads
+from appliance.ring.part_rows import PartRows
 
 ARENA: Final = 4 << 20
 """Bytes the arena starts with: ticks write the same first pages again and again, which stay in the CPU's cache."""
@@ -81,7 +82,7 @@ class OpenChunk:
     parts: int = 0
     keyframes: int = 0
     durable: int = 0
-    entries: list[PartEntry] = field(default_factory=list)
+    entries: PartRows = field(default_factory=PartRows)
     spans: list[Span] = field(default_factory=list)
 
 
@@ -262,7 +263,7 @@ class DiskWriter:
         except OSError as error:
             if error.errno not in DATA_ERRORS:
                 raise
-            del chunk.entries[count:]
+            chunk.entries.cut(count)
             chunk.last_crc = crc
             self._written = [fd for fd in self._written if fd != chunk.fd]  # its flush would fail for the others too
             result.spoiled[chunk.number] = error.with_traceback(None)  # its frames hold views of the arena

@@ -86,7 +86,7 @@ class Membership:
         jobs = plan.job.chunks if plan else []
         for job in jobs:
             member.pool.set(job.chunk.number, ChunkState.SUSPECT, "flush")
-            del job.chunk.entries[job.chunk.durable :]
+            job.chunk.entries.cut(job.chunk.durable)
         chunks = [c for held in self._shared.open_chunks.values() for c in held if c.disk == member.index]
         stretches = [(c.header.key, span.from_us, span.to_us) for c in chunks for span in c.spans]
         for chunk in chunks:

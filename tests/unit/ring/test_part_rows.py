@@ -1,0 +1,67 @@
+"""Parts kept as bytes are the parts that were put in, and cost the collector nothing."""
+
+import gc
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.media.part import PartEntry
+from appliance.ring.part_rows import PartRows
+
+U32 = st.integers(0, 2**32 - 1)
+ENTRIES = st.lists(
+    st.builds(
+        PartEntry,
+        offset=st.integers(0, 2**40),
+        length=U32,
+        utc_us=st.integers(-(2**62), 2**62),
+        tfdt=st.integers(0, 2**48 - 1),  # as the chunk's own table has it
+        duration=U32,
+        run=U32,
+        sequence=U32,
+        samples=st.integers(0, 2**16 - 1),
+        starts_keyframe=st.booleans(),
+        starts_run=st.booleans(),
+        cause=st.integers(0, 255),
+        clock_state=st.integers(0, 15),
+    ),
+    max_size=12,
+)
+PLACES = st.integers(-15, 15) | st.none()
+
+
+@given(ENTRIES, PLACES, PLACES, st.sampled_from([None, 1, 2, -1]))
+def test_rows_are_as_the_list(entries: list[PartEntry], start: int | None, stop: int | None, step: int | None) -> None:
+    rows = PartRows(entries)
+    assert len(rows) == len(entries)
+    assert list(rows) == entries
+    assert rows == entries
+    assert rows[start:stop:step] == entries[start:stop:step]
+    for place in range(-len(entries), len(entries)):
+        assert rows[place] == entries[place]
+    for place in (len(entries), -len(entries) - 1):
+        try:
+            rows[place]
+        except IndexError:
+            continue
+        raise AssertionError(place)
+
+
+@given(ENTRIES, st.integers(0, 12), ENTRIES)
+def test_rows_are_cut_and_go_on(entries: list[PartEntry], count: int, more: list[PartEntry]) -> None:
+    rows = PartRows(entries)
+    rows.cut(count)
+    for entry in more:
+        rows.append(entry)
+    assert rows == entries[:count] + more
+    assert bool(rows) == bool(entries[:count] + more)
+
+
+def test_a_chunk_of_parts_is_one_object_to_the_collector() -> None:
+    entry = PartEntry(1 << 40, 8192, 1 << 50, 1 << 40, 36_000, 3, 9, 10, True, False, 0, 2)
+    rows = PartRows()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(3000):
+        rows.append(entry)
+    assert len(gc.get_objects()) - before < 10
