@@ -25,6 +25,9 @@ READY_S = 30.0
 STOP_S = 15.0
 """Seconds for a start, and for an orderly stop (the last tick becomes durable)."""
 
+WHY = "Démonstration : les images simulées sont relues et comptées"
+"""The reason by which the demonstration opens its own pictures."""
+
 BURNT_EACH = 5
 """Every how many decoded pictures the burnt-in counter is read: pictures between are decoded all the same."""
 
@@ -150,9 +153,22 @@ class Recorder:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RecorderAnswer(status="-", path=path, why=str(error) or type(error).__name__) from error
 
+    async def open_pictures(self, camera: str, from_us: int, to_us: int) -> None:
+        """Open a camera's pictures with a reason, as anybody must. Raises RecorderAnswer."""
+        assert self._http is not None
+        reason = {"reason": "doubt", "text": WHY, "cameras": [camera], "from_us": from_us, "to_us": to_us}
+        own = {"Sec-Fetch-Site": "same-origin"}
+        try:
+            async with self._http.post(f"{self.url}api/v1/looks", json=reason, headers=own) as answer:
+                if answer.status != 201:
+                    raise RecorderAnswer(status=answer.status, path="looks", why=(await answer.text())[:200])
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise RecorderAnswer(status="-", path="looks", why=str(error) or type(error).__name__) from error
+
     async def read_back(self, camera: str, stream: str, from_us: int, to_us: int) -> ReadBack:
         """Fetch the clip of an interval and read its counters; the sub-stream is decoded whole."""
         found = ReadBack()
+        await self.open_pictures(camera, from_us, to_us)
         query = {"from": str(from_us), "to": str(to_us), "q": stream}
         clips = await self.get(f"cameras/{camera}/clips", **query)
         for file in clips["files"]:

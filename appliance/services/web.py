@@ -3,11 +3,15 @@
 import asyncio
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from appliance import __version__
+from appliance.accounts.look_store import LookStore
 from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
+from appliance.core.database import DatabaseUnusable
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
@@ -17,6 +21,7 @@ from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.app import make_app, serve
+from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.notice import notice_of
 from appliance.web.recorder import SiteInfo
 
@@ -26,6 +31,21 @@ LOOPBACK = "127.0.0.1"
 STATIC = Path(__file__).parents[2] / "webui" / "dist"
 """The page as built by Vite; an installed appliance names its own place by APPLIANCE_STATIC."""
 
+LOOKS: Final = "looks.db"
+"""Name of the database of who looked at what, and of its copies."""
+
+EXPIRE_S: Final = 24 * 3600.0
+"""Seconds between two looks for rows whose three years are over."""
+
+LEADS_ON: Final = ("look-opened", "look-closed", "look-bounded", "look-justified")
+"""Lines of the journal that are durable at once: what somebody may see follows from them."""
+
+
+def state_folder(site: Site) -> Path:
+    """Where the page's process keeps what it must not forget: of its unit, or beside the recorder's index."""
+    given = os.environ.get("STATE_DIRECTORY", "")
+    return Path(given) if given else site.recorder.index.parent
+
 
 async def _serve(site: Site, port: int, clock: Clock) -> None:
     static = Path(os.environ.get("APPLIANCE_STATIC", STATIC))
@@ -34,10 +54,13 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     stop = stop_event()
     client = RecorderClient(site.recorder.socket)
     detector = DetectorClient(site.detector.socket)
-    journal = make_journal(site, WEB, clock)
+    journal = make_journal(site, WEB, clock, durable_kinds=LEADS_ON)
     tell = telling(journal)
     about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
-    app = make_app(client, detector, static, about, tell)
+    book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell)
+    await book.store.database.open()
+    await book.load()
+    app = make_app(client, detector, static, about, book, tell)
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:
@@ -49,6 +72,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await begin(journal)
     jobs = Supervisor(clock)
     keep_watchdog(jobs)
+    _ = jobs.supervise("looks", FLUSH_S, book.flush)
+    _ = jobs.supervise("looks expiry", EXPIRE_S, lambda: book.store.expire(clock.utc_us()))
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     say_stopping()
@@ -56,6 +81,9 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await runner.cleanup()
     await client.close()
     await detector.close()
+    with suppress(DatabaseUnusable):  # the journal has what the file has not
+        await book.flush()
+    await book.store.database.close()
     tell("service-stopped", {"version": __version__})
     await end(journal)
 

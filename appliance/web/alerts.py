@@ -6,30 +6,23 @@ the rest of the page works.
 
 import asyncio
 import base64
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from appliance.alerts.errors import DetectorRefused
 from appliance.alerts.model import Kind, Verdict
 from appliance.alerts.protocol import MAX_NAME, MAX_NOTE, MAX_SKIP
 from appliance.alerts.store import State
 from appliance.core.errors import ApplianceError
-from appliance.web import query
-from appliance.web.errors import AlertRefused, BadBody, NoPictureYet, NoSuchAlert
+from appliance.web import lock, query
+from appliance.web.body import read_body
+from appliance.web.detector import DETECTOR
+from appliance.web.errors import AlertRefused, NoPictureYet, NoSuchAlert
+from appliance.web.look_book import Span
 from appliance.web.media import json_response
-
-
-class Detector(Protocol):
-    """The detector's socket (alerts.client.DetectorClient). Raises DetectorUnreachable, DetectorRefused."""
-
-    async def ask(self, verb: str, **fields: object) -> dict[str, Any]: ...
-
-
-DETECTOR: Final = web.AppKey("detector", Detector)
 
 MAX_ALERTS: Final = 200
 """Alerts of one answer: a page shows 50, a bad week at one site holds a hundred."""
@@ -113,9 +106,13 @@ async def alert(request: web.Request) -> web.StreamResponse:
 
 
 async def picture(request: web.Request) -> web.StreamResponse:
-    """GET the list's picture, a JPEG."""
+    """GET the list's picture, a JPEG, once the alert's pictures are open."""
     query.query(request, query.NoQuery)
-    answer = await _ask(request, "picture", number=query.path(request, AlertPath).number)
+    number = query.path(request, AlertPath).number
+    about = (await ask(request, "alert", number=number))["alert"]
+    at = int(about["opened_us"])
+    await lock.admit(request, Span(str(about["camera"]), "picture", at, at + 1, at + 1))
+    answer = await ask(request, "picture", number=number)
     if answer["jpeg"] is None:
         raise NoPictureYet
     return web.Response(body=base64.b64decode(answer["jpeg"]), content_type="image/jpeg")
@@ -124,20 +121,20 @@ async def picture(request: web.Request) -> web.StreamResponse:
 async def verdict(request: web.Request) -> web.StreamResponse:
     """POST a person's verdict."""
     number = query.path(request, AlertPath).number
-    said = await _body(request, VerdictBody)
+    said = await read_body(request, VerdictBody)
     return await _json(request, "answer", number=number, verdict=said.verdict.value, by=said.by, note=said.note)
 
 
 async def report(request: web.Request) -> web.StreamResponse:
     """POST a fact by hand: answers the number of its alert."""
-    said = await _body(request, ReportBody)
+    said = await read_body(request, ReportBody)
     return await _json(request, "report", camera=said.camera, kind=said.kind.value, by=said.by, note=said.note)
 
 
 async def detection(request: web.Request) -> web.StreamResponse:
     """GET how detection is: its model, how fast it is, cameras that tell too much, false alarms by week."""
     query.query(request, query.NoQuery)
-    answer = await _ask(request, "state")
+    answer = await ask(request, "state")
     wanted = ("model", "delay_p95_us", "noisy", "unprotected", "rates")
     return json_response({name: answer[name] for name in wanted})
 
@@ -150,16 +147,17 @@ async def arming(request: web.Request) -> web.StreamResponse:
 
 async def arm(request: web.Request) -> web.StreamResponse:
     """POST a person's word on it."""
-    said = await _body(request, ArmBody)
+    said = await read_body(request, ArmBody)
     return await _json(request, "arm", **said.model_dump())
 
 
 async def _json(request: web.Request, verb: str, **fields: object) -> web.StreamResponse:
-    answer = await _ask(request, verb, **fields)
+    answer = await ask(request, verb, **fields)
     return json_response({name: value for name, value in answer.items() if name not in {"id", "ok"}})
 
 
-async def _ask(request: web.Request, verb: str, **fields: object) -> Mapping[str, Any]:
+async def ask(request: web.Request, verb: str, **fields: object) -> Mapping[str, Any]:
+    """The detector's answer. Raises NoSuchAlert, AlertRefused with its own sentences, DetectorUnreachable."""
     try:
         return await request.app[DETECTOR].ask(verb, **fields)
     except DetectorRefused as refused:
@@ -167,20 +165,3 @@ async def _ask(request: web.Request, verb: str, **fields: object) -> Mapping[str
         if facts["refusal"] in _GONE:
             raise NoSuchAlert(number=str(fields.get("number"))) from None
         raise AlertRefused(sentence_fr=facts["sentence_fr"], sentence_en=facts["sentence_en"]) from None
-
-
-B = TypeVar("B", bound=query.Strict)
-
-
-async def _body(request: web.Request, model: type[B]) -> B:
-    """The JSON body as `model`. JSON alone: a form of another site cannot send it (Fetch, CORS-safelisted types)."""
-    query.query(request, query.NoQuery)
-    if request.content_type != "application/json":
-        raise BadBody(what="application/json")
-    try:
-        return model.model_validate(json.loads(await request.read()))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise BadBody(what=".".join(str(step) for step in first["loc"]) + f": {first['msg']}") from None
-    except (ValueError, RecursionError):
-        raise BadBody(what="JSON") from None

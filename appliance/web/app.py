@@ -15,8 +15,10 @@ from aiohttp.typedefs import Handler
 
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
-from appliance.web import alerts, clips, media, query, static
+from appliance.web import alerts, clips, lock, looks, media, query, static
+from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
+from appliance.web.look_book import LookBook
 from appliance.web.problem import problems
 from appliance.web.recorder import Recorder, SiteInfo
 from appliance.web.security import add_headers, check_bind, guard
@@ -51,14 +53,22 @@ LARGEST_REQUEST: Final = 16 << 10
 
 
 def make_app(
-    recorder: Recorder, detector: alerts.Detector, static_dir: Path, site: SiteInfo, tell: Tell = untold
+    recorder: Recorder,
+    detector: Detector,
+    static_dir: Path,
+    site: SiteInfo,
+    book: LookBook,
+    tell: Tell = untold,
 ) -> web.Application:
-    """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `tell`: its journal."""
+    """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `book`: who has what
+    pictures open; `tell`: the journal.
+    """
     app = web.Application(middlewares=[guard, problems], client_max_size=LARGEST_REQUEST)
     app[media.RECORDER] = recorder
-    app[alerts.DETECTOR] = detector
+    app[DETECTOR] = detector
     app[clips.SITE] = site
     app[clips.TELL] = tell
+    app[lock.BOOK] = book
 
     async def page_files(app: web.Application) -> AsyncIterator[None]:
         app[FILES] = await asyncio.to_thread(static.load, static_dir)
@@ -79,6 +89,7 @@ def routes() -> tuple[Route, ...]:
     """Every route with who may call it."""
     camera = f"{API}/cameras/{{id}}"
     alert = f"{API}/alerts/{{number}}"
+    look = f"{API}/looks/{{number}}"
     return (
         Route("GET", f"{API}/state", state, Right.STATE),
         Route("GET", f"{camera}/timeline", media.timeline, Right.FOOTAGE),
@@ -92,6 +103,10 @@ def routes() -> tuple[Route, ...]:
         Route("GET", alert, alerts.alert, Right.ALERTS),
         Route("GET", f"{alert}/picture.jpg", alerts.picture, Right.FOOTAGE),
         Route("POST", f"{alert}/verdict", alerts.verdict, Right.ALERTS),
+        Route("POST", f"{API}/looks", looks.open_look, Right.FOOTAGE),
+        Route("GET", f"{API}/looks/current", looks.current, Right.FOOTAGE),
+        Route("DELETE", look, looks.close_look, Right.FOOTAGE),
+        Route("POST", f"{look}/justification", looks.justify, Right.FOOTAGE),
         Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
         Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
         Route("POST", f"{API}/arming", alerts.arm, Right.ARM),
@@ -117,7 +132,8 @@ async def state(request: web.Request) -> web.StreamResponse:
     site = request.app[clips.SITE]
     told = await request.app[media.RECORDER].state()
     names = {row["id"]: row["name"] for row in told["cameras"]}
-    body = build_state(told, sight_issues(await alerts.blind_cameras(request), names))
+    overdue = looks.overdue_issues(request.app[lock.BOOK])
+    body = build_state(told, [*sight_issues(await alerts.blind_cameras(request), names), *overdue])
     return media.json_response({"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body})
 
 

@@ -20,9 +20,10 @@ from aiohttp import web
 from appliance.core.chain import Facts, Tell
 from appliance.core.errors import ApplianceError
 from appliance.evidence.clip import ClipChunk, ClipFile, plan_clip
-from appliance.web import query
+from appliance.web import lock, query
 from appliance.web.errors import NoSuchFile
 from appliance.web.lawful import ClockTold, clock_body
+from appliance.web.look_book import Span
 from appliance.web.media import RECORDER, find_stream, json_response, not_recorded, send_blocks
 from appliance.web.recorder import Answer, Recorder, SiteInfo
 
@@ -91,6 +92,7 @@ async def clips(request: web.Request) -> web.StreamResponse:
     """GET clips: the files of a clip; one unless the codec parameters changed on the way."""
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.ClipsQuery)
+    await lock.check(request, Span(camera, asked.q, asked.from_, asked.to, asked.to))
     async with kept(request.app[RECORDER], camera, asked):
         planned = (await _plan(request, camera, asked)).files
     state = await request.app[RECORDER].state()
@@ -129,6 +131,8 @@ async def _send(request: web.Request, plan: Plan, camera: str, asked: query.Clip
     if asked.file > len(planned):
         raise NoSuchFile(files=len(planned))
     file = planned[asked.file - 1]
+    span = Span(camera, asked.q, file.from_us, file.to_us, file.to_us)
+    await lock.admit(request, span)
     recorder = request.app[RECORDER]
     title = file_name(
         request.app[SITE].name,
@@ -143,8 +147,8 @@ async def _send(request: web.Request, plan: Plan, camera: str, asked: query.Clip
     blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length), payloads=False)
     if request.method != "HEAD":  # entered before the first byte leaves, whether the client takes them all or not
         taken: Facts = {"camera": camera, "stream": asked.q, "from_utc_us": file.from_us, "to_utc_us": file.to_us}
-        request.app[TELL]("clip-taken", {**taken, "bytes": file.size})
-    return await send_blocks(request, response, lambda: _gather(blocks))
+        request.app[TELL]("clip-taken", {"who": lock.person(request).name, **taken, "bytes": file.size})
+    return await send_blocks(request, response, lambda: _gather(blocks), lambda: lock.still(request, span))
 
 
 def _gather(blocks: Iterator[bytes | memoryview]) -> bytes:

@@ -6,12 +6,15 @@ from appliance.core.errors import ApplianceError
 
 
 class WebError(ApplianceError):
-    """Base of the errors of the local UI's server. `status` is the HTTP status (RFC 9110 section 15)."""
+    """Base of the errors of the local UI's server. `status`: of HTTP (RFC 9110 section 15); `kind`: the problem's
+    type (RFC 9457 section 3.1.1).
+    """
 
     code: ClassVar[str] = "web"
     fr: ClassVar[str] = "Erreur du serveur local. Rechargez la page."
     en: ClassVar[str] = "Error of the local server. Reload the page."
     status: ClassVar[int] = 500
+    kind: ClassVar[str] = "about:blank"
 
 
 class BadQuery(WebError):

@@ -12,6 +12,7 @@ from typing import Final
 
 from appliance.accounts.look import (
     EDGE_US,
+    JUSTIFY_US,
     LASTS_US,
     LONGEST_US,
     TEXT_LEAST,
@@ -70,6 +71,7 @@ class LookBook:
         self._tell = tell
         self._entries: dict[int, Entry] = {}
         self._seen: dict[tuple[int, str, str], Stretches] = {}
+        self._heard: dict[int, int] = {}
         self._refused: dict[tuple[str, str, str], int] = {}
         self._unsaved: list[Seen] = []
         self._refusals: list[Refusal] = []
@@ -116,19 +118,32 @@ class LookBook:
         """Current openings of alerts that still went on when they were last heard of."""
         return [each for each in self.current(who) if each.look.to_us is None]
 
+    def heard_us(self, entry: Entry) -> int:
+        """When an alert that is followed was last heard of."""
+        return self._heard.get(entry.number, entry.look.opened_us)
+
+    def remaining_us(self, entry: Entry) -> int:
+        """Us that an opening still lasts."""
+        return remaining_us(entry.look, self.clock.utc_us())
+
+    def justify_before_us(self, entry: Entry) -> int | None:
+        """Until when an urgent opening has to be justified; None for the others and once it is."""
+        urgent = entry.look.given.reason is Reason.URGENCY and entry.justified_us is None
+        return entry.look.opened_us + JUSTIFY_US if urgent else None
+
     def why_shut(self, account: Account, span: Span) -> Shut | None:
         """Why a stretch may not leave to this person now; nothing is entered."""
         looks = [each.look for each in self._of(account.name)]
         return shut(looks, account, span.camera, (span.from_us, span.to_us), self.clock.utc_us(), span.durable_us)
 
-    def admit(self, account: Account, span: Span) -> None:
-        """Let a stretch leave, and remember that it did. Raises LookRefused, entered as a refusal."""
+    def admit(self, account: Account, span: Span, *, shown: bool = True) -> None:
+        """Let a stretch leave, and remember that it did when it is `shown`. Raises LookRefused, which is entered."""
         now = self.clock.utc_us()
         why = self.why_shut(account, span)
         if why is not None:
             self.refuse(account, span, SHUT[why].code)
             raise SHUT[why]
-        for entry in self.current(account.name):
+        for entry in self.current(account.name) if shown else ():
             if lets(entry.look, account.name, span.camera, (span.from_us, span.to_us), now, span.durable_us):
                 self._saw(entry, span)
                 return
@@ -170,6 +185,7 @@ class LookBook:
     async def bound(self, number: int, cameras: Iterable[str], to_us: int | None) -> None:
         """What is known now of an alert that is followed: its cameras, and its end once it has one."""
         entry = self._entries[number]
+        self._heard[number] = self.clock.utc_us()
         look = replace(entry.look, cameras=frozenset(cameras) or entry.look.cameras, to_us=to_us)
         if look == entry.look:
             return
@@ -190,6 +206,7 @@ class LookBook:
             self._tell_seen(self._entries[each.look], each)
         for entry in [each for each in self._entries.values() if not self._needed(each, now)]:
             del self._entries[entry.number]
+            self._heard.pop(entry.number, None)
             self._seen = {key: seen for key, seen in self._seen.items() if key[0] != entry.number}
         self._unsaved = [*self._unsaved, *grown][-WAITING:]
         stretches, refusals = self._unsaved, self._refusals[-WAITING:]

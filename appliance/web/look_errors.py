@@ -1,20 +1,18 @@
 """What the viewing lock refuses: opening footage, showing it, and what asks for a second person."""
 
-from typing import ClassVar
-
 from appliance.accounts.look import LONGEST_US, Fault, Shut
 from appliance.core.units import US_PER_SECOND
 from appliance.web.errors import WebError
 
 
 class LookRefused(WebError):
-    """Base: `type` of the problem body is the lock's own, so that a page tells it from any other refusal."""
+    """Base: the type of the problem body is the lock's own, so that a page tells it from any other refusal."""
 
     code = "look-refused"
     fr = "Consultation refusée\u202f: donnez un motif pour ouvrir des images."
-    en = "Look refused: give a reason to open pictures."
+    en = "Viewing refused: give a reason to open pictures."
     status = 403
-    type: ClassVar[str] = "urn:temoin:problem:look"
+    kind = "urn:temoin:problem:look"
 
 
 class LookNeeded(LookRefused):
@@ -30,7 +28,7 @@ class LookOver(LookRefused):
 
     code = "look-over"
     fr = "La consultation est terminée\u202f: donnez un motif pour ouvrir ces images à nouveau."
-    en = "The look is over: give a reason to open these pictures again."
+    en = "The viewing is over: give a reason to open these pictures again."
 
 
 class LookOutside(LookRefused):
@@ -105,7 +103,7 @@ class LookNotWritten(WebError):
 
     code = "look-not-written"
     fr = "Le journal des consultations ne s'écrit pas\u202f: rien n'est ouvert. Prévenez le technicien."
-    en = "The journal of looks cannot be written: nothing is opened. Call the technician."
+    en = "The journal of viewings cannot be written: nothing is opened. Call the technician."
     status = 503
 
 
@@ -114,5 +112,5 @@ class NoSuchLook(WebError):
 
     code = "no-such-look"
     fr = "Aucune consultation de ce numéro à votre nom ({number}). Voyez celles qui sont ouvertes."
-    en = "There is no look of this number in your name ({number}). See those that are open."
+    en = "There is no viewing of this number in your name ({number}). See those that are open."
     status = 404

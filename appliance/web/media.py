@@ -14,8 +14,9 @@ from appliance.core.errors import ApplianceError
 from appliance.core.units import US_PER_SECOND
 from appliance.media import hevc
 from appliance.ring.faults import ChunkReused
-from appliance.web import query
+from appliance.web import lock, query
 from appliance.web.errors import NoLongerKept, NoSuchInit, NotRecorded, UnknownCamera
+from appliance.web.look_book import Span
 from appliance.web.pauses import cut_by_pauses, read_pauses
 from appliance.web.problem import Problem
 from appliance.web.recorder import Answer, Recorder
@@ -55,6 +56,7 @@ async def gop(request: web.Request) -> web.StreamResponse:
     found = gop_slice(answer, asked.t)
     if found is None:
         raise await not_recorded(recorder, camera, asked.q, asked.t, answer)
+    await lock.admit(request, _span(camera, asked.q, found))
     try:
         return await _send(request, found, with_init=asked.init)
     except ChunkReused:
@@ -70,6 +72,7 @@ async def parts(request: web.Request) -> web.StreamResponse:
     found = parts_slice(answer, asked.from_)
     if found is None:
         raise await not_recorded(recorder, camera, asked.q, asked.from_, answer)
+    await lock.admit(request, _span(camera, asked.q, found))
     return await _send(request, found, with_init=asked.init)
 
 
@@ -78,8 +81,10 @@ async def init(request: web.Request) -> web.StreamResponse:
     where = query.path(request, query.InitPath)
     instant, disk, number, generation = where.init_id.split("-")
     recorder = request.app[RECORDER]
+    at = int(instant)
+    await lock.check(request, Span(where.id, "init", at, at + 1, at + 1))
     for stream in ("sub", "main"):
-        answer = await recorder.ranges(where.id, stream, int(instant), int(instant) + 1, from_keyframe=True)
+        answer = await recorder.ranges(where.id, stream, at, at + 1, from_keyframe=True)
         for chunk in answer["chunks"]:
             if (str(chunk["disk"]), chunk["number"], chunk["generation"]) == (disk, int(number), int(generation)):
                 body = await asyncio.to_thread(recorder.read, chunk, 0, chunk["init_length"])
@@ -103,9 +108,15 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     return json_response({**history, "light_only": [gap.body() for gap in missing]})
 
 
-def json_response(body: Mapping[str, Any]) -> web.Response:
+def _span(camera: str, stream: str, found: MediaSlice) -> Span:
+    """A slice as the viewing lock is asked for it. The recorder hands out what is durable alone: its end is."""
+    return Span(camera, stream, found.start_us, found.end_us, found.end_us)
+
+
+def json_response(body: Mapping[str, Any], status: int = 200) -> web.Response:
     """A JSON body as UTF-8 as it is: French sentences stay readable in a terminal."""
-    return web.Response(body=json.dumps(body, ensure_ascii=False).encode(), content_type="application/json")
+    text = json.dumps(body, ensure_ascii=False).encode()
+    return web.Response(status=status, body=text, content_type="application/json")
 
 
 def find_stream(state: Answer, camera: str, stream: str) -> Answer:
@@ -206,12 +217,16 @@ async def _next_recorded(recorder: Recorder, key: tuple[str, str], instant: int,
 
 
 async def send_blocks(
-    request: web.Request, response: web.StreamResponse, more: Callable[[], bytes]
+    request: web.Request,
+    response: web.StreamResponse,
+    more: Callable[[], bytes],
+    still: Callable[[], None] = lambda: None,
 ) -> web.StreamResponse:
     """Send what `more` yields (in a thread, empty at the end) in writes of WRITE bytes; Content-Length is set already.
 
     The first block is read before the head is sent, so that lost footage is a problem body. Lost later, the
-    connection is cut: shorter than its Content-Length, no client takes it for whole.
+    connection is cut: shorter than its Content-Length, no client takes it for whole. `still` is asked before each
+    write and raises when it may not go on.
     """
     block = await asyncio.to_thread(more)
     await response.prepare(request)
@@ -221,6 +236,7 @@ async def send_blocks(
         while block:
             view = memoryview(block)
             for start in range(0, len(view), WRITE):
+                still()
                 await response.write(view[start : start + WRITE])
             block = await asyncio.to_thread(more)
     except ApplianceError as error:

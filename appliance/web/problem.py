@@ -33,7 +33,7 @@ def problem_response(error: ApplianceError, members: Mapping[str, object] | None
     """The error as a response."""
     status = error.status if isinstance(error, WebError) else _STATUS_OF_OTHERS
     body: dict[str, Any] = {
-        "type": "about:blank",
+        "type": error.kind if isinstance(error, WebError) else "about:blank",
         "title": error.sentence("en"),
         "status": status,
         "code": error.code,

@@ -33,10 +33,12 @@ from appliance.ring.access.server import serve
 from appliance.ring.disks.disk import FIELD_GEOMETRY, chunk_name, format_disk
 from appliance.ring.recording import Ring
 from appliance.web.app import make_app
+from appliance.web.lock import LOCAL
 from appliance.web.recorder import SiteInfo
 from tests.bench.row import Missing, Options, Turn, row
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.live import ROOT, clip_of
+from tests.peers.looking import make_book, open_all
 from tests.peers.need import locate
 from tests.peers.ring_rig import Folder
 
@@ -117,7 +119,10 @@ async def _serve(folder: Path, certificate: Path | None) -> None:
     await asyncio.to_thread(page.mkdir)
     await asyncio.to_thread((page / "index.html").write_text, "<!doctype html>")
     recorder, detector = RecorderClient(folder / "recorder.sock"), FakeDetector(folder, ())
-    app = make_app(recorder, detector, page, SiteInfo("Banc", "Banc", "Europe/Paris"))
+    end_us = start_us + RECORDED_S * 1_000_000
+    book = await make_book(folder, SimulatedClock(end_us))
+    await open_all(book, [KEY.camera], start_us, end_us, LOCAL)
+    app = make_app(recorder, detector, page, SiteInfo("Banc", "Banc", "Europe/Paris"), book)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     context = None

@@ -26,11 +26,14 @@ _turns = {"p50": 0, "p95": 0}
 
 async def measure(seed: int) -> list[float]:
     """Milliseconds of each seek, sorted. Raises AssertionError when a picture is not the one recorded then."""
+    from appliance.core.clock import SimulatedClock
     from appliance.web.app import make_app, serve
+    from appliance.web.lock import LOCAL
     from appliance.web.recorder import SiteInfo
     from tests.browser.chromium import chromium
     from tests.browser.screen import SCREEN, read_screen
     from tests.peers.fake_detector import FakeDetector
+    from tests.peers.looking import make_book, open_all
     from tests.peers.need import ROOT
     from tests.peers.recorded import KEY, recorded
 
@@ -39,7 +42,9 @@ async def measure(seed: int) -> list[float]:
     with tempfile.TemporaryDirectory(prefix="seek-") as folder:
         async with recorded(Path(folder), RECORDED_S) as tape, chromium() as page:
             detector = FakeDetector(Path(folder), ())
-            app = make_app(tape.client, detector, page_files, SiteInfo("Banc", "Banc", "Europe/Paris"))
+            book = await make_book(Path(folder), SimulatedClock(tape.end_us))
+            await open_all(book, [KEY.camera], tape.start_us, tape.end_us, LOCAL)
+            app = make_app(tape.client, detector, page_files, SiteInfo("Banc", "Banc", "Europe/Paris"), book)
             runner = await serve(app, "127.0.0.1", 0)
             try:
                 base = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -61,6 +66,7 @@ async def measure(seed: int) -> list[float]:
                 return sorted(times)
             finally:
                 await runner.cleanup()
+                await book.store.database.close()
 
 
 def _turn(which: str) -> list[float]:

@@ -12,11 +12,13 @@ import pytest
 from appliance.core.clock import SimulatedClock
 from appliance.demo.counter import Burnt
 from appliance.web.app import make_app, serve
+from appliance.web.look_book import LookBook
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import Page, chromium
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
+from tests.peers.looking import Told, make_book, open_tape
 from tests.peers.need import need
 
 SITE = SiteInfo(
@@ -61,6 +63,9 @@ class Desk:
     base: str
     recorder: FakeRecorder
     detector: FakeDetector
+    book: LookBook
+    clock: SimulatedClock
+    told: Told
 
     async def home(self) -> None:
         await self.page.open(f"{self.base}/")
@@ -91,24 +96,39 @@ def built_page() -> Path:
 
 
 @asynccontextmanager
-async def served(recorder: FakeRecorder, built_page: Path, folder: Path) -> AsyncIterator[Desk]:
-    """A page over this recorder that must not have caused any trouble when the block is over."""
+async def served(recorder: FakeRecorder, built_page: Path, folder: Path, *, opened: bool = True) -> AsyncIterator[Desk]:
+    """A page over this recorder that must not have caused any trouble when the block is over. `opened`: whoever sits
+    there has opened all pictures already.
+    """
     detector = FakeDetector(folder, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
     await detector.desk.open()
-    app = make_app(recorder, detector, built_page, SITE)
+    told, clock = Told(), SimulatedClock(recorder.now_us)
+    book = await make_book(folder, clock, told)
+    if opened:
+        await open_tape(book, recorder)
+    app = make_app(recorder, detector, built_page, SITE, book, told)
     runner = await serve(app, "127.0.0.1", 0)
     try:
         async with chromium() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
-            yield Desk(page, f"http://127.0.0.1:{runner.addresses[0][1]}", recorder, detector)
+            base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield Desk(page, base, recorder, detector, book, clock, told)
             assert page.troubles == []
     finally:
         await runner.cleanup()
         await detector.desk.close()
+        await book.store.database.close()
 
 
 @pytest.fixture
 async def desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
     """The page over the recorder that answers from memory."""
     async with served(FakeRecorder(), built_page, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+async def shut_desk(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The same, with nothing open: as somebody finds it."""
+    async with served(FakeRecorder(), built_page, tmp_path, opened=False) as found:
         yield found

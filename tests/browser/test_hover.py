@@ -33,7 +33,7 @@ def media(desk: Desk) -> int:
 async def test_the_picture_under_the_mouse_is_of_that_instant(desk: Desk, tmp_path: Path) -> None:
     await desk.page.resize(1280, 900)
     await desk.page.open(f"{desk.base}/lecture?cam=portail")
-    await desk.page.until(f"{SCREEN}?.history")
+    await desk.page.until(f"{SCREEN}?.history && document.querySelector('.looks')")
     await desk.page.run(f"{SCREEN}.show({{from: {START_US}, to: {START_US + 60 * SECOND}}})")
     await point(desk, START_US + 7 * SECOND)
     await desk.page.until("!document.querySelector('t-hover').hidden")

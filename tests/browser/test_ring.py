@@ -3,11 +3,14 @@
 import random
 from pathlib import Path
 
+from appliance.core.clock import SimulatedClock
 from appliance.web.app import make_app, serve
+from appliance.web.lock import LOCAL
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import chromium
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
+from tests.peers.looking import make_book, open_all
 from tests.peers.recorded import KEY, recorded
 
 SECONDS = 44
@@ -16,7 +19,10 @@ SECONDS = 44
 async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_path: Path) -> None:
     rng = random.Random(11)
     async with recorded(tmp_path, SECONDS, gop=15) as tape, chromium() as page:
-        app = make_app(tape.client, FakeDetector(tmp_path, ()), built_page, SiteInfo("S", "P", "Europe/Paris"))
+        book = await make_book(tmp_path, SimulatedClock(tape.end_us))
+        await open_all(book, [KEY.camera], tape.start_us, tape.end_us, LOCAL)
+        detector = FakeDetector(tmp_path, ())
+        app = make_app(tape.client, detector, built_page, SiteInfo("S", "P", "Europe/Paris"), book)
         runner = await serve(app, "127.0.0.1", 0)
         try:
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -37,3 +43,4 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
             assert page.troubles == []
         finally:
             await runner.cleanup()
+            await book.store.database.close()

@@ -1,5 +1,6 @@
 """Who looks, in tests: accounts of each role, and a book of looks over a journal that is a list."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,9 @@ from appliance.accounts.roles import Account, Role
 from appliance.core.chain import Facts
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
+from appliance.web.lock import LOCAL
 from appliance.web.look_book import LookBook
+from tests.peers.fake_recorder import LENGTH_US, START_US, FakeRecorder
 
 ALWAYS: Final = (0, 4_102_444_800 * US_PER_SECOND)
 MANAGER: Final = Account("Mme Durand", "Principale", Role.MANAGER, *ALWAYS)
@@ -45,6 +48,13 @@ async def make_book(folder: Path, clock: Clock, told: Told | None = None) -> Loo
     return book
 
 
-async def open_all(book: LookBook, cameras: tuple[str, ...], from_us: int, to_us: int) -> Entry:
-    """The manager opens these cameras, from, to."""
-    return await book.open(MANAGER, WHY, cameras, from_us, to_us)
+async def open_all(
+    book: LookBook, cameras: Iterable[str], from_us: int, to_us: int, account: Account = MANAGER
+) -> Entry:
+    """Somebody opens these cameras, from, to."""
+    return await book.open(account, WHY, cameras, from_us, to_us)
+
+
+async def open_tape(book: LookBook, recorder: FakeRecorder) -> None:
+    """Whoever sits at the appliance opens all that the recorder in memory holds, as many hours of the site as it is."""
+    await open_all(book, recorder.cameras, START_US, START_US + LENGTH_US, LOCAL)

@@ -2,6 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, alerts as fetchAlerts, answer, detection as fetchDetection, report } from "./api";
 import { type Key, keyOr, locale, plural, said, t } from "./i18n";
+import { begin, follow, lets } from "./look";
 import { DAY, SECOND, clock, length, longDate, moment } from "./time";
 
 const REFRESH_MS = 3000;
@@ -35,6 +36,7 @@ export class AlertsElement extends LitElement {
   declare refusal: string;
   declare done: string;
   private timer = 0;
+  private unfollow: (() => void) | null = null;
 
   constructor() {
     super();
@@ -50,11 +52,13 @@ export class AlertsElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.unfollow = follow(() => this.requestUpdate());
     void this.poll();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.unfollow?.();
     clearTimeout(this.timer);
   }
 
@@ -129,12 +133,22 @@ export class AlertsElement extends LitElement {
   private row(alert: Alert) {
     const now = this.data!.now_utc_us;
     return html`<li class="card alert ${alert.answer ? "answered" : "waiting"}">
-      <a href="/alertes?n=${alert.number}" class="thumb" tabindex="-1" aria-hidden="true">${alert.has_picture
-        ? html`<img src="/api/v1/alerts/${alert.number}/picture.jpg" alt="" width="160" height="90">` : html`<span>${t("alerts.noPicture")}</span>`}</a>
+      <a href="/alertes?n=${alert.number}" class="thumb" tabindex="-1" aria-hidden="true">${alert.has_picture && lets(alert.camera, alert.opened_us)
+        ? html`<img src="/api/v1/alerts/${alert.number}/picture.jpg" alt="" width="160" height="90">` : html`<span>${t(alert.has_picture ? "alerts.shut" : "alerts.noPicture")}</span>`}</a>
       <div class="told"><h2><a href="/alertes?n=${alert.number}">${what(alert)}</a></h2>
         <p><b>${this.camera(alert.camera)}</b> · ${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
         ${alert.note ? html`<p>« ${alert.note} »</p>` : nothing}
-        <p class="chips">${this.chips(alert)}</p></div></li>`;
+        <p class="chips">${this.chips(alert)} <button @click=${() => void this.settle(alert)} aria-label=${t("alerts.settleOf", { number: alert.number })}>${t("alerts.settle")}</button></p></div></li>`;
+  }
+
+  /** One click: the alert is the reason, its pictures open and it plays. */
+  private async settle(alert: Alert): Promise<void> {
+    try {
+      if (!lets(alert.camera, alert.opened_us)) await begin({ reason: "alert", alert: alert.number });
+      this.dispatchEvent(new CustomEvent("go", { detail: `/alertes?n=${alert.number}`, bubbles: true }));
+    } catch (error) {
+      this.refuse(error);
+    }
   }
 
   private lasted(alert: Alert): string {
@@ -157,7 +171,7 @@ export class AlertsElement extends LitElement {
       <p>${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
       <p class="chips">${this.chips(alert)}</p>
       ${alert.cameras.length > 1 ? html`<p>${t("alerts.linked")} ${alert.cameras.slice(1).map((each) => html`<a href="/lecture?cam=${each}&t=${alert.opened_us - BEFORE}">${this.camera(each)}</a> `)}</p>` : nothing}
-      <t-playback .data=${this.data} .camera=${alert.camera} .start=${alert.opened_us - BEFORE} .boxes=${this.boxes} .home=${`/alertes?n=${alert.number}`}></t-playback>
+      <t-playback .data=${this.data} .camera=${alert.camera} .start=${alert.opened_us - BEFORE} .boxes=${this.boxes} .alert=${alert.number} .home=${`/alertes?n=${alert.number}`}></t-playback>
       ${this.judging(alert)}
       <details><summary>${t("alerts.why", { score: alert.score.toLocaleString(locale()) })}</summary><ul>
         <li>${t("points.rule", { n: alert.points.rule })}</li><li>${t("points.sight", { n: alert.points.sight })}</li>

@@ -1,4 +1,6 @@
 // The contract of webui/openapi.yaml, as far as the page uses it.
+import { known, shut } from "./look";
+
 export type Quality = "main" | "sub";
 export type Status = "recording" | "starting" | "stopped" | "paused";
 
@@ -114,6 +116,7 @@ export interface Timeline {
 }
 
 export interface ProblemBody {
+  type?: string; // of a refusal by the server
   status: number;
   code: string;
   fr: string;
@@ -196,6 +199,38 @@ export interface Panel {
   detection: boolean;
 }
 
+export type LookReason = "alert" | "doubt" | "damage" | "access" | "judicial" | "urgency";
+
+/** An opening of pictures. `to_us` null: an alert that goes on is followed. */
+export interface Look {
+  number: number;
+  who: string;
+  function: string;
+  reason: LookReason;
+  text: string;
+  reference: string;
+  alert: number | null;
+  cameras: string[];
+  from_us: number;
+  to_us: number | null;
+  opened_us: number;
+  closed_us: number | null;
+  remaining_us: number;
+  justify_before_us: number | null;
+  justified_us: number | null;
+  justification: string;
+}
+
+export interface LookAsked {
+  reason: LookReason;
+  text?: string;
+  number?: string;
+  alert?: number;
+  cameras?: string[];
+  from_us?: number;
+  to_us?: number;
+}
+
 /** A refusal of the server, with its sentences; or no answer at all. */
 export class Refused extends Error {
   constructor(readonly problem: ProblemBody) {
@@ -218,9 +253,9 @@ const NO_ANSWER: ProblemBody = {
   fr: "L'enregistreur ne répond pas.", en: "The recorder does not answer.",
 };
 
-async function ask(path: string, change?: object): Promise<Response> {
+async function ask(path: string, change?: object, method = "POST"): Promise<Response> {
   let response: Response;
-  const how = change ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) } : {};
+  const how = change ? { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) } : {};
   try {
     response = await fetch(path, { cache: "no-store", ...how });
   } catch {
@@ -284,7 +319,27 @@ export async function timeline(id: string, stream: Quality, from: number, to: nu
   return (await (await ask(`${camera(id)}/timeline?stream=${stream}&from=${from}&to=${to}`)).json()) as Timeline;
 }
 
+export async function currentLooks(): Promise<{ looks: Look[]; to_justify: Look[] }> {
+  return (await (await ask("/api/v1/looks/current")).json()) as { looks: Look[]; to_justify: Look[] };
+}
+
+export async function openLook(asked: LookAsked): Promise<Look> {
+  return ((await (await ask("/api/v1/looks", asked)).json()) as { look: Look }).look;
+}
+
+export async function closeLook(number: number): Promise<void> {
+  await ask(`/api/v1/looks/${number}`, {}, "DELETE");
+}
+
+export async function justifyLook(number: number, text: string): Promise<void> {
+  await ask(`/api/v1/looks/${number}/justification`, { text });
+}
+
+/** Pictures are asked for once they are open to this person: what is shut is refused here, without a request. */
 export async function gop(id: string, quality: Quality, at: number): Promise<GopBytes> {
+  await known();
+  const problem = shut(id, at);
+  if (problem) throw new Refused(problem);
   const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1`);
   const figure = (name: string): number => Number(response.headers.get(name));
   const following = response.headers.get("Media-Next-Utc");

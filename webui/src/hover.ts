@@ -1,13 +1,14 @@
 // Over the time line: a small picture of where the mouse points, decoded in the browser from the light stream.
 //
-// Nothing is asked for before an instant has been opened, and nothing more once the server has refused: a mouse that
-// passes is no reason to look. The buffer's GOPs are the cache.
+// Nothing is asked for, and nothing shown, that is not open already, and nothing more once the server has refused: a
+// mouse that passes is no reason to look. The buffer's GOPs are the cache.
 import { LitElement, html, nothing } from "lit";
 import type { Camera, Quality, Timeline } from "./api";
 import { Refused } from "./api";
 import { GopBuffer, Unsupported } from "./buffer";
 import { holeIn } from "./holes";
 import { said, t } from "./i18n";
+import { shut } from "./look";
 import { shown } from "./screen";
 import { MINUTE, clock, clockMillis, moment } from "./time";
 
@@ -35,6 +36,7 @@ export class HoverElement extends LitElement {
   private buffer: GopBuffer | null = null;
   private wanted: number | null = null;
   private busy = false;
+  private locked = true; // this instant is not open to whoever points at it
 
   constructor() {
     super();
@@ -65,6 +67,7 @@ export class HoverElement extends LitElement {
     const before = changed.get("camera") as Camera | undefined;
     if ((changed.has("camera") && before?.id !== this.camera?.id) || changed.has("opened")) this.forget();
     const hole = this.pointed && this.camera ? holeIn(this.history, this.camera.id, this.pointed.at) : null;
+    this.locked = !this.pointed || !this.camera || shut(this.camera.id, this.pointed.at) !== null;
     this.cause = hole ? said(hole) : "";
   }
 
@@ -72,7 +75,7 @@ export class HoverElement extends LitElement {
     if (!this.pointed) return;
     const wide = this.parentElement?.clientWidth ?? 0;
     this.style.left = `${Math.max(HALF, Math.min(wide - HALF, this.pointed.x))}px`;
-    if (!changed.has("pointed") || !this.opened || this.dark || this.cause || this.pointed.at >= this.now) return;
+    if (!changed.has("pointed") || !this.opened || this.locked || this.dark || this.cause || this.pointed.at >= this.now) return;
     this.wanted = this.pointed.at;
     void this.run();
   }
@@ -111,7 +114,7 @@ export class HoverElement extends LitElement {
   protected override render() {
     this.hidden = !this.pointed;
     const at = this.pointed?.at ?? 0;
-    const picture = this.opened && !this.dark && !this.cause && at < this.now;
+    const picture = this.opened && !this.locked && !this.dark && !this.cause && at < this.now;
     return html`<div class="peek" aria-hidden="true"><video muted playsinline tabindex="-1" ?hidden=${!picture}></video>
       <p><b>${this.pointed ? (this.span < MINUTE ? clockMillis(at) : this.span < 23 * 60 * MINUTE ? clock(at) : moment(at, this.now)) : nothing}</b>
       ${this.cause ? html`<span>${this.cause}</span>` : at >= this.now ? html`<span>${t("time.future")}</span>` : nothing}</p></div>`;

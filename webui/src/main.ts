@@ -7,6 +7,7 @@ import "./alerts";
 import "./home";
 import { type Language, language, said, setLanguage, t } from "./i18n";
 import "./playback";
+import "./reason";
 import { SCREENS, type Screen, allowed, screenOf } from "./screens";
 import { clock, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
@@ -138,6 +139,7 @@ class AppElement extends LitElement {
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
+        <t-looks .data=${this.data}></t-looks>
         ${this.body()}
       </main>
       <footer><nav aria-label=${t("app.about")}>${this.menu("foot")}</nav></footer>`;

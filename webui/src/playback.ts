@@ -8,9 +8,10 @@ import { gapTable } from "./gaps";
 import { holeIn } from "./holes";
 import "./hover";
 import type { Pointed } from "./hover";
-import { locale, plural, said, t } from "./i18n";
+import { keyOr, locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
+import { begin, follow, shut } from "./look";
 import { type Notice, Player } from "./player";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
 import { MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment, period } from "./time";
@@ -25,7 +26,7 @@ const NO_NOTICE: Notice = { kind: "none" };
 
 export class PlaybackElement extends LitElement {
   static override properties = {
-    data: { attribute: false }, camera: {}, also: { attribute: false }, start: { type: Number }, boxes: { attribute: false }, home: {},
+    data: { attribute: false }, camera: {}, also: { attribute: false }, start: { type: Number }, boxes: { attribute: false }, home: {}, alert: { type: Number },
     at: { state: true }, notice: { state: true }, history: { state: true }, from: { state: true }, to: { state: true }, pointed: { state: true }, tick: { state: true },
   };
   declare data: State | null;
@@ -34,6 +35,7 @@ export class PlaybackElement extends LitElement {
   declare start: number | null;
   declare boxes: Sighting[]; // of an alert, drawn over the picture
   declare home: string; // the address that stays while an alert is played; "" keeps the instant in the address
+  declare alert: number | null; // whose pictures these are: it is the reason to open them
   declare at: number | null;
   declare notice: Notice;
   declare history: Timeline | null;
@@ -43,6 +45,7 @@ export class PlaybackElement extends LitElement {
   declare tick: number;
   player: Player | null = null;
   private timer = 0;
+  private unfollow: (() => void) | null = null;
   private turn = 0;
   private shownSecond = 0;
 
@@ -52,7 +55,7 @@ export class PlaybackElement extends LitElement {
     this.camera = this.home = "";
     this.boxes = [];
     this.also = [];
-    this.start = this.at = this.pointed = null;
+    this.start = this.at = this.pointed = this.alert = null;
     this.notice = NO_NOTICE;
     this.from = this.to = this.tick = 0;
   }
@@ -67,13 +70,40 @@ export class PlaybackElement extends LitElement {
       if (daysOf(this) <= 1 || ++this.turn % CALM === 0) void this.refresh();
     }, REFRESH_MS);
     document.addEventListener("keydown", this.onKey);
+    this.unfollow = follow(() => this.lock());
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.timer);
     document.removeEventListener("keydown", this.onKey);
+    this.unfollow?.();
     this.player?.close();
+  }
+
+  /** What is open has changed, or a second has gone by: pictures are hidden the moment they are shut, and come back. */
+  private lock(): void {
+    if (this.at === null || !this.player) return;
+    const problem = shut(this.camera, this.at);
+    const { notice } = this;
+    const hidden = notice.kind === "missing" && notice.problem.code.startsWith("look-") ? notice.problem : null;
+    if (problem && !hidden) {
+      this.player.pause();
+      this.notice = { kind: "missing", at: this.at, problem };
+    } else if (!problem && hidden && !hidden.type) void this.goTo(this.at); // what the server refused stays
+  }
+
+  private async openPictures(): Promise<void> {
+    if (this.alert === null) {
+      this.querySelector("t-reason")?.ask();
+      return;
+    }
+    try {
+      await begin({ reason: "alert", alert: this.alert });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.notice = { kind: "missing", at: this.at!, problem: error.problem };
+    }
   }
 
   private get known(): Camera | undefined {
@@ -213,7 +243,7 @@ export class PlaybackElement extends LitElement {
 
   private onKey = (event: KeyboardEvent): void => {
     const target = event.target as HTMLElement;
-    if (target.closest("input, select, textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (target.closest("input, select, textarea, dialog") || event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.key === " " && target.closest("button, a, summary")) return; // the key is theirs
     const actions: Record<string, () => void> = {
       " ": () => this.toggle(),
@@ -245,6 +275,7 @@ export class PlaybackElement extends LitElement {
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
         ${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}${this.also.length > 0 && camera ? html`<span class="badge"><kbd>${numberOf(state, this.camera, this.also, this.camera)}</kbd> ${camera.name}</span>` : nothing}
       </div>${this.also.length === 0 ? nothing : html`<t-tiles .data=${state} .camera=${this.camera} .also=${this.also} .at=${this.at} .from=${this.from} .to=${this.to} .leader=${() => this.player}></t-tiles>`}</div>
+      <t-reason .data=${state} .cameras=${[this.camera, ...this.also]} .at=${this.at}></t-reason>
       <div class="bar">
         <output class="instant" aria-label=${t("play.at")}>${this.at === null ? t("time.unset") : html`<span>${longDate(this.at)}</span> <b>${clockMillis(this.at)}</b>`}</output>
         <div class="controls" role="group">
@@ -275,6 +306,10 @@ export class PlaybackElement extends LitElement {
     if (this.at === null) return html`<p class="over">${t("play.none")}</p>`;
     if (this.notice.kind !== "missing") return nothing;
     const { problem } = this.notice;
+    if (problem.code.startsWith("look-")) {
+      return html`<div class="over"><p>${t(keyOr(`look.${problem.code.slice(5)}`, "look.needed"))}</p>
+        <button class="primary" @click=${() => void this.openPictures()}>${t(this.alert === null ? "look.ask" : "look.askAlert")}</button></div>`;
+    }
     const go = (at: number | null | undefined, key: "play.next" | "play.previous") =>
       at == null ? nothing : html`<button @click=${() => void this.goTo(at)}>${t(key, { time: moment(at, this.data!.now_utc_us) })}</button>`;
     const pause = this.known?.pause;

@@ -7,6 +7,7 @@ import { Refused, timeline } from "./api";
 import { BEAT_MS, Follower } from "./follower";
 import { holeIn } from "./holes";
 import { said, t } from "./i18n";
+import { follow, shut } from "./look";
 import type { Player } from "./player";
 import { asked } from "./stretch";
 
@@ -28,6 +29,7 @@ export class TilesElement extends LitElement {
   private readonly histories = new Map<string, Timeline>();
   private beat = 0;
   private known = 0;
+  private unfollow: (() => void) | null = null;
 
   constructor() {
     super();
@@ -46,12 +48,17 @@ export class TilesElement extends LitElement {
     super.connectedCallback();
     this.beat = window.setInterval(() => this.step(), BEAT_MS);
     this.known = window.setInterval(() => void this.learn(), HISTORY_MS);
+    this.unfollow = follow(() => {
+      this.tick++;
+      this.stand();
+    });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.beat);
     clearInterval(this.known);
+    this.unfollow?.();
     for (const each of this.followers.values()) each.close();
     this.followers.clear();
   }
@@ -114,8 +121,9 @@ export class TilesElement extends LitElement {
   private over(camera: Camera) {
     const follower = this.followers.get(camera.id);
     if (follower?.unsupported) return html`<p class="over">${t("tiles.unsupported")}</p>`;
-    if (!follower?.problem || this.at === null) return nothing;
-    const { problem } = follower;
+    if (this.at === null) return nothing;
+    const problem = shut(camera.id, this.at) ?? follower?.problem;
+    if (!problem) return nothing;
     return html`<p class="over">${problem.gap ? t("play.gap", { cause: said(problem.gap) }) : said(problem)}</p>`;
   }
 }

@@ -10,10 +10,13 @@ import aiohttp
 import pytest
 
 from appliance.core.chain import Facts
+from appliance.core.clock import SimulatedClock
 from appliance.web.app import make_app, serve
+from appliance.web.look_book import LookBook
 from appliance.web.recorder import SiteInfo
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
+from tests.peers.looking import Told, make_book, open_tape
 from tests.unit.web.contract import CONTRACT, check, resolve
 
 
@@ -36,6 +39,8 @@ class Api:
     folder: Path
     site: SiteInfo
     told: list[tuple[str, Facts]]
+    book: LookBook
+    clock: SimulatedClock
 
     async def get(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Answer:
         async with self.session.get(f"{self.base}{path}", params=params) as response:
@@ -47,9 +52,17 @@ class Api:
     async def json(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Any:
         return json.loads((await self.get(operation, path, status=status, **params)).body)
 
+    async def delete(self, operation: str, path: str, *, status: int = 200) -> Any:
+        """An end as the page asks for it."""
+        async with self.session.delete(f"{self.base}{path}", headers={"Sec-Fetch-Site": "same-origin"}) as response:
+            raw = await response.read()
+            assert response.status == status, raw
+            self._check(operation, status, response.headers, raw)
+            return json.loads(raw)
+
     async def post(self, operation: str, path: str, body: Mapping[str, Any], *, status: int = 200) -> Any:
         """A change as the page asks for it."""
-        check(body, request_schema(operation)) if status == 200 else None
+        check(body, request_schema(operation)) if status < 300 else None
         headers = {"Sec-Fetch-Site": "same-origin"}
         async with self.session.post(f"{self.base}{path}", json=body, headers=headers) as response:
             raw = await response.read()
@@ -90,16 +103,16 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     site = SiteInfo("Collège Émile-Zola", "Lyon", "Europe/Paris")
     detector = FakeDetector(tmp_path, ("hall", "yard"))
     await detector.desk.open()
-    told: list[tuple[str, Facts]] = []
-
-    def tell(kind: str, facts: Facts) -> bool:
-        told.append((kind, facts))
-        return True
-
-    app = make_app(recorder, detector, tmp_path, site, tell)
+    told = Told()
+    clock = SimulatedClock(recorder.now_us)
+    book = await make_book(tmp_path, clock, told)
+    await open_tape(book, recorder)
+    told.lines.clear()
+    app = make_app(recorder, detector, tmp_path, site, book, told)
     runner = await serve(app, "127.0.0.1", 0)
     port = runner.addresses[0][1]
     async with aiohttp.ClientSession() as session:
-        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site, told)
+        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site, told.lines, book, clock)
     await runner.cleanup()
     await detector.desk.close()
+    await book.store.database.close()

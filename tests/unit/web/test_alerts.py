@@ -32,7 +32,10 @@ async def test_a_visit_is_listed_opened_and_pictured(api: Api) -> None:
     whole = await api.json("alert", f"/api/v1/alerts/{number}")
     assert whole["alert"] == alert
     assert [seen["box"][0] for seen in whole["sightings"]] == [0.1, 0.15, 0.2, 0.25]
-    assert (await api.get("picture", f"/api/v1/alerts/{number}/picture.jpg")).body == PICTURE
+    picture = f"/api/v1/alerts/{number}/picture.jpg"
+    assert (await api.json("picture", picture, status=403))["code"] == "look-outside"
+    await api.post("openLook", "/api/v1/looks", {"reason": "alert", "alert": number}, status=201)
+    assert (await api.get("picture", picture)).body == PICTURE
 
 
 async def test_a_verdict_is_given_by_name_and_kept(api: Api) -> None:

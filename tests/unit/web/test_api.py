@@ -166,8 +166,9 @@ async def test_a_clip_that_leaves_is_entered_in_the_journal_and_one_that_does_no
     await api.json("clip", f"{CAMERA}/clip.mp4", status=404, **asked, file=2)
     assert api.told == []
     data = (await api.get("clip", f"{CAMERA}/clip.mp4", **asked)).body
-    ((kind, facts),) = api.told
-    assert kind == "clip-taken"
+    (_, seen), (kind, facts) = api.told
+    assert (kind, facts["who"]) == ("clip-taken", "local")
+    assert (seen["from_us"], seen["to_us"]) == (facts["from_utc_us"], facts["to_utc_us"])
     assert (facts["camera"], facts["stream"], facts["bytes"]) == ("portail", "sub", len(data))
     assert facts["from_utc_us"] == START_US
     assert START_US + 4 * SECOND <= int(facts["to_utc_us"]) < START_US + 6 * SECOND

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import appliance
+from appliance.accounts.look import Reason
 from appliance.alerts.model import Kind, Severity, Verdict
 from appliance.core.errors import ApplianceError
 from appliance.web.errors import WebError
+from appliance.web.look_errors import SHUT
 
 NARROW = "\u202f"
 """Narrow no-break space: French puts it before these signs, so that none begins a line."""
@@ -52,6 +54,9 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     computed |= {f"label.{each}" for each in ("person", "vehicle", "something")}
     computed |= {f"severity.{each}" for each in Severity} | {f"kind.{each}" for each in Kind}
     computed |= {f"{group}.{each}" for group in ("verdictOf", "judge") for each in Verdict}
+    computed |= {f"reason.{each}" for each in Reason} | {
+        f"look.{each.code.removeprefix('look-')}" for each in SHUT.values()
+    }
     assert computed | used <= set(words("fr"))
     assert {key for key in words("fr") if key.partition(".")[0] not in made} - used - computed == set()
 
