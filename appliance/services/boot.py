@@ -25,6 +25,7 @@ LOOK_S: Final = 5.0
 FRESH_US: Final = 10_000_000
 """us. A durable mark older than this is no recording (services.status)."""
 
+FOLDER: Final = Path("/var/lib/appliance/boot")
 REFUSED: Final = "refused.json"
 EFI: Final = Path("/sys/firmware/efi/efivars")
 ENTRY: Final = "LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
@@ -116,7 +117,7 @@ def confirm(site: Path, folder: Path, language: Language) -> int:
     return 1
 
 
-def _kept(file: Path) -> dict[str, Any]:
+def last_refused(file: Path) -> dict[str, Any]:
     """What the last refused start left, empty when there is none."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -127,7 +128,7 @@ def _kept(file: Path) -> dict[str, Any]:
 
 def _confirmed(file: Path, entry: str, now_us: int) -> None:
     """A refused start is past, and stays known, once another has proven itself."""
-    kept = _kept(file)
+    kept = last_refused(file)
     if kept:
         kept["since"] = {"entry": entry, "at_utc_us": now_us}
         draft = file.with_suffix(".new")
@@ -153,7 +154,7 @@ def status(folder: Path, language: Language) -> int:
     french = language == "fr"
     entry = entry_now() or ("inconnue" if french else "unknown")
     print(f"Version démarrée : {entry}" if french else f"Started version: {entry}")
-    kept = _kept(folder / REFUSED)
+    kept = last_refused(folder / REFUSED)
     if not kept:
         print("Aucun démarrage n'a été refusé." if french else "No start was refused.")
         return 0

@@ -8,6 +8,9 @@ from typing import Any
 from appliance.core.cause import GapCause
 from appliance.core.errors import Language
 from appliance.ring.access.reader import RecorderClient
+from appliance.services import slot
+from appliance.services.boot import FOLDER as BOOT_FOLDER
+from appliance.services.boot import REFUSED, last_refused
 from appliance.services.clock_words import sentence
 from appliance.services.disk_words import disk_lines, none_records, title
 from appliance.site.load import load_site
@@ -74,8 +77,11 @@ def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bo
 
 
 def status(file: Path, language: Language) -> int:
-    """Print the state; 0 when all record, 1 otherwise. Raises RecorderUnreachable."""
+    """Print which image runs and the state; 0 when all is well, 1 otherwise. Raises RecorderUnreachable."""
     site = load_site(file)
+    image = slot.sentences(slot.started_now(), last_refused(BOOT_FOLDER / REFUSED), language, site.site.zone)
+    for well, words in image:  # first, and also where the recorder does not answer
+        print("✔" if well else "✖", words)
     lines, well = sentences(asyncio.run(_ask(site)), language, site.site.zone)
     print("\n".join(lines))
-    return 0 if well else 1
+    return 0 if well and all(good for good, _ in image) else 1
