@@ -23,7 +23,7 @@ PORT: Final = 3702
 """WS-Discovery 1.1 section 2.4."""
 
 ANSWER_PORT: Final = 33702
-"""UDP port that answers come to: systemd/nftables/appliance.nft lets nothing else of this kind in."""
+"""UDP port that answers come to: systemd/nftables/appliance.nft opens it with the question, for 8 s and no longer."""
 
 WAIT_S: Final = 4.0
 """Seconds. A device waits up to 0.5 s before it answers (APP_MAX_DELAY); the question is asked three times."""

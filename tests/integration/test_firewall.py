@@ -4,6 +4,7 @@ Each refusal has its twin: the same probe is answered while the rules are not lo
 """
 
 import contextlib
+import hashlib
 import json
 import re
 import subprocess
@@ -28,6 +29,7 @@ from tests.peers.netns import (
     hosts,
 )
 
+EVIDENCE_FILE = ROOT / "build/evidence/ports.json"
 RULES = ROOT / "systemd/nftables/appliance.nft"
 BOX_PORTS = (
     *("tcp:22", "tcp:80", "tcp:443", "tcp:8080", "tcp:554"),
@@ -79,7 +81,7 @@ def test_cameras_get_address_and_time_and_people_the_page(site: Network) -> None
         assert site.camera.open(asked) == set(asked)
         assert site.pc.open(asked) == set(asked)
         site.box.rules(RULES)
-        from_cameras = {probe for probe in asked if probe[0] == "udp" and probe[2] in {67, 123, ANSWER_PORT}}
+        from_cameras = {probe for probe in asked if probe[0] == "udp" and probe[2] in {67, 123}}
         assert site.camera.open(asked) == from_cameras
         from_uplink = {probe for probe in asked if probe[0] == "tcp" and probe[2] == 443}
         assert site.pc.open(asked) == from_uplink
@@ -203,6 +205,72 @@ def test_cameras_on_several_ports_of_the_appliance_do_not_hear_each_other() -> N
             camera.ip("neighbour", "flush", "all")
             assert camera.open(asked) == {("udp", BOX_CAMERAS, 123)}
             assert box.open([("tcp", CAMERA_2, 554)]) == {("tcp", CAMERA_2, 554)}
+
+
+def test_a_port_for_answers_opens_with_the_question_alone(site: Network) -> None:
+    site.box.rules(RULES)
+    asked = [("udp", BOX_CAMERAS, 33702)]
+    with site.box.listening("udp:33702"):
+        assert site.camera.open(asked) == set()
+        site.box.run(sys.executable, "-c", QUESTION)
+        assert site.camera.open(asked) == set(asked)
+        assert "timeout 8s" in site.box.run("nft", "list", "set", "inet", "appliance", "searching"), (
+            "and closes by itself"
+        )
+
+
+QUESTION = f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("{BOX_CAMERAS}"))
+s.bind(("0.0.0.0", 33702))
+s.sendto(b"?", ("239.255.255.250", 3702))
+"""
+
+
+@pytest.mark.full
+@pytest.mark.timeout(240)
+def test_of_all_ports_those_of_the_evidence_are_open_and_no_other(site: Network) -> None:
+    """Every TCP and UDP port at every address from both sides; written to build/evidence/ports.json.
+
+    Each measurement's twin: without the rules all of them are reached, so what is not heard was dropped.
+    """
+    box, camera, pc, other = site.box, site.camera, site.pc, site.other
+    camera.ip("route", "add", f"{CAMERA_2}/32", "via", BOX_CAMERAS)
+    other.ip("route", "add", f"{CAMERA_1}/32", "via", BOX_CAMERAS)
+    camera.run("sysctl", "-qw", "net.ipv4.conf.all.accept_redirects=0", "net.ipv4.conf.eth0.accept_redirects=0")
+    inward = {
+        "camera network": [(camera, BOX_CAMERAS), (camera, BOX_UPLINK), (camera, f"{box.link_local('cameras')}%eth0")],
+        "uplink": [(pc, BOX_UPLINK), (pc, BOX_CAMERAS), (pc, f"{box.link_local('uplink')}%eth0")],
+    }
+    across = {
+        "camera to uplink": (pc, camera, PC),
+        "uplink to camera": (camera, pc, CAMERA_1),
+        "camera to camera": (other, camera, CAMERA_2),
+    }
+    every = {f"{kind}:{port}" for kind in ("tcp", "udp") for port in range(1, 65536)}
+    for who, address in (inward["camera network"][0], inward["uplink"][2]):
+        assert box.heard_from(who, address) == every
+    for listener, who, address in across.values():
+        assert listener.heard_from(who, address) == every
+    box.rules(RULES)
+    measured = {
+        side: sorted(set().union(*(box.heard_from(who, address) for who, address in asked)))
+        for side, asked in inward.items()
+    }
+    passed = {way: sorted(there.heard_from(who, address)) for way, (there, who, address) in across.items()}
+    assert measured == {"camera network": ["udp:123", "udp:67"], "uplink": ["tcp:443"]}
+    assert passed == {way: [] for way in across}
+    told = {
+        "rules_sha256": hashlib.sha256(RULES.read_bytes()).hexdigest(),
+        "open": measured,
+        "forwarded": passed,
+        "how": "every TCP and UDP port by IPv4 and IPv6, tests/integration/test_firewall.py",
+        "for_8_s_after_a_search": {"camera network": ["udp:33702"]},
+    }
+    EVIDENCE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    EVIDENCE_FILE.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def test_each_way_out_of_the_rules_is_closed_by_default() -> None:

@@ -64,6 +64,55 @@ async def main():
 print(json.dumps(asyncio.run(main())))
 """
 
+_HEAR: Final = """
+import json, selectors, socket, struct, sys
+chosen = selectors.DefaultSelector()
+for family in (socket.AF_INET, socket.AF_INET6):
+    for kind, protocol in (("tcp", socket.IPPROTO_TCP), ("udp", socket.IPPROTO_UDP)):
+        s = socket.socket(family, socket.SOCK_RAW, protocol)  # a copy of what came past the packet filter (raw(7))
+        s.setsockopt(socket.SOL_SOCKET, 33, 256 << 20)  # SO_RCVBUFFORCE
+        chosen.register(s, selectors.EVENT_READ, (kind, family == socket.AF_INET))
+chosen.register(sys.stdin, selectors.EVENT_READ, None)
+print("ready", flush=True)
+found, left = set(), False
+while True:
+    ready = chosen.select(0.2 if left else None)
+    if left and not ready:
+        break
+    for key, _ in ready:
+        if key.data is None:
+            left = True
+            chosen.unregister(sys.stdin)
+            continue
+        kind, headed = key.data
+        data = key.fileobj.recv(128)
+        at = (data[0] & 15) * 4 if headed else 0
+        found.add((kind, struct.unpack_from("!H", data, at + 2)[0]))
+print(json.dumps(sorted(found)))
+"""
+
+_KNOCK: Final = """
+import socket, struct, sys
+address = sys.argv[1]
+family, _, _, _, where = socket.getaddrinfo(address, 1, type=socket.SOCK_DGRAM)[0]
+udp = socket.socket(family, socket.SOCK_DGRAM)
+tcp = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_TCP)
+udp.connect(where)
+own = udp.getsockname()[0]
+udp = socket.socket(family, socket.SOCK_DGRAM)  # one that nobody's refusal comes back to
+def total(data):
+    return sum(struct.unpack(f"!{len(data) // 2}H", data))
+pack = lambda text: socket.inet_pton(family, text.partition("%")[0])
+pseudo = total(pack(own) + pack(address)) + 6 + 20
+for port in range(1, 65536):
+    head = struct.pack("!HHIIBBHHH", 40000, port, 1, 0, 0x50, 2, 1024, 0, 0)  # SYN
+    value = pseudo + total(head)
+    value = (value & 0xFFFF) + (value >> 16)
+    value = ~((value & 0xFFFF) + (value >> 16)) & 0xFFFF
+    tcp.sendto(head[:16] + struct.pack("!H", value) + head[18:], (*where[:1], 0, *where[2:]))
+    udp.sendto(b"", (*where[:1], port, *where[2:]))
+"""
+
 
 def ip(*words: str) -> None:
     """One `ip` command that must end well."""
@@ -101,6 +150,23 @@ class Host:
         answers = json.loads(self.run(sys.executable, "-c", _PROBE, json.dumps(asked)))
         return {probe for probe, answered in zip(asked, answers, strict=True) if answered}
 
+    def heard_from(self, other: "Host", address: str) -> set[str]:
+        """Which ports of this host the packet filter lets that other one reach at that address, of all TCP and UDP
+        ports: "tcp:443". What is listened to does not matter.
+        """
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", _HEAR]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            other.run(sys.executable, "-c", _KNOCK, address)
+            told, _ = process.communicate(timeout=30)
+        return {f"{kind}:{port}" for kind, port in json.loads(told)}
+
+    def link_local(self, link: str) -> str:
+        """Its IPv6 address on a link."""
+        told = json.loads(self.run("ip", "-json", "-6", "address", "show", "dev", link))
+        return str(next(each["local"] for each in told[0]["addr_info"] if each["local"].startswith("fe80")))
+
     @contextlib.contextmanager
     def listening(self, *ports: str) -> Iterator[None]:
         """Servers on all addresses: "tcp:443", "udp:67"."""
@@ -126,6 +192,7 @@ def hosts(*names: str) -> Iterator[list[Host]]:
             ip("netns", "add", host.name)
             made.append(host)
             host.ip("link", "set", "lo", "up")
+            host.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0")  # link-local addresses serve at once
         yield made
     finally:
         for host in made:
