@@ -29,7 +29,7 @@ FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
 
-PAGES: Final = ("/", "/lecture", "/alertes", "/affiche", "/accessibilite")
+PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/affiche", "/accessibilite")
 """Addresses of the page's screens: one document, every state in its URL."""
 
 

@@ -35,6 +35,9 @@ FLAGS: Final = (
     "--lang=fr",
     "--remote-debugging-port=0",
 )
+VIRTUAL: Final = {"Escape": 27, "Enter": 13, "Tab": 9}
+"""Keys that the browser itself acts upon are known to it by these numbers."""
+
 START_S: Final = 30.0
 CALL_S: Final = 45.0
 LARGEST: Final = 64 << 20
@@ -138,6 +141,8 @@ class Page:
             params: dict[str, Any] = {"type": kind, "key": key, "code": code or key, "modifiers": modifiers}
             if text and kind == "keyDown":
                 params["text"] = text
+            if key in VIRTUAL:
+                params["windowsVirtualKeyCode"] = VIRTUAL[key]
             await self.call("Input.dispatchKeyEvent", **params)
 
     async def text(self, selector: str) -> str:

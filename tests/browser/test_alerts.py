@@ -24,14 +24,14 @@ async def fill(desk: Desk, selector: str, text: str) -> None:
 async def test_an_alert_is_read_played_with_its_box_and_answered(desk: Desk) -> None:
     await visited(desk)
     await desk.page.open(f"{desk.base}/alertes")
-    await desk.page.until("document.querySelector('.alert')")
-    told = await desk.page.text(".alert")
+    await desk.page.until("document.querySelector('.review tbody tr')")
+    told = await desk.page.text("t-alerts")
     assert "Présence\u202f: une personne dans «\u202fcour\u202f»" in told
     assert "À vérifier" in told
-    assert "Images protégées" in told
+    assert "Images pas encore protégées" not in told
     await desk.page.until("document.body.innerText.includes('de démonstration')")
-    await desk.page.until("document.querySelector('.thumb img').naturalWidth > 0")
-    await click(desk, ".alert h2 a")
+    await desk.page.until("document.querySelector('.picture img').naturalWidth > 0")
+    await click(desk, ".review th a")
     await desk.page.until(f"{SCREEN}?.player?.at != null")
     first = (await desk.detector.desk.store.entry(1)).opened_us
     await desk.page.run(f"{SCREEN}.goTo({first + SECOND})")

@@ -81,14 +81,14 @@ async def test_an_alert_is_its_own_reason_and_opens_by_one_click(shut_desk: Desk
     desk = shut_desk
     number = await visited(desk)
     await desk.page.open(f"{desk.base}/alertes")
-    await desk.page.until("document.querySelector('.thumb')?.innerText.includes('Images fermées')")
+    await desk.page.until("document.querySelector('.picture')?.innerText.includes('Images fermées')")
     assert pictures(desk) == []
-    await click(desk, ".alert button")
+    await click(desk, ".review .act button")
     await desk.page.until(f"{SCREEN}?.player?.at != null")
     await desk.page.until(f"!document.querySelector('.over') && {SCREEN}.querySelector('video').readyState >= 2")
     assert [(each["reason"], each["alert"]) for each in desk.told.of("look-opened")] == [("alert", number)]
     await desk.page.open(f"{desk.base}/alertes")
-    await desk.page.until("document.querySelector('.thumb img')?.naturalWidth > 0")
+    await desk.page.until("document.querySelector('.picture img')?.naturalWidth > 0")
 
 
 @pytest.mark.full

@@ -1,46 +1,34 @@
 // Alerts: the list, one alert played with what was seen drawn on it, a person's verdict, a fact reported by hand.
 import { LitElement, html, nothing } from "lit";
-import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, alerts as fetchAlerts, answer, detection as fetchDetection, report } from "./api";
-import { type Key, keyOr, locale, plural, said, t } from "./i18n";
-import { begin, follow, lets } from "./look";
-import { DAY, SECOND, clock, length, longDate, moment } from "./time";
+import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, answer, detection as fetchDetection, report } from "./api";
+import { labelled, lasted, what } from "./alert-words";
+import { type Key, locale, said, t } from "./i18n";
+import "./review";
+import { SECOND, clock, longDate, moment } from "./time";
 
 const REFRESH_MS = 3000;
-const SHOWN = 31 * DAY; // as long as anything may be kept
 const BEFORE = 3 * SECOND; // of the first sight: who enters is seen entering
 const NAME = "temoin.name";
 const VERDICTS: Verdict[] = ["confirmed", "false", "unclear"];
 const KINDS = ["active", "passive", "fire", "technical"] as const;
 
-/** What happened, in a sentence without the camera's name. */
-export function what(alert: Alert): string {
-  if (alert.source === "person") return t("alerts.reported", { by: alert.reported_by });
-  return t(keyOr(`rule.${alert.rule}`, "rule.intrusion"), { label: labelled(alert.label) }) + (alert.zone ? t("alerts.inZone", { zone: alert.zone }) : "");
-}
-
-function labelled(label: string): string {
-  return t(keyOr(`label.${label}`, "label.something"));
-}
-
 export class AlertsElement extends LitElement {
   static override properties = {
     data: { attribute: false }, number: { type: Number }, how: { state: true },
-    list: { state: true }, open: { state: true }, boxes: { state: true }, refusal: { state: true }, done: { state: true },
+    open: { state: true }, boxes: { state: true }, refusal: { state: true }, done: { state: true },
   };
   declare data: State | null;
   declare number: number | null;
-  declare list: Alert[] | null;
   declare open: Alert | null;
   declare boxes: Sighting[];
   declare how: Detection | null;
   declare refusal: string;
   declare done: string;
   private timer = 0;
-  private unfollow: (() => void) | null = null;
 
   constructor() {
     super();
-    this.data = this.list = this.open = this.how = null;
+    this.data = this.open = this.how = null;
     this.number = null;
     this.boxes = [];
     this.refusal = this.done = "";
@@ -52,13 +40,11 @@ export class AlertsElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.unfollow = follow(() => this.requestUpdate());
     void this.poll();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.unfollow?.();
     clearTimeout(this.timer);
   }
 
@@ -80,8 +66,6 @@ export class AlertsElement extends LitElement {
         this.open = found.alert;
         if (found.sightings.length !== this.boxes.length) this.boxes = found.sightings;
       } else if (this.data) {
-        const now = this.data.now_utc_us;
-        this.list = (await fetchAlerts(now - SHOWN, now + DAY)).alerts;
         this.how = await fetchDetection();
       }
       if (!this.done) this.refusal = "";
@@ -107,12 +91,8 @@ export class AlertsElement extends LitElement {
   }
 
   private all() {
-    const list = this.list;
-    return html`<h1>${t("alerts.title")}</h1>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
-      ${list === null ? html`<p>${t("play.loading")}</p>` : list.length === 0 ? html`<p class="card">${t("alerts.none")}</p>`
-        : html`<p class="hint">${plural("alerts.count", list.length)}</p><ol class="alerts">${list.map((each) => this.row(each))}</ol>`}
-      ${this.reporting()}${this.detection()}`;
+    return html`<h1>${t("alerts.title")}</h1><t-review .data=${this.data}></t-review>
+      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}${this.reporting()}${this.detection()}`;
   }
 
   /** What told these alerts, and how often it was wrong: who trusts a list must know both. */
@@ -130,32 +110,6 @@ export class AlertsElement extends LitElement {
           <td data-label=${t("detection.alerts")}>${each.alerts}</td><td data-label=${t("detection.false")}>${t("detection.of", { n: each.false, all: each.answered })}</td></tr>`)}</tbody></table>`}</section>`;
   }
 
-  private row(alert: Alert) {
-    const now = this.data!.now_utc_us;
-    return html`<li class="card alert ${alert.answer ? "answered" : "waiting"}">
-      <a href="/alertes?n=${alert.number}" class="thumb" tabindex="-1" aria-hidden="true">${alert.has_picture && lets(alert.camera, alert.opened_us)
-        ? html`<img src="/api/v1/alerts/${alert.number}/picture.jpg" alt="" width="160" height="90">` : html`<span>${t(alert.has_picture ? "alerts.shut" : "alerts.noPicture")}</span>`}</a>
-      <div class="told"><h2><a href="/alertes?n=${alert.number}">${what(alert)}</a></h2>
-        <p><b>${this.camera(alert.camera)}</b> · ${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
-        ${alert.note ? html`<p>« ${alert.note} »</p>` : nothing}
-        <p class="chips">${this.chips(alert)} <button @click=${() => void this.settle(alert)} aria-label=${t("alerts.settleOf", { number: alert.number })}>${t("alerts.settle")}</button></p></div></li>`;
-  }
-
-  /** One click: the alert is the reason, its pictures open and it plays. */
-  private async settle(alert: Alert): Promise<void> {
-    try {
-      if (!lets(alert.camera, alert.opened_us)) await begin({ reason: "alert", alert: alert.number });
-      this.dispatchEvent(new CustomEvent("go", { detail: `/alertes?n=${alert.number}`, bubbles: true }));
-    } catch (error) {
-      this.refuse(error);
-    }
-  }
-
-  private lasted(alert: Alert): string {
-    if (alert.closed_us === null) return t("alerts.active");
-    return alert.source === "person" ? t("alerts.byHand") : length(Math.max(SECOND, alert.last_us - alert.opened_us));
-  }
-
   private chips(alert: Alert) {
     const verdict = alert.answer ? html`<span class="chip ${alert.answer.verdict}">${t(`verdictOf.${alert.answer.verdict}`)}</span>` : html`<span class="chip todo">${t("alerts.toAnswer")}</span>`;
     return html`${verdict}<span class="chip">${t(`severity.${alert.severity}` as Key)}</span>
@@ -168,7 +122,7 @@ export class AlertsElement extends LitElement {
     const now = this.data!.now_utc_us;
     return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>
       <h1>${what(alert)} <span class="at-camera">${this.camera(alert.camera)}</span></h1>
-      <p>${moment(alert.opened_us, now)} · ${this.lasted(alert)}</p>
+      <p>${moment(alert.opened_us, now)} · ${lasted(alert)}</p>
       <p class="chips">${this.chips(alert)}</p>
       ${alert.cameras.length > 1 ? html`<p>${t("alerts.linked")} ${alert.cameras.slice(1).map((each) => html`<a href="/lecture?cam=${each}&t=${alert.opened_us - BEFORE}">${this.camera(each)}</a> `)}</p>` : nothing}
       <t-playback .data=${this.data} .camera=${alert.camera} .start=${alert.opened_us - BEFORE} .boxes=${this.boxes} .alert=${alert.number} .home=${`/alertes?n=${alert.number}`}></t-playback>

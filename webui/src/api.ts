@@ -253,7 +253,7 @@ const NO_ANSWER: ProblemBody = {
   fr: "L'enregistreur ne répond pas.", en: "The recorder does not answer.",
 };
 
-async function ask(path: string, change?: object, method = "POST"): Promise<Response> {
+export async function ask(path: string, change?: object, method = "POST"): Promise<Response> {
   let response: Response;
   const how = change ? { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) } : {};
   try {

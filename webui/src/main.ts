@@ -73,7 +73,7 @@ class AppElement extends LitElement {
   /** Links inside the page change the screen without loading it again. */
   private onClick = (event: MouseEvent): void => {
     const link = (event.target as Element).closest("a");
-    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hash) return;
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.hash || link.hasAttribute("download")) return;
     event.preventDefault();
     this.go(link.getAttribute("href") ?? "/");
   };
@@ -153,6 +153,10 @@ class AppElement extends LitElement {
       case "/lecture":
         return html`<t-playback .data=${this.data} .camera=${where.camera || (this.data?.cameras[0]?.id ?? "")}
           .also=${where.also} .start=${where.at}></t-playback>`;
+      case "/acces":
+        return html`<t-accounts .data=${this.data}></t-accounts>`;
+      case "/consultations":
+        return html`<t-journal .data=${this.data}></t-journal>`;
       case "/affiche":
         return html`<t-notice .data=${this.data}></t-notice>`;
       case "/accessibilite":

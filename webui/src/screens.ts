@@ -17,13 +17,18 @@ export const SCREENS: Screen[] = [
   { path: "/", title: "app.home", right: "state", menu: "top" },
   { path: "/alertes", title: "app.alerts", right: "alerts", menu: "top" },
   { path: "/lecture", title: "play.title", right: "footage", menu: null },
+  { path: "/acces", title: "access.link", right: "accounts", menu: "top", load: () => import("./accounts") },
+  { path: "/consultations", title: "journal.link", right: "looks", menu: "top", load: () => import("./journal") },
   { path: "/affiche", title: "notice.link", right: "state", menu: "foot", load: () => import("./notice") },
   { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },
 ];
 
-/** `rights` null: nothing is known of accounts, and the page shows what there is. */
+const OF_ACCOUNTS: ReadonlySet<string> = new Set(["accounts", "looks"]);
+
+/** `rights` null: nothing is known of accounts, and the page shows what does not need any. */
 export function allowed(screen: Screen, rights: ReadonlySet<string> | null): boolean {
-  return screen.right === null || rights === null || rights.has(screen.right);
+  if (screen.right === null) return true;
+  return rights === null ? !OF_ACCOUNTS.has(screen.right) : rights.has(screen.right);
 }
 
 export function screenOf(path: string): Screen {

@@ -103,6 +103,10 @@ export function dayMonth(us: number): string {
   return format({ day: "2-digit", month: "2-digit" }).format(millis(us));
 }
 
+export function shortDate(us: number): string {
+  return format({ day: "2-digit", month: "2-digit", year: "numeric" }).format(millis(us));
+}
+
 export function dayAndTime(us: number): string {
   return `${longDate(us)}, ${clock(us)}`;
 }
@@ -110,7 +114,7 @@ export function dayAndTime(us: number): string {
 /** Short where it is today, with the day otherwise. */
 export function moment(us: number, now: number): string {
   const today = midnight(us) === midnight(now);
-  return today ? clock(us) : `${format({ day: "2-digit", month: "2-digit", year: "numeric" }).format(millis(us))} ${clock(us)}`;
+  return today ? clock(us) : `${shortDate(us)} ${clock(us)}`;
 }
 
 export function spoken(us: number): string {
