@@ -28,8 +28,8 @@ STEPS: Final = (
     ),
 )
 
-MAX_LIST: Final = 500
-"""Rows of one answer: a page shows 50."""
+ALL: Final = -1
+"""As a limit: every row (SQLite takes a negative LIMIT for none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class LookStore:
         sql = "UPDATE look SET closed_us = ? WHERE number = ?"
         await self.database.do(lambda execute: execute(sql, (closed_us, number)))
 
-    async def bound(self, number: int, to_us: int, cameras: Iterable[str]) -> None:
-        """The alert that was followed has closed: what it opens has an end; cameras linked meanwhile are in it."""
+    async def bound(self, number: int, to_us: int | None, cameras: Iterable[str]) -> None:
+        """What is known now of an alert that is followed: cameras linked to it meanwhile, its end once it has one."""
         sql, names = "UPDATE look SET to_us = ?, cameras = ? WHERE number = ?", ",".join(sorted(cameras))
         await self.database.do(lambda execute: execute(sql, (to_us, names, number)))
 
@@ -112,9 +112,9 @@ class LookStore:
 
         def work(execute: Execute) -> None:
             for each in stretches:
-                where = "look = ? AND camera = ? AND stream = ? AND from_us BETWEEN ? AND ?"
+                where = "look = ? AND camera = ? AND stream = ? AND from_us >= ? AND to_us <= ?"
                 execute(f"DELETE FROM seen WHERE {where}", each)  # noqa: S608 - only "?"
-                execute("INSERT INTO seen VALUES (?,?,?,?,?)", each)
+                execute("INSERT OR IGNORE INTO seen VALUES (?,?,?,?,?)", each)
             for refusal in refusals:
                 execute("INSERT INTO refusal VALUES (?,?,?,?,?,?,?)", refusal)
 
@@ -129,17 +129,17 @@ class LookStore:
     async def newest(self, from_us: int, to_us: int, limit: int = 50) -> list[Entry]:
         """Openings of [from, to), newest first."""
         sql = f"SELECT {_ENTRY} FROM look WHERE opened_us >= ? AND opened_us < ? ORDER BY number DESC LIMIT ?"  # noqa: S608
-        return [_entry(row) for row in await self.database.rows(sql, from_us, to_us, min(limit, MAX_LIST))]
+        return [_entry(row) for row in await self.database.rows(sql, from_us, to_us, limit)]
 
-    async def seen(self, number: int) -> list[Seen]:
-        """What left of one opening."""
-        sql = "SELECT * FROM seen WHERE look = ? ORDER BY camera, from_us LIMIT ?"
-        return [Seen(*row) for row in await self.database.rows(sql, number, MAX_LIST)]
+    async def seen(self, first: int, last: int) -> list[Seen]:
+        """What left of the openings of these numbers, both included, in order."""
+        sql = "SELECT * FROM seen WHERE look BETWEEN ? AND ? ORDER BY look, camera, stream, from_us"
+        return [Seen(*row) for row in await self.database.rows(sql, first, last)]
 
     async def refusals(self, from_us: int, to_us: int, limit: int = 50) -> list[Refusal]:
         """Refusals of [from, to), newest first."""
         sql = "SELECT * FROM refusal WHERE utc_us >= ? AND utc_us < ? ORDER BY utc_us DESC LIMIT ?"
-        return [Refusal(*row) for row in await self.database.rows(sql, from_us, to_us, min(limit, MAX_LIST))]
+        return [Refusal(*row) for row in await self.database.rows(sql, from_us, to_us, limit)]
 
     async def expire(self, now_us: int) -> None:
         """Forget what is older than KEPT_US."""

@@ -15,13 +15,14 @@ from appliance.core.database import DatabaseUnusable
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
 from appliance.services.errors import PageNotBuilt, PortTaken
-from appliance.services.journal import WEB, begin, end, make_journal, telling
+from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
 from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.app import make_app, serve
 from appliance.web.look_book import FLUSH_S, LookBook
+from appliance.web.look_check import JournalFiles
 from appliance.web.notice import notice_of
 from appliance.web.recorder import SiteInfo
 
@@ -57,7 +58,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     journal = make_journal(site, WEB, clock, durable_kinds=LEADS_ON)
     tell = telling(journal)
     about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
-    book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell)
+    files = JournalFiles(journal_folder(site), WEB, journal.flush)
+    book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell, files)
     await book.store.database.open()
     await book.load()
     app = make_app(client, detector, static, about, book, tell)

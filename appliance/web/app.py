@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
-from appliance.web import alerts, clips, lock, looks, media, query, static
+from appliance.web import alerts, clips, lock, look_register, looks, media, query, static
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -105,6 +105,9 @@ def routes() -> tuple[Route, ...]:
         Route("POST", f"{alert}/verdict", alerts.verdict, Right.ALERTS),
         Route("POST", f"{API}/looks", looks.open_look, Right.FOOTAGE),
         Route("GET", f"{API}/looks/current", looks.current, Right.FOOTAGE),
+        Route("GET", f"{API}/looks", look_register.looks, Right.LOOKS),
+        Route("GET", f"{API}/looks/check", look_register.check_looks, Right.LOOKS),
+        Route("GET", f"{API}/looks.csv", look_register.table, Right.LOOKS),
         Route("DELETE", look, looks.close_look, Right.FOOTAGE),
         Route("POST", f"{look}/justification", looks.justify, Right.FOOTAGE),
         Route("GET", f"{API}/detection", alerts.detection, Right.STATE),

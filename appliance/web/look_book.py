@@ -33,6 +33,7 @@ from appliance.accounts.roles import Account, may_see
 from appliance.core.chain import Facts, Tell
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
+from appliance.web.look_check import JournalFiles
 from appliance.web.look_errors import SHUT, LookNotWritten, NoSuchLook, NothingToOpen, NotYours, reason_lacks
 from appliance.web.stretches import Stretches
 
@@ -65,8 +66,10 @@ class Span:
 class LookBook:
     """One of these a page's process; `load` before it serves."""
 
-    def __init__(self, store: LookStore, clock: Clock, tell: Tell) -> None:
+    def __init__(self, store: LookStore, clock: Clock, tell: Tell, journal: JournalFiles | None = None) -> None:
+        """`journal`: what `tell` enters in, to be read again."""
         self.store = store
+        self.journal = journal
         self.clock = clock
         self._tell = tell
         self._entries: dict[int, Entry] = {}
@@ -92,7 +95,9 @@ class LookBook:
         look = _within(account, Look(account.name, given, frozenset(cameras), from_us, to_us, now), now)
         number = await self.store.add(look, account.function)
         entry = Entry(number, account.function, look)
-        if not self._told(entry, "look-opened", {"text": given.text, "number": given.number, **_what(look)}):
+        if not self._told(
+            entry, "look-opened", {"text": given.text, "number": given.number, "opened_us": now, **_what(look)}
+        ):
             await self.store.drop(number)
             raise LookNotWritten
         self._entries[number] = entry
@@ -167,7 +172,7 @@ class LookBook:
             await self.flush()
             await self.store.close(number, now)
             entry = self._entries[number] = replace(entry, look=replace(entry.look, closed_us=now))
-            self._told(entry, "look-closed", {})
+            self._told(entry, "look-closed", {"closed_us": now})
         return entry
 
     async def justify(self, account: Account, number: int, text: str) -> Entry:
@@ -191,8 +196,7 @@ class LookBook:
             return
         self._entries[number] = entry = replace(entry, look=look)
         self._told(entry, "look-bounded", _what(look))
-        if to_us is not None:
-            await self.store.bound(number, to_us, look.cameras)
+        await self.store.bound(number, to_us, look.cameras)
 
     async def flush(self) -> None:
         """Periodic: enter what has left since, forget what is long over. Raises DatabaseUnusable."""

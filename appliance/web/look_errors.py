@@ -114,3 +114,12 @@ class NoSuchLook(WebError):
     fr = "Aucune consultation de ce numéro à votre nom ({number}). Voyez celles qui sont ouvertes."
     en = "There is no viewing of this number in your name ({number}). See those that are open."
     status = 404
+
+
+class NoJournal(WebError):
+    """The journal's files cannot be read."""
+
+    code = "no-journal"
+    fr = "Le journal ne peut pas être relu pour le moment. Réessayez, puis prévenez le technicien."
+    en = "The journal cannot be read at the moment. Try again, then call the technician."
+    status = 503

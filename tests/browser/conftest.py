@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
 from appliance.demo.counter import Burnt
 from appliance.web.app import make_app, serve
 from appliance.web.look_book import LookBook
+from appliance.web.look_check import JournalFiles
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import Page, chromium
 from tests.browser.screen import SCREEN, read_screen
@@ -96,14 +98,22 @@ def built_page() -> Path:
 
 
 @asynccontextmanager
-async def served(recorder: FakeRecorder, built_page: Path, folder: Path, *, opened: bool = True) -> AsyncIterator[Desk]:
+async def served(
+    recorder: FakeRecorder,
+    built_page: Path,
+    folder: Path,
+    *,
+    opened: bool = True,
+    journal: JournalFiles | None = None,
+    tell: Tell = untold,
+) -> AsyncIterator[Desk]:
     """A page over this recorder that must not have caused any trouble when the block is over. `opened`: whoever sits
-    there has opened all pictures already.
+    there has opened all pictures already. `journal`: of what `tell` is told.
     """
     detector = FakeDetector(folder, tuple(recorder.cameras), SimulatedClock(recorder.now_us))
     await detector.desk.open()
-    told, clock = Told(), SimulatedClock(recorder.now_us)
-    book = await make_book(folder, clock, told)
+    told, clock = Told(also=tell), SimulatedClock(recorder.now_us)
+    book = await make_book(folder, clock, told, journal)
     if opened:
         await open_tape(book, recorder)
     app = make_app(recorder, detector, built_page, SITE, book, told)

@@ -1,14 +1,22 @@
 """The viewing lock in a real browser: nothing is asked for before a reason, it ends in mid-play, and all is entered."""
 
+from pathlib import Path
+
 import pytest
 
 from appliance.accounts.look import LASTS_US
+from appliance.core.chain_file import JournalSettings
+from appliance.core.chain_journal import Journal
+from appliance.core.clock import SimulatedClock
 from appliance.web.lock import LOCAL
-from tests.browser.conftest import WEBUI, Desk
+from appliance.web.look_book import Span
+from appliance.web.look_check import JournalFiles
+from tests.browser.conftest import WEBUI, Desk, served
 from tests.browser.screen import SCREEN
 from tests.browser.test_alerts import click, fill, visited
 from tests.browser.test_page import counter_at
-from tests.peers.fake_recorder import FORMS, START_US
+from tests.peers.fake_recorder import FORMS, START_US, FakeRecorder
+from tests.peers.looking import TECHNICIAN
 from tests.peers.need import need
 
 SECOND = 1_000_000
@@ -125,3 +133,31 @@ async def test_nobody_is_shut_out_of_giving_a_reason(shut_desk: Desk) -> None:
         found = await desk.page.run("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'RGAAv4']})")
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]] == []
         assert await desk.page.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.full
+async def test_the_journal_of_looks_is_read_verified_and_an_altered_row_is_found(
+    built_page: Path, tmp_path: Path
+) -> None:
+    clock = SimulatedClock()
+    journal = Journal(JournalSettings(tmp_path / "journal", "web", "machine", "Collège"), clock)
+    await journal.open()
+    files = JournalFiles(tmp_path / "journal", "web", journal.flush)
+    async with served(FakeRecorder(), built_page, tmp_path, journal=files, tell=journal.append) as desk:
+        desk.book.refuse(
+            TECHNICIAN, Span("cour", "sub", START_US, START_US + SECOND, START_US + SECOND), "look-not-yours"
+        )
+        await desk.page.open(f"{desk.base}/consultations")
+        await desk.page.until("document.querySelector('t-journal tbody tr')")
+        told = await desk.page.text("t-journal")
+        assert "fait signalé ou remarqué" in told
+        assert "Bruit de verre entendu dans la cour" in told
+        assert "M. Roux" in told
+        check = "document.querySelector('t-journal [role=status]').previousElementSibling.firstElementChild.click()"
+        await desk.page.run(check)
+        await desk.page.until("document.querySelector('.proof.ok')?.innerText.includes('Journal intact')")
+        await desk.book.store.database.do(lambda execute: execute("UPDATE look SET text = 'Rien de particulier'"))
+        await desk.page.run(check)
+        await desk.page.until("document.querySelector('.proof.refusal')")
+        assert "La consultation n° 1 n'est pas celle que le journal a inscrite" in await desk.page.text(".proof")
+    await journal.close()

@@ -8,11 +8,12 @@ from typing import Final
 from appliance.accounts.look import Given, Reason
 from appliance.accounts.look_store import Entry, LookStore
 from appliance.accounts.roles import Account, Role
-from appliance.core.chain import Facts
+from appliance.core.chain import Facts, Tell, untold
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
 from appliance.web.lock import LOCAL
 from appliance.web.look_book import LookBook
+from appliance.web.look_check import JournalFiles
 from tests.peers.fake_recorder import LENGTH_US, START_US, FakeRecorder
 
 ALWAYS: Final = (0, 4_102_444_800 * US_PER_SECOND)
@@ -26,23 +27,27 @@ WHY: Final = Given(Reason.DOUBT, "Bruit de verre entendu dans la cour")
 
 @dataclass
 class Told:
-    """A journal that is a list; `full`: it takes no line."""
+    """A journal that is a list; `full`: it takes no line; `also`: a real one that is told the same."""
 
     lines: list[tuple[str, Facts]] = field(default_factory=list)
     full: bool = False
+    also: Tell = untold
 
     def __call__(self, kind: str, facts: Facts) -> bool:
         if not self.full:
             self.lines.append((kind, facts))
+            self.also(kind, facts)
         return not self.full
 
     def of(self, kind: str) -> list[Facts]:
         return [facts for name, facts in self.lines if name == kind]
 
 
-async def make_book(folder: Path, clock: Clock, told: Told | None = None) -> LookBook:
+async def make_book(
+    folder: Path, clock: Clock, told: Told | None = None, journal: JournalFiles | None = None
+) -> LookBook:
     """An empty book; close its store's database."""
-    book = LookBook(LookStore(folder / "looks.db"), clock, told or Told())
+    book = LookBook(LookStore(folder / "looks.db"), clock, told or Told(), journal)
     await book.store.database.open()
     await book.load()
     return book

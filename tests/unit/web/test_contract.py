@@ -78,8 +78,10 @@ def test_every_route_says_who_may_call_it() -> None:
     }
     assert set(who) == served
     assert all((right is not None) == path.startswith("/api/") for (_, path), right in who.items())
-    pictures = {path for (_, path), right in who.items() if right is Right.FOOTAGE}
     shown = re.compile(r"/(gop|parts|clips|clip\.mp4|picture\.jpg|init/\{init_id\}|timeline)$")
-    assert pictures > LOCKED
-    assert pictures == {path for _, path in who if shown.search(path) or "/looks" in path}
+    own = {each for each in who if each[1].startswith("/api/v1/looks") and who[each] is not Right.LOOKS}
+    assert {path for _, path in own if path.endswith("}")} == {"/api/v1/looks/{number}"}
+    assert {each for each, right in who.items() if right is Right.FOOTAGE} == own | {
+        each for each in who if shown.search(each[1])
+    }
     assert Right.FOOTAGE not in RIGHTS[Role.TECHNICIAN] | RIGHTS[Role.CENTRAL]

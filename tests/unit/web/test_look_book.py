@@ -71,7 +71,8 @@ async def test_each_opening_stretch_and_refusal_is_entered(book: LookBook, told:
     (opened,) = told.of("look-opened")
     assert opened == {
         "look": 1, "who": "Mme Durand", "function": "Principale", "reason": "judicial", "number": "2026/12",
-        "text": "Réquisition du parquet", "cameras": "hall", "from_us": FROM - EDGE_US, "to_us": TO + EDGE_US,
+        "text": "Réquisition du parquet", "cameras": "hall", "opened_us": NOW,
+        "from_us": FROM - EDGE_US, "to_us": TO + EDGE_US,
     }  # fmt: skip
     for at in range(5):
         book.admit(MANAGER, span(FROM + at * US_PER_SECOND, FROM + (at + 1) * US_PER_SECOND))
@@ -79,7 +80,7 @@ async def test_each_opening_stretch_and_refusal_is_entered(book: LookBook, told:
     await book.flush()
     assert [each["to_us"] for each in told.of("look-seen")][1:] == [FROM + 5 * US_PER_SECOND]
     await book.flush()
-    assert await book.store.seen(entry.number) == [Seen(1, "hall", "sub", FROM, FROM + 5 * US_PER_SECOND)]
+    assert await book.store.seen(1, entry.number) == [Seen(1, "hall", "sub", FROM, FROM + 5 * US_PER_SECOND)]
     for _ in range(3):
         with pytest.raises(NotYours):
             book.admit(TECHNICIAN, span())
@@ -200,5 +201,5 @@ async def test_memory_and_file_forget_what_is_over(book: LookBook, clock: Simula
     assert book.why_shut(MANAGER, span()) is Shut.NEEDED
     await book.store.expire(clock.utc_us())
     assert await book.store.newest(0, 10**18) == []
-    assert await book.store.seen(1) == []
+    assert await book.store.seen(1, 9) == []
     assert FLUSH_S < LASTS_US / US_PER_SECOND
