@@ -74,7 +74,7 @@ async def test_home_tells_of_the_night_a_power_cut_a_dead_disk_a_blind_camera_wh
     assert "Cour\u202f: la caméra est masquée, elle ne voit plus rien" in told
     assert "Allez ôter ce qui la couvre" in told
     assert "L'enregistrement continue sur un autre disque" in told
-    assert await desk.page.run("document.querySelector('h1').getBoundingClientRect().bottom < 200")
+    assert await desk.page.run("document.querySelector('h1').getBoundingClientRect().bottom < 300")
 
 
 async def test_the_notice_panel_tells_what_really_holds_and_what_is_missing(desk: Desk) -> None:
