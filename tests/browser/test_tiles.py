@@ -32,13 +32,13 @@ async def wall(built_page: Path, tmp_path: Path) -> AsyncIterator[Desk]:
 async def open_wall(desk: Desk, instant: int) -> None:
     await desk.page.open(f"{desk.base}/lecture?cam=portail&avec=cour,hall,parking&t={instant}")
     await desk.page.until(f"{SCREEN}?.player?.at != null && {TILES}?.followers.size === 3")
-    await desk.page.until("[...document.querySelectorAll('video')].every((each) => each.readyState >= 2)")
+    await desk.page.until("[...document.querySelectorAll('.stage video')].every((each) => each.readyState >= 2)")
 
 
 async def counters(desk: Desk) -> list[Burnt]:
     """What each video shows, the large one first."""
-    count = int(await desk.page.run("document.querySelectorAll('video').length"))
-    return [await read_picture(desk.page, f"document.querySelectorAll('video')[{nth}]") for nth in range(count)]
+    count = int(await desk.page.run("document.querySelectorAll('.stage video').length"))
+    return [await read_picture(desk.page, f"document.querySelectorAll('.stage video')[{nth}]") for nth in range(count)]
 
 
 def camera_of(burnt: Burnt) -> int:
@@ -48,7 +48,7 @@ def camera_of(burnt: Burnt) -> int:
 
 async def settled(desk: Desk, instant: int) -> None:
     near = f"{PLACES}.every((each) => Math.abs(each - {instant}) < {SECOND // SUB_FPS})"
-    await desk.page.until(f"{near} && [...document.querySelectorAll('video')].every((each) => !each.seeking)")
+    await desk.page.until(f"{near} && [...document.querySelectorAll('.stage video')].every((each) => !each.seeking)")
 
 
 @pytest.mark.full
@@ -69,7 +69,7 @@ async def test_keys_choose_the_large_camera_and_the_address_keeps_the_group(desk
     await desk.page.open(f"{desk.base}/lecture?cam=portail&t={instant}")
     await desk.page.until(f"{SCREEN}?.player?.at != null")
     await desk.page.run("document.querySelector('.also input[value=cour]').click()")
-    await desk.page.until("document.querySelectorAll('video').length === 2")
+    await desk.page.until("document.querySelectorAll('.stage video').length === 2")
     await settled(desk, instant)
     assert [camera_of(each) for each in await counters(desk)] == [0, 1]
     assert "cam=portail&avec=cour" in await desk.page.run("location.search")
@@ -80,7 +80,7 @@ async def test_keys_choose_the_large_camera_and_the_address_keeps_the_group(desk
     assert [camera_of(each) for each in await counters(desk)] == [1, 0]
     assert "cam=cour&avec=portail" in await desk.page.run("location.search")
     await desk.page.run("document.querySelector('.also input').click()")
-    await desk.page.until("document.querySelectorAll('video').length === 1 && !document.querySelector('t-tiles')")
+    await desk.page.until(f"!{TILES} && document.querySelectorAll('.stage video').length === 1")
 
 
 @pytest.mark.full
