@@ -13,7 +13,14 @@ from appliance.capture.backoff import auth_backoff_s, backoff_s
 from appliance.capture.choice import ReaderChoice, Setting
 from appliance.capture.compatible.reader import CompatibleReader
 from appliance.capture.connection import RtspConnection
-from appliance.capture.errors import CameraAuthentication, CameraClosed, CameraSilent, CaptureError, NoKeyframe
+from appliance.capture.errors import (
+    CameraAuthentication,
+    CameraClosed,
+    CameraFloods,
+    CameraSilent,
+    CaptureError,
+    NoKeyframe,
+)
 from appliance.capture.rates import Counted, Rates
 from appliance.capture.reception import Reception
 from appliance.capture.rtsp import RtspSession, open_connection
@@ -37,6 +44,10 @@ KEYFRAME_S: Final = 30.0
 
 WATCH_S: Final = 2.0
 """Seconds between looks at silence and rate: a quarter of SILENCE_S. The end of a connection is noticed at once."""
+
+FLOOD_RATE: Final = 16_000_000
+"""Bytes a second, smoothed over looks, that no camera's video has: 128 Mbit/s, more than the 100BASE-TX port that
+cameras have lets through. It would use up the ring's past, which is every camera's."""
 
 STABLE_S: Final = 10.0
 """Seconds of pictures after which a failure is a new one and not the next of a series."""
@@ -266,7 +277,7 @@ class CameraRunner:
                     if reader.arrival_us - looked_us > WATCH_S * US_PER_SECOND:
                         looked_us = reader.arrival_us
                         self._rates.look(reader, self._pictures, looked_us)
-                        if error := self._silent(looked_us):
+                        if error := self._wrong(looked_us):
                             raise error
         except CaptureError as error:
             reason = self._explain(error)
@@ -346,7 +357,7 @@ class CameraRunner:
                 connection.drain()  # without a ring that ticks, silence would be ours
                 now = self._clock.monotonic_us()
                 self._rates.look(connection, self._pictures, now)
-                if error := self._silent(now):
+                if error := self._wrong(now):
                     return error
                 if now >= next_keep_alive_us and (pending is None or pending.done()):
                     next_keep_alive_us = now + int(session.keep_alive_s * US_PER_SECOND)
@@ -365,7 +376,9 @@ class CameraRunner:
         finally:
             sleeper.cancel()
 
-    def _silent(self, now_us: int) -> CaptureError | None:
+    def _wrong(self, now_us: int) -> CaptureError | None:
+        if self._rates.rate > FLOOD_RATE:
+            return CameraFloods()
         if now_us - self._last_picture_us > SILENCE_S * US_PER_SECOND:
             return CameraSilent(reason=f"no picture for {SILENCE_S:g} s")
         if not self._runs.open and now_us - self._last_run_us > KEYFRAME_S * US_PER_SECOND:

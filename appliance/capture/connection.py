@@ -18,7 +18,14 @@ from collections.abc import Callable, Mapping
 from struct import Struct
 from typing import Final, Protocol
 
-from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
+from appliance.capture.errors import (
+    CameraClosed,
+    CameraFloods,
+    CameraSilent,
+    CaptureError,
+    RedirectRefused,
+    RtspInvalid,
+)
 from appliance.capture.message import OK, Message, encode_request, parse_head
 from appliance.core.clock import Clock
 
@@ -41,6 +48,20 @@ does not. Nothing more is lost with the machine: a tick first takes all that the
 LOW_WATER_MAX: Final = 524_288
 """Bytes. Beyond 5 Mbit/s the mark no longer follows the rate: the kernel's memory for 64 cameras stays at 32 MiB."""
 
+FLOOD_BYTES: Final = 64 << 20
+"""Bytes between two looks at the rate (2 s) that no camera sends: 256 Mbit/s, eight times what the fastest can be set
+to. Whoever sends more would use up the recorder's time and the past of every other camera."""
+
+FLOOD_MESSAGES: Final = 100_000
+"""Messages between two looks, those of fragmented pictures apart. A fast camera sends 4 000 with a blank line each; one
+costs 0.5 us and more."""
+
+UNREAD_BYTES: Final = 65_536
+"""Bytes of our answers that a camera may leave unread before it is taken for one that only asks."""
+
+DRAIN_BYTES: Final = 8 << 20
+"""Bytes taken from one camera in one tick: more than the kernel keeps. Who sends faster than we read ends no tick."""
+
 JIFFY_US: Final = 4_000
 """Microseconds of the kernel's tick (Debian: HZ=250), which `tcpi_last_data_recv` counts in."""
 
@@ -50,7 +71,7 @@ ANSWER_S: Final = 10.0
 _DOLLAR: Final = 0x24
 _INTERLEAVED: Final = Struct(">BBH")
 _LAST_DATA_RECV: Final = Struct("=52xI")  # of struct tcp_info, linux/tcp.h: milliseconds since data came
-_BLANKS: Final = b"\r\n \t\x00"
+_BLANKS: Final = re.compile(rb"[\r\n \t\0]+")
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _ANOTHER: Final = re.compile(rb"^(?:RTSP/\d|\$)", re.MULTILINE)
 """What cannot be in a description: the start of the next message. Up to there or to the end of what came with it the
@@ -101,6 +122,8 @@ class RtspConnection(asyncio.BufferedProtocol):
         self.closed: asyncio.Future[CaptureError] = asyncio.get_running_loop().create_future()
         self.arrival_us = 0  # monotonic time at which the bytes being parsed were read
         self.bytes_received = 0
+        self.messages = 0
+        self._flood = (FLOOD_BYTES, FLOOD_MESSAGES)  # of `bytes_received` and `messages`
         self.stray_messages = 0  # interleaved data on channels that were never assigned
 
     def receive(self, channels: tuple[int, int], receiver: PacketReceiver, on_rtcp: Callable[[bytes], None]) -> None:
@@ -131,7 +154,8 @@ class RtspConnection(asyncio.BufferedProtocol):
             self._apply_mark()
 
     def set_rate(self, bytes_per_second: float) -> None:
-        """Choose the low-water mark for a stream of this rate."""
+        """Choose the low-water mark for a stream of this rate; what may come until the next look is counted anew."""
+        self._flood = (self.bytes_received + FLOOD_BYTES, self.messages + FLOOD_MESSAGES)
         mark = max(1, min(LOW_WATER_MAX, int(bytes_per_second * LOW_WATER_US / 1_000_000)))
         if not 0.75 * self._wanted_mark <= mark <= 1.25 * self._wanted_mark:
             self._wanted_mark = mark
@@ -140,7 +164,8 @@ class RtspConnection(asyncio.BufferedProtocol):
     def drain(self) -> None:
         """Take what lies in the socket below the low-water mark: called at each tick."""
         sock = self._socket
-        while self._mark > 1 and sock is not None and not self.closed.done():
+        most = self.bytes_received + DRAIN_BYTES
+        while self._mark > 1 and sock is not None and not self.closed.done() and self.bytes_received < most:
             room = self.get_buffer(-1)
             try:
                 count = os.readv(sock.fileno(), (room,))
@@ -194,6 +219,9 @@ class RtspConnection(asyncio.BufferedProtocol):
         except CaptureError as error:
             self.abort(error)
             return
+        if self.bytes_received > self._flood[0] or self.messages > self._flood[1]:
+            self.abort(CameraFloods())
+            return
         self._consumed += pos
         self._kept = bytes(self._view[pos:end])
 
@@ -203,6 +231,7 @@ class RtspConnection(asyncio.BufferedProtocol):
         channel_word = _DOLLAR << 8 | (channel & 0xFF)
         pos = 0
         while pos < end:
+            self.messages += 1
             if data[pos] != _DOLLAR:
                 after = self._text(pos, end)
                 if after == pos:
@@ -231,8 +260,8 @@ class RtspConnection(asyncio.BufferedProtocol):
     def _text(self, pos: int, end: int) -> int:
         """An answer or a request of the camera's at `pos`; returns the position behind it, or `pos` if unfinished."""
         data = self._data
-        if data[pos] in _BLANKS:
-            return pos + 1  # empty lines between messages, before '$' too
+        if blanks := _BLANKS.match(data, pos, end):
+            return blanks.end()  # empty lines between messages, before '$' too
         limit = min(end, pos + HEAD_BYTES)
         start = bytes(data[pos : min(end, pos + 5)]).upper()
         answer = b"RTSP/".startswith(start)
@@ -280,6 +309,8 @@ class RtspConnection(asyncio.BufferedProtocol):
             raise RedirectRefused
         if message.method:
             if self._transport is not None:
+                if self._transport.get_write_buffer_size() > UNREAD_BYTES:
+                    raise CameraFloods
                 number = message.sequence or 0
                 self._transport.write(f"RTSP/1.0 501 Not Implemented\r\nCSeq: {number}\r\n\r\n".encode())
             return

@@ -111,6 +111,20 @@ class CameraClosed(CaptureError):
     cause = GapCause.CAMERA_CLOSED
 
 
+class CameraFloods(CaptureError):
+    """Far more comes than any video needs: a fault or an attack that must not cost the other cameras anything."""
+
+    code = "camera-floods"
+    fr = (
+        "La caméra envoie bien plus de données qu'une vidéo n'en demande : elle est laissée de côté un moment. "
+        "Redémarrez-la ; si cela recommence, débranchez-la et faites-la contrôler."
+    )
+    en = (
+        "The camera sends far more data than any video needs: it is left alone for a while. Restart it; if this "
+        "happens again unplug it and have it checked."
+    )
+
+
 class RtspInvalid(CaptureError):
     """Bytes or an answer that RTSP does not allow. `at`: position in the connection's byte stream."""
 

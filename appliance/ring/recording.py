@@ -283,12 +283,16 @@ class Ring:
         self._shared.start.fill.rebuild(self._members.live)
 
     def _overflow(self) -> None:
-        """The queue is full: whole GOPs go, of the least important stream that waits most."""
+        """The queue is full: whole GOPs go, of the least important stream that waits most; one that fills
+        half of it goes first.
+        """
         while self._budget.used > self._budget.limit:
             waiting = [lane for lane in self._shared.lanes.values() if lane.pending]
             if not waiting:
                 return
-            lane = min(waiting, key=lambda lane: (lane.priority, -lane.pending))
+            lane = max(waiting, key=lambda lane: lane.pending)
+            if lane.pending * 2 < self._budget.limit:  # it is not one camera's doing
+                lane = min(waiting, key=lambda lane: (lane.priority, -lane.pending))
             cause = GapCause.OVERLOAD if self._members.live else GapCause.DISK
             lane.counters.dropped += lane.drop_gop(cause)
 

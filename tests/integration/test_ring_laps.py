@@ -275,6 +275,29 @@ async def test_a_full_queue_loses_whole_gops_and_says_so(tmp_path: Path) -> None
         assert held == [*camera.sent[:20], *camera.sent[20 + dropped :]]
 
 
+async def test_a_light_stream_that_fills_the_queue_is_the_one_that_loses(tmp_path: Path) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    ring = rig.new(queue_limit=60_000)
+    main = rig.camera(size=200, gop=10)
+    light = Camera(ring.stream(OTHER, "Essai", 2), rig.clock, seed=3, size=4000, gop=10)
+    async with rig.running():
+        main.start()
+        light.start()
+        await rig.record(2, main)
+        for unit in main.units(30):
+            main.sink.append(unit)
+        for unit in light.units(60):  # before any tick: a camera gone mad
+            light.sink.append(unit)
+        rig.clock.advance(2.4)
+        await ring.tick()
+        await rig.record(2, main)
+        streams = ring.state()["streams"]
+        assert isinstance(streams, dict)
+        assert streams[str(KEY)]["dropped"] == 0
+        assert streams[str(OTHER)]["dropped"] > 0
+        assert await rig.held() == main.sent
+
+
 async def test_pictures_that_no_chunk_holds_trouble_their_own_stream_only(tmp_path: Path) -> None:
     rig = await Rig(tmp_path).format(chunks=32)
     ring = rig.new()

@@ -83,6 +83,9 @@ class Replayed(asyncio.Transport):
             connection.buffer_updated(count)
             at, turn = at + count, turn + 1
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self._aborted
 

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, RtspConnection
-from appliance.capture.errors import CameraClosed, CameraSilent, CaptureError, RedirectRefused, RtspInvalid
+from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, UNREAD_BYTES, RtspConnection
+from appliance.capture.errors import (
+    CameraClosed,
+    CameraFloods,
+    CameraSilent,
+    CaptureError,
+    RedirectRefused,
+    RtspInvalid,
+)
 from appliance.core.clock import Clock, SimulatedClock, SystemClock
 from appliance.media.access_unit import H264Depacketiser
 from appliance.media.depacketiser import Picture
@@ -28,6 +35,9 @@ class Wire(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[type-arg, unused-ignore]
         self.written += bytes(data)
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)  # nobody reads it
 
     def is_closing(self) -> bool:
         return self.aborted
@@ -172,6 +182,27 @@ async def test_requests_of_the_camera_are_answered_and_the_stream_goes_on() -> N
     assert len(bench.pictures) == len(UNITS)
 
 
+@pytest.mark.parametrize("limit", ["FLOOD_BYTES", "FLOOD_MESSAGES"])
+async def test_more_than_any_camera_sends_ends_the_connection(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    each = {"FLOOD_BYTES": framed(bytes(60_000), 7), "FLOOD_MESSAGES": framed(b"", 7)}[limit]
+    monkeypatch.setattr(f"appliance.capture.connection.{limit}", {"FLOOD_BYTES": 120_000, "FLOOD_MESSAGES": 2}[limit])
+    bench = Bench()
+    for _ in range(5):  # a look at the rate between them allows as much again
+        bench.feed(each)
+        bench.connection.set_rate(1000)
+    assert not bench.wire.aborted
+    for _ in range(3):
+        bench.feed(each)
+    assert isinstance(bench.connection.closed.result(), CameraFloods)
+
+
+async def test_requests_whose_answers_are_not_read_end_the_connection() -> None:
+    bench = Bench()
+    bench.feed(b"SET_PARAMETER rtsp://c RTSP/1.0\r\nCSeq: 1\r\n\r\n" * 5000)
+    assert isinstance(bench.connection.closed.result(), CameraFloods)
+    assert len(bench.wire.written) < 2 * UNREAD_BYTES
+
+
 async def test_a_packet_of_the_largest_size_fits() -> None:
     bench = Bench()
     nal = b"\x65\xb8" + b"\x11" * (65_535 - 14)
@@ -229,6 +260,17 @@ async def test_a_tick_takes_all_that_the_socket_holds_and_knows_when_it_came() -
         assert bench.connection.arrival_us - sent_us < 200_000  # when the last bytes came, not when they were read
         bench.connection.drain()
         assert bench.connection.bytes_received == len(large)
+
+
+async def test_who_sends_faster_than_is_read_ends_no_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("appliance.capture.connection.DRAIN_BYTES", BUFFER_BYTES + 1)
+    async with on_tcp() as (bench, camera):
+        bench.connection.set_rate(1_000_000)
+        camera.write(framed(bytes(65_000)) * 9)
+        await camera.drain()
+        before = bench.connection.bytes_received
+        bench.connection.drain()
+        assert bench.connection.bytes_received - before <= 2 * BUFFER_BYTES < 9 * 65_000
 
 
 async def test_above_the_mark_and_at_the_end_no_tick_is_needed() -> None:

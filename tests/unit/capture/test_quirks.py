@@ -122,6 +122,9 @@ Answers in the style of thirty makes, whole and byte by byte
         unit/capture/test_makes.py::test_each_way_to_ask_for_a_password_is_answered
     a base that the camera itself does not know
         unit/capture/test_makes.py::test_a_track_unknown_under_the_named_base_is_asked_for_under_the_one_that_was_reached
+Nonsense at full speed
+    packets, reports, requests, blanks, pictures that no camera sends so many of
+        integration/test_hostile_camera.py::test_a_flood_costs_the_others_nothing
 Transport
     only UDP
         integration/test_compatible_reader.py::test_a_camera_that_knows_only_udp_is_read_after_the_native_reader_was_refused
