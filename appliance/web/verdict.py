@@ -228,6 +228,8 @@ def _stream_body(stream: StreamState, status: Status) -> dict[str, Any]:
 def _disk_body(disk: DiskState) -> dict[str, Any]:
     return {
         **disk.model_dump(exclude={"error", "error_fr", "name", "name_fr"}),
+        "fr": disk.name_fr or disk.path,
+        "en": disk.name or disk.path,
         "mark_utc_us": disk.mark_utc_us or None,
     }
 

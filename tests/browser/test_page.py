@@ -210,6 +210,8 @@ async def test_keys_and_zoom(desk: Desk) -> None:
     at = await desk.page.run(f"{SCREEN}.at")
     await desk.page.press("ArrowRight")
     await desk.page.until(f"Math.abs({SCREEN}.at - {at} - {SECOND}) < 150000")
+    await desk.page.press("?")
+    assert await desk.page.run("document.querySelector('details.keys').open")
     await desk.page.press("g")
     assert await desk.page.run("document.activeElement.type") == "date"
     await desk.page.press(" ", "Space")

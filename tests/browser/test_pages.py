@@ -66,6 +66,8 @@ async def test_home_tells_of_the_night_a_power_cut_a_dead_disk_a_blind_camera_wh
     assert "1 alerte à vérifier" in told
     assert "rien n'a été enregistré pendant ce temps de 07:43:56 à 07:59:56 (16 min)" in told
     assert await barriers(desk.page, "faites vérifier l'onduleur") == []
+    await desk.page.run("document.querySelector('t-home').rights = new Set(['state', 'alerts', 'looks'])")
+    await desk.page.until("document.querySelector('t-access').innerText.includes('fait signalé ou remarqué')")
     desk.recorder.disk_error = "gone"
     covered = Signal(desk.detector.clock.utc_us(), "cour", Source.CAMERA, Kind.TECHNICAL, "covered")
     await desk.detector.desk.signal(covered)
@@ -103,6 +105,8 @@ async def test_the_accessibility_statement_is_reached_from_every_page_and_is_hon
     await desk.page.until("document.querySelector('h1').innerText === \"Déclaration d'accessibilité\"")
     told = await desk.page.text("main")
     assert "déclarée non conforme" in told
+    assert await desk.page.run("document.title") == "Accessibilité\u202f: non conforme · Collège Émile-Zola · Témoin"
+    assert await desk.page.run("document.activeElement.localName") == "main"
     await desk.page.until("document.querySelector('main').innerText.includes('secrétariat, 04 99 00 00 00')")
     assert await barriers(desk.page, "Défenseur des droits") == []
     await speak(desk.page, "en")

@@ -69,6 +69,8 @@ export interface Clock {
 
 export interface Disk {
   path: string;
+  fr: string;
+  en: string;
   chunks: number;
   free: number;
   open: number;

@@ -4,6 +4,7 @@ import { type Camera, type Disk, type Issue, type Note, type Pause, Refused, typ
 import { locale, plural, said, t } from "./i18n";
 import { suggested } from "./jump";
 import { DAY, clock, length, moment } from "./time";
+import "./access";
 import "./watch";
 
 const COUNT_MS = 10_000;
@@ -59,7 +60,7 @@ export class HomeElement extends LitElement {
       ${state.notes.length > 0 ? this.notes(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
-      ${this.cameras(state)}<t-watch .data=${state}></t-watch>${this.disks(state)}`;
+      ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state}></t-watch>${this.disks(state)}`;
   }
 
   private verdict(state: State) {
@@ -141,7 +142,7 @@ export class HomeElement extends LitElement {
     if (state.disks.length === 0) return nothing;
     return html`<section class="card"><h2>${t("disks.title")}</h2><table class="stack">
       <thead><tr><th scope="col">${t("disks.path")}</th><th scope="col">${t("disks.use")}</th><th scope="col">${t("disks.mark")}</th></tr></thead>
-      <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${disk.path}</th>
+      <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${said(disk)}${said(disk) === disk.path ? nothing : html`<span class="hint">${disk.path}</span>`}</th>
         <td data-label=${t("disks.use")}>${t("disks.useText", { share: share(disk) })}</td>
         <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table><p class="hint">${t("disks.full")}</p></section>`;
   }

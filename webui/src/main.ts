@@ -38,6 +38,7 @@ class AppElement extends LitElement {
     setLanguage(language());
     window.addEventListener("popstate", () => (this.address = new URL(location.href)));
     this.addEventListener("click", this.onClick);
+    document.addEventListener("keydown", this.onKey);
     this.addEventListener("jump", (event) => this.onJump((event as CustomEvent<{ camera: string; at: number }>).detail));
     this.addEventListener("go", (event) => this.go((event as CustomEvent<string>).detail));
     this.addEventListener("also", (event) => this.onAlso((event as CustomEvent<string[]>).detail));
@@ -65,10 +66,21 @@ class AppElement extends LitElement {
   }
 
   private go(path: string): void {
+    const before = this.address.pathname;
     history.pushState(null, "", path);
     this.address = new URL(location.href);
     window.scrollTo(0, 0);
+    if (this.address.pathname !== before) this.querySelector<HTMLElement>("main")?.focus(); // a reader begins at its top
   }
+
+  /** "?" shows what the keys do; on the alerts' screen they have a window of their own. */
+  private onKey = (event: KeyboardEvent): void => {
+    if (event.key !== "?" || (event.target as Element).closest("input, select, textarea, dialog")) return;
+    const keys = this.querySelector<HTMLDetailsElement>("details.keys");
+    if (!keys) return;
+    keys.open = true;
+    keys.querySelector<HTMLElement>("summary")?.focus();
+  };
 
   /** Links inside the page change the screen without loading it again. */
   private onClick = (event: MouseEvent): void => {
@@ -125,7 +137,8 @@ class AppElement extends LitElement {
 
   protected override render() {
     const site = this.data?.site;
-    document.title = site ? `${site.name} · ${t("app.name")}` : t("app.name");
+    const screen = t(screenOf(this.address.pathname).title);
+    document.title = site ? `${screen} · ${site.name} · ${t("app.name")}` : t("app.name");
     void screenOf(this.address.pathname).load?.();
     const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
