@@ -3,54 +3,103 @@
 Each turn records four minutes (GOP of 2 s, 15 pictures a second, simulated time, real disks and socket), opens the
 page and seeks to 60 random instants in it, most of them outside what is loaded. A picture counts when the
 browser's frame callback reports it; its burnt-in counter is read afterwards, outside the time measured. One turn
-gives both rows. Peer, measured in the lab only: hls.js 190 to 320 ms (p50).
+gives both rows of the light stream. Peer, measured in the lab only: hls.js 190 to 320 ms (p50).
 """
 
 import asyncio
 import random
 import statistics
 import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from appliance.core.clock import Clock, SimulatedClock
+from appliance.media.stream import StreamKey
+from appliance.web.app import make_app, serve
+from appliance.web.lock import LOCAL
+from appliance.web.recorder import Recorder, SiteInfo
 from tests.bench.row import Missing, Options, Turn, row
+from tests.browser.chromium import Page, chromium
+from tests.browser.screen import SCREEN, read_screen
+from tests.peers.fake_detector import FakeDetector
+from tests.peers.fake_recorder import FORMS, Form
+from tests.peers.looking import make_book, open_all
+from tests.peers.need import ROOT, locate
+from tests.peers.recorded import KEY, NAMES, Recorded, recorded
 
 SEEKS: Final = 60
 RECORDED_S: Final = 240
 SETTLE_S: Final = 1.0
 """s after the page's start before the first seek: its script is compiled by then."""
 
+SITE: Final = SiteInfo("Banc", "Banc", "Europe/Paris")
+
+MAIN: Final = Form(1920, 1080, 15, 30)
+"""Full definition of most cameras here, with the longest GOP that the set-up accepts: 2 s."""
+
+MAIN_KEY: Final = StreamKey("portail", "main")
+MAIN_RECORDED_S: Final = 90
+"""s of it: seven times what the browser keeps."""
+
 _samples: dict[int, list[float]] = {}  # by turn: the rows share one measurement
 _turns = {"p50": 0, "p95": 0}
 
 
-async def measure(seed: int) -> list[float]:
-    """Milliseconds of each seek, sorted. Raises AssertionError when a picture is not the one recorded then."""
-    from appliance.core.clock import SimulatedClock
-    from appliance.web.app import make_app, serve
-    from appliance.web.lock import LOCAL
-    from appliance.web.recorder import SiteInfo
-    from tests.browser.chromium import chromium
-    from tests.browser.screen import SCREEN, read_screen
-    from tests.peers.fake_detector import FakeDetector
-    from tests.peers.looking import make_book, open_all
-    from tests.peers.need import ROOT
-    from tests.peers.recorded import KEY, recorded
+Opening = tuple[Sequence[str], int, int]
+"""Cameras that whoever sits at the appliance has opened, from, to."""
 
-    page_files = ROOT / "webui" / "dist"
+
+@asynccontextmanager
+async def page_over(
+    folder: Path, recorder: Recorder, detector: FakeDetector, clock: Clock, opening: Opening | None = None
+) -> AsyncIterator[str]:
+    """The built page served over these; its address."""
+    book = await make_book(folder, clock)
+    if opening is not None:
+        await open_all(book, *opening, LOCAL)
+    runner = await serve(make_app(recorder, detector, built_page(), SITE, book), "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+        await book.store.database.close()
+
+
+@asynccontextmanager
+async def opened(folder: Path, tape: Recorded, address: str) -> AsyncIterator[Page]:
+    """Chromium with playback at this address of the page over a tape, at rest."""
+    opening = (list(NAMES), tape.start_us, tape.end_us)
+    clock = SimulatedClock(tape.end_us)
+    async with page_over(folder, tape.client, FakeDetector(folder, ()), clock, opening) as base, chromium() as page:
+        await page.resize(1280, 900)
+        await page.open(f"{base}{address}")
+        await page.until(f"{SCREEN}?.player?.at != null")
+        await asyncio.sleep(SETTLE_S)
+        yield page
+        assert page.troubles == []
+
+
+def built_page() -> Path:
+    """The built page. Raises Missing without it, or without a browser."""
+    if locate("chromium") is None:
+        raise Missing("chromium")
+    dist = ROOT / "webui" / "dist"
+    if not (dist / "index.html").is_file():
+        raise Missing("the built page: python webui/build.py")
+    return dist
+
+
+async def measure(seed: int, tape_s: int, key: StreamKey, form: Form) -> list[float]:
+    """Milliseconds of each seek, sorted. Raises AssertionError when a picture is not the one recorded then."""
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="seek-") as folder:
-        async with recorded(Path(folder), RECORDED_S) as tape, chromium() as page:
-            detector = FakeDetector(Path(folder), ())
-            book = await make_book(Path(folder), SimulatedClock(tape.end_us))
-            await open_all(book, [KEY.camera], tape.start_us, tape.end_us, LOCAL)
-            app = make_app(tape.client, detector, page_files, SiteInfo("Banc", "Banc", "Europe/Paris"), book)
-            runner = await serve(app, "127.0.0.1", 0)
-            try:
-                base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-                await page.open(f"{base}/lecture?cam={KEY.camera}&t={tape.start_us + 1_000_000}")
-                await page.until(f"{SCREEN}?.player?.at != null")
-                await asyncio.sleep(SETTLE_S)
+    built_page()
+    with tempfile.TemporaryDirectory(prefix="seek-") as name:
+        folder = Path(name)
+        async with recorded(folder, tape_s, keys=(key,), form=form) as tape:
+            address = f"/lecture?cam={key.camera}&t={tape.start_us + 1_000_000}"
+            async with opened(folder, tape, address) as page:
                 times: list[float] = []
                 for _ in range(SEEKS):
                     instant = rng.randrange(tape.start_us, tape.end_us)
@@ -62,24 +111,14 @@ async def measure(seed: int) -> list[float]:
                     assert by == "frame", f"no picture presented for {instant}"
                     assert (await read_screen(page)).counter == tape.counter(instant)
                     times.append(took)
-                assert page.troubles == []
                 return sorted(times)
-            finally:
-                await runner.cleanup()
-                await book.store.database.close()
 
 
 def _turn(which: str) -> list[float]:
-    from tests.peers.need import ROOT, locate
-
-    if locate("chromium") is None:
-        raise Missing("chromium")
-    if not (ROOT / "webui" / "dist" / "index.html").is_file():
-        raise Missing("the built page: python webui/build.py")
     turn = _turns[which]
     _turns[which] += 1
     if turn not in _samples:
-        _samples[turn] = asyncio.run(measure(turn))
+        _samples[turn] = asyncio.run(measure(turn, RECORDED_S, KEY, FORMS["sub"]))
     return _samples[turn]
 
 
@@ -95,3 +134,11 @@ def seek_p95(options: Options) -> Turn:
     """95th percentile of the same seeks."""
     del options
     return Turn(statistics.quantiles(_turn("p95"), n=20)[-1])
+
+
+@row("seek-main-p50", unit="ms", better="lower", target=200)
+def seek_main_p50(options: Options) -> Turn:
+    """Median of 60 seeks of a camera that has only a full definition, 1080p with a GOP of 2 s."""
+    seed = random.SystemRandom().randrange(1 << 30)
+    del options
+    return Turn(statistics.median(asyncio.run(measure(seed, MAIN_RECORDED_S, MAIN_KEY, MAIN))))

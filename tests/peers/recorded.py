@@ -4,7 +4,7 @@ The pictures carry the simulated cameras' counter, so what a browser shows can b
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ TAPE_S: Final = 40
 """Seconds encoded; a longer recording plays them again, the counter begins again with them."""
 
 KEY: Final = StreamKey("portail", "sub")
+NAMES: Final = {"portail": "Portail", "cour": "Cour", "hall": "Hall A", "parking": "Parking"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One stream `KEY` from `start_us` to `end_us` without a gap, and a client to ask for it."""
+    """Streams from `start_us` to `end_us` without a gap, the same pictures in each, and a client to ask for them."""
 
     client: RecorderClient
     form: Form
@@ -48,25 +49,29 @@ class Recorded:
 
 
 @asynccontextmanager
-async def recorded(folder: Path, seconds: int, *, gop: int = 30) -> AsyncIterator[Recorded]:
-    """Record `seconds` (a multiple of TAPE_S is not needed) of the light stream on two disks, then serve them."""
-    form = replace(FORMS["sub"], gop=gop)
+async def recorded(
+    folder: Path, seconds: int, *, gop: int = 30, keys: Sequence[StreamKey] = (KEY,), form: Form = FORMS["sub"]
+) -> AsyncIterator[Recorded]:
+    """Record `seconds` (a multiple of TAPE_S is not needed) of each stream on two disks, then serve them."""
+    form = replace(form, gop=gop)
     parameters, tape = await asyncio.to_thread(access_units, form, TAPE_S * form.fps, 5)
     clock = SimulatedClock()
     disks = [Folder(folder / name) for name in ("disk-a", "disk-b")]
     for disk in disks:
-        await asyncio.to_thread(format_disk, disk.path, DEMO_GEOMETRY, 16)
+        await asyncio.to_thread(format_disk, disk.path, DEMO_GEOMETRY, 24)
     ring = Ring(disks, clock, folder / "index.db", site_name="Essai", quarantine_s=1, automatic=False)
-    sink = ring.stream(KEY, "Portail")
+    sinks = [ring.stream(key, NAMES[key.camera]) for key in keys]
     await ring.open()
     start_us, base = clock.utc_us(), us_to_ticks(clock.monotonic_us())
     offset = clock.utc_us() - clock.monotonic_us()
-    sink.start_run(RunStart(parameters, offset, clock.boot_id, ClockState.VERIFIED, GapCause.NONE))
+    for sink in sinks:
+        sink.start_run(RunStart(parameters, offset, clock.boot_id, ClockState.VERIFIED, GapCause.NONE))
     sent = 0
     while sent < seconds * form.fps:
         for _ in range(round(TICK_S * form.fps)):
             at = base + sent * TICKS_PER_SECOND // form.fps
-            sink.append(replace(tape[sent % len(tape)], dts_ticks=at, pts_ticks=at))
+            for sink in sinks:
+                sink.append(replace(tape[sent % len(tape)], dts_ticks=at, pts_ticks=at))
             sent += 1
         clock.advance(TICK_S)
         await ring.tick()
@@ -77,8 +82,11 @@ async def recorded(folder: Path, seconds: int, *, gop: int = 30) -> AsyncIterato
     def cameras() -> dict[str, Any]:
         about = {"state": "playing", "since_utc_us": start_us, "cause": "NONE", "fps": form.fps}
         size = {"width": form.width, "height": form.height, "codec": "h264", "bitrate": 400_000, "lost_packets": 0}
-        camera = {"id": KEY.camera, "name": "Portail", "place": "Entrée", "streams": {"sub": {**about, **size}}}
-        return {"cameras": [camera], "jobs": []}
+        told = [
+            {"id": key.camera, "name": NAMES[key.camera], "place": "Entrée", "streams": {key.stream: {**about, **size}}}
+            for key in keys
+        ]
+        return {"cameras": told, "jobs": []}
 
     server = await serve(ring, folder / "recorder.sock", cameras)
     client = RecorderClient(folder / "recorder.sock")

@@ -1,5 +1,6 @@
 """Rows of index.db: a closed chunk, and a stretch of a run inside it. Tuples, never model instances."""
 
+from collections.abc import Collection, Iterable
 from typing import Any, Final, NamedTuple
 
 SCHEMA_VERSION: Final = 3
@@ -39,6 +40,27 @@ class SpanRow(NamedTuple):
     first_sequence: int
     last_sequence: int
     clock: int
+
+
+def joined(rows: Iterable[tuple[Any, ...]], hidden: Collection[str]) -> list[SpanRow]:
+    """Rows of `span` (columns of SpanRow, then the disk) in order of time, neighbours of a run that follow each other
+    by their sequence as one; without those of `hidden` disks. Pure.
+    """
+    found: list[SpanRow] = []
+    first: tuple[Any, ...] | None = None  # of the stretch under way, whose end so far is in `to_us` and `sequence`
+    run = to_us = sequence = clock = -1
+    for row in rows:
+        if row[7] in hidden:
+            continue
+        if row[0] == run and row[4] == sequence + 1 and row[1] >= to_us and row[6] == clock:
+            to_us, sequence = row[2], row[5]
+            continue
+        if first is not None:
+            found.append(SpanRow(run, first[1], to_us, first[3], first[4], sequence, clock))
+        first, run, to_us, sequence, clock = row, row[0], row[2], row[5], row[6]
+    if first is not None:
+        found.append(SpanRow(run, first[1], to_us, first[3], first[4], sequence, clock))
+    return found
 
 
 SPAN_COLUMNS: Final = SpanRow._fields

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from appliance.core.cause import GapCause
 from appliance.ring.access.stretches import LAST_PARTS, merged
-from appliance.ring.index.rows import SpanRow
+from appliance.ring.index.rows import SpanRow, joined
 
 TICK = 400_000
 MINUTE = 60_000_000
@@ -77,3 +77,41 @@ def test_stretches_are_in_order_and_a_hole_of_many_parts_is_never_put_on_a_cut(
             assert starts[span.from_us].cause == ERASED
         elif span.run != before.run:
             assert starts[span.from_us].cause == POWER
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 30),  # parts of a chunk's row
+            st.sampled_from(["there", "there", "there", "gone", "twice", "hidden", "doubted"]),
+            st.sampled_from(["on", "on", "on", "late", "run"]),  # what follows it
+        ),
+        max_size=25,
+    )
+)
+def test_rows_joined_as_they_are_read_tell_the_same_history(chunks: list[tuple[int, str, str]]) -> None:
+    rows: list[tuple[object, ...]] = []
+    run, at, sequence = 1, 0, 1
+    for parts, fate, after in chunks:
+        one = row(run, at, parts, sequence, POWER)
+        if fate != "gone":
+            rows.append(
+                (*one._replace(clock=3 if fate == "doubted" else 1), "b" if fate == "hidden" else "a", len(rows))
+            )
+        if fate == "twice":  # its first parts are on another disk too
+            rows.append((*row(run, at, max(1, parts // 2), sequence, POWER), "c", len(rows)))
+        at, sequence = one.to_us + (TICK // 2 if after == "late" else 0), one.last_sequence + 1
+        if after == "run":
+            run, at = run + 1, at + MINUTE
+    plain = [SpanRow(*each[:7]) for each in rows if each[7] != "b"]  # type: ignore[arg-type]
+    brought = joined(rows, {"b"})
+    assert len(brought) <= len(plain)
+
+    def told(found: list[SpanRow]) -> list[object]:
+        best: dict[tuple[int, int], SpanRow] = {}
+        for span in found:
+            other = best.get((span.from_us, span.run))
+            best[span.from_us, span.run] = span if other is None or span.last_sequence >= other.last_sequence else other
+        return list(merged(best, 0, 10 * DAY, ()))
+
+    assert told(brought) == told(plain)
