@@ -17,7 +17,7 @@ LIMIT_US: Final = 900_000_000
 """us. Cameras that share the appliance's power need minutes to start; a quarter of an hour is a failure."""
 
 
-DEATHS: Final = 20
+DEATHS: Final = 10
 """Restarts of a service that does not run: it dies of itself, and a site without recording waits no longer for it than
 a good one is watched (GOOD_US). A disk that hangs costs a restart too, but not one every few seconds.
 """

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(1500)]
 PANIC_S = 120
 """Seconds of a start that ends in a panic, and of the ten before the kernel starts the machine again."""
 
-CONFIRM_S = 420
+CONFIRM_S = 600
 """Seconds from recording to a version marked as good: two minutes once all services are up, under emulation."""
 
 TRIES = 2

@@ -79,7 +79,7 @@ def test_a_confirmed_start_leaves_nothing_where_none_was_refused(
 
 def test_state_and_restarts_are_systemds_word() -> None:
     text = (
-        "Id=appliance-recorder.service\nActiveState=activating\nNRestarts=21\n\n"
+        "Id=appliance-recorder.service\nActiveState=activating\nNRestarts=10\n\n"
         "NRestarts=0\nId=appliance-web.service\nActiveState=active\n"
     )
     units, deaths = boot.units_of(text)
