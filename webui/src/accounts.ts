@@ -162,12 +162,12 @@ export class AccountsElement extends LitElement {
     const button = (deed: Deed, name: Key) => html`<button @click=${() => this.ask(deed, row)} aria-label=${t("access.deedOf", { deed: t(name), name: row.person })}>${t(name)}</button>`;
     const hints = [row.first_log_in ? t("access.firstLogIn") : "", !row.first_log_in && !row.second_factor && row.role !== "viewer" ? t("access.noFactor") : ""].filter(Boolean);
     return html`<tr><th scope="row">${row.person}<span class="hint">${row.name}</span></th>
-      <td data-label=${t("access.function")}>${row.function}<span class="hint">${t(`role.${row.role}`)}</span></td>
+      <td data-label=${t("access.work")}>${row.function}<span class="hint">${t(`role.${row.role}`)}</span></td>
       <td data-label=${t("access.period")}>${t("access.span", { from: shortDate(row.from_us), to: shortDate(row.until_us - 1) })}</td>
       <td data-label=${t("cameras.state")}><span class="state ${kind}"><span class="dot" aria-hidden="true"></span><span>${words}
         ${hints.map((each) => html`<span class="hint">${each}</span>`)}${row.grant ? this.grantOf(row.grant) : nothing}</span></span></td>
-      <td class="act deeds">${row.role === "viewer" && !row.revoked ? button("grant", "access.grant") : nothing}${row.revoked ? nothing : button("password", "access.password")}
-        ${button("authorise", row.revoked ? "access.restore" : "access.prolong")}${row.revoked ? nothing : button("revoke", "access.revoke")}</td></tr>`;
+      <td class="act"><div class="deeds">${row.role === "viewer" && !row.revoked ? button("grant", "access.grant") : nothing}${row.revoked ? nothing : button("password", "access.password")}
+        ${button("authorise", row.revoked ? "access.restore" : "access.prolong")}${row.revoked ? nothing : button("revoke", "access.revoke")}</div></td></tr>`;
   }
 
   private grantOf(given: NewGrant) {
@@ -232,9 +232,9 @@ export class AccountsElement extends LitElement {
     const shown = this.rows.filter((row) => this.past || present(row));
     const gone = this.rows.filter((row) => !present(row)).length;
     return html`<h1>${t("access.title")}</h1>${this.once ? this.told(this.once) : nothing}
-      <section class="card"><h2>${t("access.list")}</h2><table class="stack"><thead><tr><th scope="col">${t("access.person")}</th><th scope="col">${t("access.function")}</th>
+      <section class="card"><h2>${t("access.list")}</h2><table class="stack"><thead><tr><th scope="col">${t("access.person")}</th><th scope="col">${t("access.work")}</th>
         <th scope="col">${t("access.period")}</th><th scope="col">${t("cameras.state")}</th><td></td></tr></thead><tbody>${shown.map((each) => this.row(each))}</tbody></table>
-      ${gone > 0 ? html`<p><label><input type="checkbox" .checked=${this.past} @change=${() => (this.past = !this.past)}> ${plural("access.past", gone)}</label></p>` : nothing}</section>
+      ${gone > 0 ? html`<p><label class="check"><input type="checkbox" .checked=${this.past} @change=${() => (this.past = !this.past)}> ${plural("access.past", gone)}</label></p>` : nothing}</section>
       ${this.form()}${this.sessions()}${this.dialog()}`;
   }
 }
