@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from appliance.accounts import second
 from appliance.accounts.look import KEPT_US, Given, Look, Reason
 from appliance.core.database import Database, Execute
 
@@ -26,6 +27,7 @@ STEPS: Final = (
            camera TEXT NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL, why TEXT NOT NULL)""",
         "CREATE INDEX refusal_utc ON refusal (utc_us)",
     ),
+    second.STEP,
 )
 
 ALL: Final = -1
@@ -147,6 +149,7 @@ class LookStore:
         def work(execute: Execute) -> None:
             execute("DELETE FROM look WHERE opened_us < ?", (now_us - KEPT_US,))
             execute("DELETE FROM refusal WHERE utc_us < ?", (now_us - KEPT_US,))
+            execute("DELETE FROM second WHERE asked_us < ?", (now_us - KEPT_US,))
 
         await self.database.do(work)
 

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
-from appliance.web import alerts, clips, lock, look_register, looks, media, query, static
+from appliance.web import alerts, clips, lock, look_register, looks, media, query, second_routes, static
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -90,6 +90,7 @@ def routes() -> tuple[Route, ...]:
     camera = f"{API}/cameras/{{id}}"
     alert = f"{API}/alerts/{{number}}"
     look = f"{API}/looks/{{number}}"
+    second = f"{API}/second/{{number}}"
     return (
         Route("GET", f"{API}/state", state, Right.STATE),
         Route("GET", f"{camera}/timeline", media.timeline, Right.FOOTAGE),
@@ -112,7 +113,11 @@ def routes() -> tuple[Route, ...]:
         Route("POST", f"{look}/justification", looks.justify, Right.FOOTAGE),
         Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
         Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
-        Route("POST", f"{API}/arming", alerts.arm, Right.ARM),
+        Route("POST", f"{API}/arming", second_routes.arm, Right.ARM),
+        Route("POST", f"{API}/second", second_routes.ask_second, Right.ARM),
+        Route("GET", f"{API}/second", second_routes.seconds, Right.COUNTERSIGN),
+        Route("POST", f"{second}/signature", second_routes.sign, Right.COUNTERSIGN),
+        Route("POST", f"{second}/urgent", second_routes.urge, Right.ARM),
         Route("GET", f"{API}/notice", notice, Right.STATE),
         *(Route("GET", address, page, None) for address in PAGES),
         Route("GET", "/assets/{name}", asset, None),

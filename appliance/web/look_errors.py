@@ -123,3 +123,39 @@ class NoJournal(WebError):
     fr = "Le journal ne peut pas être relu pour le moment. Réessayez, puis prévenez le technicien."
     en = "The journal cannot be read at the moment. Try again, then call the technician."
     status = 503
+
+
+class SecondNeeded(WebError):
+    """What one person alone may not do."""
+
+    code = "second-needed"
+    fr = "Plus rien ne serait surveillé\u202f: demandez l'accord d'une seconde personne."
+    en = "Nothing would be watched any more: ask for a second person's agreement."
+    status = 403
+
+
+class NotASecondPerson(WebError):
+    """The asker signs their own request."""
+
+    code = "not-a-second-person"
+    fr = "Votre propre demande doit être signée par une autre personne, avec son compte."
+    en = "Your own request must be signed by another person, with their account."
+    status = 403
+
+
+class NoWitnesses(WebError):
+    """Fewer than two other names."""
+
+    code = "no-witnesses"
+    fr = "Nommez deux témoins présents, autres que vous."
+    en = "Name two witnesses who are there, other than yourself."
+    status = 400
+
+
+class SecondOver(WebError):
+    """No request of this number stands there to be signed or done."""
+
+    code = "second-over"
+    fr = "Cette demande n'attend pas cela\u202f: elle est faite, trop ancienne, ou ses dix minutes courent encore."
+    en = "This request does not wait for that: it is done, too old, or its ten minutes are still running."
+    status = 404

@@ -1,0 +1,147 @@
+"""Routes of what asks for a second person: today, to stop watching a whole site."""
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from aiohttp import web
+from pydantic import Field
+
+from appliance.accounts.second import URGENT_US, WAIT_US, Request, Seconds, Stage, may_sign, may_urge, stage
+from appliance.alerts.protocol import MAX_NAME, MAX_NOTE
+from appliance.core.chain import Facts
+from appliance.core.errors import ApplianceError
+from appliance.web import alerts, query
+from appliance.web.body import read_body
+from appliance.web.clips import TELL
+from appliance.web.lock import BOOK, person
+from appliance.web.look_errors import NotASecondPerson, NoWitnesses, SecondNeeded, SecondOver
+from appliance.web.media import json_response
+
+LEAST_WHY: Final = 5
+"""Characters of a reason, as the detector asks for it."""
+
+
+class StopBody(query.Strict):
+    """To stop watching these cameras until an instant."""
+
+    cameras: Annotated[tuple[query.Identifier, ...], Field(min_length=1, max_length=64)]
+    why: Annotated[str, Field(min_length=LEAST_WHY, max_length=MAX_NOTE)]
+    until_us: Annotated[int, Field(ge=0, le=query.LAST_US)]
+
+
+class SecondPath(query.Strict):
+    """`/second/{number}...`."""
+
+    number: Annotated[int, Field(ge=1, le=query.LAST_US)]
+
+
+class WitnessBody(query.Strict):
+    """Who stands by."""
+
+    witnesses: Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(min_length=2, max_length=4)]
+
+
+async def needs_second(request: web.Request, cameras: list[str]) -> bool:
+    """Would nothing be watched any more once these are not?"""
+    now = (await alerts.ask(request, "arming"))["cameras"]
+    watched = {str(each["camera"]) for each in now if each["watch"] == "persons"}
+    return bool(watched) and watched <= set(cameras)
+
+
+async def arm(request: web.Request) -> web.StreamResponse:
+    """POST arming, but not what leaves a whole site unwatched: POST second asks for that. Raises SecondNeeded."""
+    said = await read_body(request, alerts.ArmBody)
+    if not said.armed and await needs_second(request, said.cameras):
+        raise SecondNeeded
+    return await alerts.arm(request)
+
+
+async def ask_second(request: web.Request) -> web.StreamResponse:
+    """POST second: a request for another person's signature."""
+    asked = await read_body(request, StopBody)
+    account, now = person(request), request.app[BOOK].clock.utc_us()
+    what = {"cameras": list(asked.cameras), "armed": False, "why": asked.why, "until_us": asked.until_us}
+    made = await _table(request).ask(account.name, account.function, what, asked.why, now)
+    _tell(request, "second-asked", made, {"why": asked.why, "until_us": asked.until_us})
+    return json_response({"request": _body(made, account.name, now)}, status=201)
+
+
+async def seconds(request: web.Request) -> web.StreamResponse:
+    """GET second: what waits for a second person or was asked of late, for whoever asked and whoever may sign."""
+    query.query(request, query.NoQuery)
+    account, now = person(request), request.app[BOOK].clock.utc_us()
+    found = await _table(request).since(now - WAIT_US - URGENT_US)
+    return json_response({"now_us": now, "requests": [_body(each, account.name, now) for each in found]})
+
+
+async def sign(request: web.Request) -> web.StreamResponse:
+    """POST signature: another person agrees, on a session of their own; it is done at once."""
+    found, now = await _one(request), request.app[BOOK].clock.utc_us()
+    signer = person(request).name
+    if not may_sign(found, signer, now):
+        _tell(request, "second-refused", found, {"by": signer})
+        raise NotASecondPerson if found.asker == signer else SecondOver
+    return await _do(request, found, signer, ())
+
+
+async def urge(request: web.Request) -> web.StreamResponse:
+    """POST urgent: nobody has answered, the asker acts before two witnesses; it is marked as not countersigned."""
+    found, now = await _one(request), request.app[BOOK].clock.utc_us()
+    said = await read_body(request, WitnessBody)
+    asker = person(request).name
+    names = tuple(" ".join(each.split()) for each in said.witnesses)
+    if not may_urge(found, asker, names, now):
+        _tell(request, "second-refused", found, {"by": asker})
+        raise NoWitnesses if found.asker == asker and stage(found, now) is Stage.URGENT else SecondOver
+    return await _do(request, found, "", names)
+
+
+async def _one(request: web.Request) -> Request:
+    found = await _table(request).one(query.path(request, SecondPath).number)
+    if found is None:
+        raise SecondOver
+    return found
+
+
+async def _do(request: web.Request, asked: Request, signer: str, witnesses: tuple[str, ...]) -> web.StreamResponse:
+    """Mark it done first, so that it is done once; take the mark back when the detector refuses."""
+    table, now = _table(request), request.app[BOOK].clock.utc_us()
+    if not await table.done(asked.number, now, signer, witnesses):
+        raise SecondOver
+    hands = f"{asked.asker} + {signer}" if signer else f"{asked.asker}, non contresigné"
+    try:
+        answer = await alerts.ask(request, "arm", by=hands[:MAX_NAME], **asked.what)
+    except (ApplianceError, asyncio.CancelledError):
+        await table.undone(asked.number)
+        raise
+    hands_of: Facts = {"countersigned": bool(signer), "signer": signer, "witnesses": ", ".join(witnesses)}
+    _tell(request, "second-done", asked, hands_of)
+    return json_response({"cameras": answer["cameras"]})
+
+
+def _tell(request: web.Request, kind: str, asked: Request, facts: Facts) -> None:
+    cameras = ",".join(asked.what["cameras"])
+    about: Facts = {"request": asked.number, "who": asked.asker, "function": asked.function, "cameras": cameras}
+    request.app[TELL](kind, {**about, **facts})
+
+
+def _body(asked: Request, who: str, now_us: int) -> dict[str, Any]:
+    """As in the contract's schema SecondRequest."""
+    return {
+        "number": asked.number,
+        "asker": asked.asker,
+        "function": asked.function,
+        "cameras": asked.what["cameras"],
+        "until_us": asked.what["until_us"],
+        "why": asked.why,
+        "asked_us": asked.asked_us,
+        "stage": stage(asked, now_us).value,
+        "waits_us": max(0, asked.asked_us + WAIT_US - now_us),
+        "signer": asked.signer,
+        "witnesses": list(asked.witnesses),
+        "mine": asked.asker == who,
+    }
+
+
+def _table(request: web.Request) -> Seconds:
+    return Seconds(request.app[BOOK].store.database)

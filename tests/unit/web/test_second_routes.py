@@ -1,0 +1,99 @@
+"""To stop watching a whole site takes two persons, or two witnesses when nobody answers; each step is entered."""
+
+from typing import Any
+
+import pytest
+
+from appliance.accounts.roles import Account
+from appliance.accounts.second import URGENT_US, WAIT_US
+from appliance.web import second_routes
+from tests.peers.looking import MANAGER, OTHER
+from tests.unit.web.conftest import Api
+
+WHOLE = {"cameras": ["hall", "yard"], "why": "travaux de nuit", "until_us": 10**15}
+SECOND = 1_000_000
+
+
+@pytest.fixture
+def sitting(api: Api, monkeypatch: pytest.MonkeyPatch) -> dict[str, Account]:
+    """Who sits at the page: `now`."""
+    who = {"now": MANAGER}
+    monkeypatch.setattr(second_routes, "person", lambda _request: who["now"])
+    api.told.clear()
+    return who
+
+
+async def asked(api: Api) -> dict[str, Any]:
+    found: dict[str, Any] = (await api.post("askSecond", "/api/v1/second", WHOLE, status=201))["request"]
+    return found
+
+
+async def watched(api: Api) -> set[str]:
+    cameras = (await api.json("arming", "/api/v1/arming"))["cameras"]
+    return {each["camera"] for each in cameras if each["watch"] == "persons"}
+
+
+async def test_one_person_stops_one_camera_and_not_the_last(api: Api, sitting: dict[str, Account]) -> None:
+    word = {"armed": False, "by": "M. Petit", "why": "ménage", "until_us": 10**15}
+    problem = await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall", "yard"]}, status=403)
+    assert problem["code"] == "second-needed"
+    await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall"]})
+    assert (await api.post("arm", "/api/v1/arming", {**word, "cameras": ["yard"]}, status=403))[
+        "code"
+    ] == "second-needed"
+    await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall", "yard"], "armed": True})
+    assert await watched(api) == {"hall", "yard"}
+    assert sitting["now"] is MANAGER
+
+
+async def test_another_person_signs_and_it_is_done_at_once(api: Api, sitting: dict[str, Account]) -> None:
+    request = await asked(api)
+    assert (request["stage"], request["mine"], request["waits_us"]) == ("waiting", True, WAIT_US)
+    path = f"/api/v1/second/{request['number']}/signature"
+    assert (await api.post("signSecond", path, {}, status=403))["code"] == "not-a-second-person"
+    sitting["now"] = OTHER
+    (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
+    assert (seen["mine"], seen["why"], seen["asker"]) == (False, "travaux de nuit", "Mme Durand")
+    await api.post("signSecond", path, {})
+    assert await watched(api) == set()
+    assert (await api.post("signSecond", path, {}, status=404))["code"] == "second-over"
+    assert [(kind, facts.get("countersigned"), facts.get("signer")) for kind, facts in api.told] == [
+        ("second-asked", None, None),
+        ("second-refused", None, None),
+        ("second-done", True, "M. Petit"),
+        ("second-refused", None, None),
+    ]
+
+
+async def test_nobody_answers_and_two_witnesses_stand_by(api: Api, sitting: dict[str, Account]) -> None:
+    path = f"/api/v1/second/{(await asked(api))['number']}/urgent"
+    two = {"witnesses": ["Mme Blanc", "M. Noir"]}
+    assert (await api.post("urgeSecond", path, two, status=404))["code"] == "second-over", "ten minutes first"
+    api.clock.advance(WAIT_US / SECOND)
+    (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
+    assert seen["stage"] == "urgent"
+    alone = {"witnesses": ["Mme Durand", "M. Noir"]}
+    assert (await api.post("urgeSecond", path, alone, status=400))["code"] == "no-witnesses"
+    sitting["now"] = OTHER
+    assert (await api.post("urgeSecond", path, two, status=404))["code"] == "second-over", "somebody else's request"
+    sitting["now"] = MANAGER
+    await api.post("urgeSecond", path, two)
+    assert await watched(api) == set()
+    kind, facts = api.told[-1]
+    assert (kind, facts["countersigned"], facts["witnesses"]) == ("second-done", False, "Mme Blanc, M. Noir")
+    (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
+    assert (seen["stage"], seen["witnesses"]) == ("unsigned", ["Mme Blanc", "M. Noir"])
+    words = (await api.json("arming", "/api/v1/arming"))["cameras"]
+    assert {each["word"]["by"] for each in words} == {"Mme Durand, non contresigné"}
+
+
+async def test_a_request_grows_old_and_one_that_cannot_be_done_waits_on(api: Api, sitting: dict[str, Account]) -> None:
+    path = f"/api/v1/second/{(await asked(api))['number']}/signature"
+    sitting["now"] = OTHER
+    api.detector.down = True
+    await api.post("signSecond", path, {}, status=503)
+    api.detector.down = False
+    api.clock.advance((WAIT_US + URGENT_US) / SECOND)
+    assert (await api.post("signSecond", path, {}, status=404))["code"] == "second-over"
+    assert (await api.json("seconds", "/api/v1/second"))["requests"][0]["stage"] == "over"
+    await api.post("signSecond", "/api/v1/second/99/signature", {}, status=404)
