@@ -18,6 +18,7 @@ from appliance.ring.disks.disk import Disk, chunk_name
 from appliance.ring.disks.loss import Loss
 from appliance.ring.faults import TooManyLeases, UnknownLease
 from appliance.ring.index.rows import ChunkRow, SpanRow
+from appliance.ring.part_rows import PartRows
 from appliance.ring.recovery import chunk_row, end_us, read_entries, span_rows
 from appliance.ring.writer import OpenChunk
 
@@ -27,7 +28,7 @@ NOTHING_EXPIRED: Final = -(1 << 62)
 """Before any time: sums with it stay within SQLite's 64 bits."""
 
 TABLES_KEPT: Final = 256
-"""Part tables of closed chunks kept in memory: about 2 h of four streams, 100 kB each at most."""
+"""Part tables of closed chunks kept in memory: about 2 h of four streams, 20 to 160 kB each (see PartRows)."""
 
 INLINE_ROWS: Final = 1000
 """Rows merged in the event loop, in 1 ms. A day of one stream is 700; a visit to a thread waits for a busy machine."""
@@ -121,7 +122,7 @@ class Catalogue:
         self.disks: dict[str, Disk] = {}
         self.lost: list[Loss] = []
         self.leases = Leases(clock)
-        self._tables: OrderedDict[tuple[str, int, int], list[PartEntry]] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, int, int], PartRows] = OrderedDict()
 
     async def spans(self, key: StreamKey, from_us: int, to_us: int) -> list[StreamSpan]:
         """Stretches that overlap [from, to), cut to it; consecutive chunks of one run are one stretch.
@@ -191,7 +192,7 @@ class Catalogue:
         found: list[ChunkRanges] = []
         for row in rows:
             entries = await self._entries(row)
-            chosen = [e for e in entries if lawful_us <= e.utc_us < to_us and end_us(e) > from_us]
+            chosen = entries.overlapping(from_us, to_us, lawful_us)
             if chosen and row.disk in self.disks:  # it may have gone while its table was read
                 found.append(self._ranges(row, chosen))
         found.sort(key=lambda ranges: ranges.parts[0].utc_us)  # a chunk may begin under a wrong clock
@@ -209,16 +210,14 @@ class Catalogue:
             if row is None or wanted.starts_keyframe:
                 break
             entries = await self._entries(row)
-            earlier = [e for e in entries if e.run == wanted.run and e.sequence < wanted.sequence]
-            keyframe = next((i for i in range(len(earlier) - 1, -1, -1) if earlier[i].starts_keyframe), None)
-            added = earlier if keyframe is None else earlier[keyframe:]
+            added = entries.leading_to(wanted.run, wanted.sequence)
             if any(e.utc_us < lawful_us for e in added):
                 return _from_next_keyframe(found)
             if added:
                 same = found[0].number == row.number and found[0].disk == row.disk
                 parts = [*added, *found[0].parts] if same else added
                 found = [self._ranges(row, parts), *found[1 if same else 0 :]]
-            if keyframe is not None or any(e.starts_run for e in added):
+            if any(e.starts_keyframe or e.starts_run for e in added):
                 break
             row = await self._previous(key, row)
         return found
@@ -234,26 +233,30 @@ class Catalogue:
             candidates.append(closed)
         return max(candidates, key=lambda r: r.first_us, default=None)
 
-    async def _entries(self, row: ChunkRow) -> list[PartEntry]:
+    async def _entries(self, row: ChunkRow) -> PartRows:
         for chunk in self._open.get(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), ()):
             if (chunk.header.disk_uuid, chunk.number) == (row.disk, row.number):
-                return self._redating.entries(chunk.header.key, chunk.entries[: chunk.durable])
+                return self._dated(chunk.header.key, chunk.entries.head(chunk.durable))
         name = (row.disk, row.number, row.generation)
         entries = self._tables.get(name)
         if entries is None:
-            disk = self.disks.get(row.disk)
+            disk, read = self.disks.get(row.disk), None
             try:
-                entries = None if disk is None else await disk.aside(read_entries, disk, row.number, row.generation)
+                read = None if disk is None else await disk.aside(read_entries, disk, row.number, row.generation)
             except OSError as error:  # this disk's trouble: what the others hold is given
                 log.warning("table of chunk %d not read: %s", row.number, error.strerror)
-            if entries is None:
-                return []  # freed in the meantime
-            self._tables[name] = entries
+            if read is None:
+                return PartRows()  # freed in the meantime
+            entries = self._tables[name] = PartRows(read)
             if len(self._tables) > TABLES_KEPT:
                 self._tables.popitem(last=False)
         else:
             self._tables.move_to_end(name)
-        return self._redating.entries(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), entries)
+        return self._dated(StreamKey(row.camera, "main" if row.stream == "main" else "sub"), entries)
+
+    def _dated(self, key: StreamKey, rows: PartRows) -> PartRows:
+        dated = self._redating.entries(key, rows)
+        return rows if dated is rows else PartRows(dated)
 
     def _ranges(self, row: ChunkRow, parts: list[PartEntry]) -> ChunkRanges:
         return ChunkRanges(

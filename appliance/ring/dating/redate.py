@@ -13,7 +13,7 @@ parts and tables keep the time they were written with, whoever reads them adds t
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -85,8 +85,8 @@ class Redating:
         wanted = set(runs)
         self._offsets = {run: offset for run, offset in self._offsets.items() if run in wanted}
 
-    def entries(self, key: StreamKey, entries: list[PartEntry]) -> list[PartEntry]:
-        """Parts with their true times; the same list when nothing is to be put right."""
+    def entries(self, key: StreamKey, entries: Sequence[PartEntry]) -> Sequence[PartEntry]:
+        """Parts with their true times; the same object when nothing is to be put right."""
         if not self._offsets or not any(self._offset(key, e.run, e.clock_state) for e in entries):
             return entries
         return [replace(e, utc_us=e.utc_us + self._offset(key, e.run, e.clock_state)) for e in entries]

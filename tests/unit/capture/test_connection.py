@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, UNREAD_BYTES, RtspConnection
+from appliance.capture.connection import BUFFER_BYTES, LOW_WATER_MAX, LOW_WATER_US, UNREAD_BYTES, RtspConnection
 from appliance.capture.errors import (
     CameraClosed,
     CameraFloods,
@@ -17,6 +17,7 @@ from appliance.capture.errors import (
     RedirectRefused,
     RtspInvalid,
 )
+from appliance.capture.rates import Rates
 from appliance.core.clock import Clock, SimulatedClock, SystemClock
 from appliance.media.access_unit import H264Depacketiser
 from appliance.media.depacketiser import Picture
@@ -326,3 +327,22 @@ async def test_the_low_water_mark_follows_the_rate_and_yields_to_requests() -> N
     assert sock.marks[-1] == 400_000
     connection.set_rate(50_000_000)
     assert sock.marks[-1] == LOW_WATER_MAX
+
+
+@given(st.lists(st.integers(1_000, 1_500_000), min_size=2, max_size=6), st.integers(1_000, 1_500_000))
+async def test_each_streams_mark_follows_its_own_rate_by_day_and_by_night(rates: list[int], other: int) -> None:
+    sock, beside = Socket(), Socket()
+    streams = [(RtspConnection(SimulatedClock()), Rates(), each) for each in (sock, beside)]
+    for connection, follow, each in streams:
+        connection.connection_made(SocketWire(each))
+        follow.begin(connection, 0, 0)
+    now_us = 0
+    for rate in rates:
+        for _ in range(25):  # looks 2 s apart: half of each counts
+            now_us += 2_000_000
+            for (connection, follow, _), own in zip(streams, (rate, other), strict=True):
+                connection.bytes_received += 2 * own
+                follow.look(connection, 0, now_us)
+        wanted = min(LOW_WATER_MAX, rate * LOW_WATER_US / 1e6)
+        assert 0.74 * wanted <= sock.marks[-1] <= 1.36 * wanted, "within the step that is worth a call"
+    assert len(beside.marks) == 1, "another stream's mark stays"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.media.part import PartEntry
 from appliance.ring.part_rows import PartRows
+from appliance.ring.recovery import end_us
 
 U32 = st.integers(0, 2**32 - 1)
 ENTRIES = st.lists(
@@ -65,3 +66,21 @@ def test_a_chunk_of_parts_is_one_object_to_the_collector() -> None:
     for _ in range(3000):
         rows.append(entry)
     assert len(gc.get_objects()) - before < 10
+
+
+@given(ENTRIES, st.integers(-(2**62), 2**62), st.integers(0, 2**62), st.integers(-(2**62), 2**62), U32)
+def test_rows_are_found_as_in_the_list(
+    entries: list[PartEntry], from_us: int, length_us: int, lawful_us: int, sequence: int
+) -> None:
+    rows, to_us = PartRows(entries), from_us + length_us
+    assert rows.overlapping(from_us, to_us, lawful_us) == [
+        e for e in entries if lawful_us <= e.utc_us < to_us and end_us(e) > from_us
+    ]
+    for run in {entry.run for entry in entries} | {0}:
+        earlier = [e for e in entries if e.run == run and e.sequence < sequence]
+        keyframes = [at for at, entry in enumerate(earlier) if entry.starts_keyframe]
+        assert rows.leading_to(run, sequence) == earlier[keyframes[-1] if keyframes else 0 :]
+    half = len(entries) // 2
+    head = rows.head(half)
+    rows.cut(0)
+    assert head == entries[:half]
