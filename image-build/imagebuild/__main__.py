@@ -135,7 +135,9 @@ def relock(source: Source) -> None:
 def main(arguments: list[str]) -> int:
     """0: there is an image; 1: stopped, with a sentence."""
     parser = argparse.ArgumentParser(prog="make image", description=__doc__)
-    parser.add_argument("--mirror", default="", help="another Debian mirror than the host's")
+    parser.add_argument(
+        "--mirror", default="", help="another Debian mirror than the host's; with --snapshot, another archive of days"
+    )
     parser.add_argument("--snapshot", default="", help="a day of snapshot.debian.org, YYYYMMDDT000000Z")
     parser.add_argument("--relock", action="store_true", help="take today's versions")
     options = parser.parse_args(arguments)

@@ -78,7 +78,8 @@ def _tools_out(root: Path) -> None:
         ["dpkg-query", "--root", root, "-W", "-f", "${Package}\n"], check=True, capture_output=True, text=True
     )
     names = [name for name in TOOLS_OUT if name in there.stdout.split()]
-    command = ["dpkg", "--root", str(root), "--force-all", "--no-triggers", "--purge", *names]
+    # --log: `--root` leaves the log where the host's own is
+    command = ["dpkg", "--root", str(root), "--log=/dev/null", "--force-all", "--no-triggers", "--purge", *names]
     subprocess.run(command, check=False, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
     for name in names:  # whose own scripts need what is gone already
         for file in (root / "var/lib/dpkg/info").glob(f"{name}.list"):

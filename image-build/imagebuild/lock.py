@@ -77,6 +77,24 @@ def not_there(errors: str) -> list[str]:
     return [f"{name} {version}" for version, name in found]
 
 
+def why_stopped(errors: str) -> str:
+    """One sentence that says what to do, from all that mmdebstrap and apt printed; "" for what none fits. Pure."""
+    if gone := not_there(errors):
+        return (
+            f"the mirror no longer has {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}: "
+            "make image RELOCK=1 shows what would change, SNAPSHOT=YYYYMMDDT000000Z asks for that day's archive"
+        )
+    if found := re.search(r"Failed to fetch (\S+)\s+404", errors):
+        return f"the mirror's list names a file that it does not have ({found[1]}): it is being renewed, try in an hour"
+    if found := re.search(r"Failed to fetch (\S+?://[^/\s]+)\S*\s+([^\n]+)", errors):
+        return f"{found[1]} does not answer ({found[2].strip().rstrip('.')}): MIRROR= names another source"
+    if re.search(r"(is not signed|NO_PUBKEY|signatures couldn't be verified|signatures were invalid)", errors):
+        return "the mirror's list is not signed by Debian: nothing was taken from it; MIRROR= names another source"
+    if "No space left on device" in errors:
+        return "the disk is full: the build needs 4 GB; CLEAN=all make clean frees what earlier ones left"
+    return ""
+
+
 def paragraphs(text: str) -> list[dict[str, str]]:
     """Debian control data (Packages, status): a mapping per paragraph, continuation lines left out."""
     found: list[dict[str, str]] = []

@@ -12,12 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from imagebuild.lock import Lock, Package, difference, installed, not_there
+from imagebuild.lock import Lock, Package, difference, installed, why_stopped
 from imagebuild.words import BuildStopped
 
 SUITES: Final = ("bookworm", "bookworm-updates")
 SECURITY: Final = "bookworm-security"
 KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
+SNAPSHOTS: Final = "http://snapshot.debian.org/archive"
+"""Every state that Debian's archive ever had, by time."""
+
 KERNEL: Final = "linux-image-amd64"
 MERGED_USR: Final = "/usr/share/mmdebstrap/hooks/merged-usr"
 """Without it `usrmerge` comes, and with it the whole of Perl."""
@@ -34,7 +37,9 @@ KEPT: Final = "/usr/share/doc/*/copyright"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where packages come from. `mirror` "": the host's own; `snapshot`: a day of snapshot.debian.org, "" for none."""
+    """Where packages come from. `mirror` "": the host's own; `snapshot`: a day of an archive laid out as
+    snapshot.debian.org is, which `mirror` then names ("": that one), "" for none.
+    """
 
     mirror: str = ""
     snapshot: str = ""
@@ -42,7 +47,7 @@ class Source:
     def lines(self) -> list[str]:
         """sources.list lines; empty when the host's own sources are used."""
         if self.snapshot:
-            base = "http://snapshot.debian.org/archive"
+            base = self.mirror.rstrip("/") or SNAPSHOTS
             main, security = f"{base}/debian/{self.snapshot}", f"{base}/debian-security/{self.snapshot}"
         elif self.mirror:
             main = self.mirror.rstrip("/")
@@ -86,11 +91,8 @@ def make_tree(place: Path, wanted: Sequence[str], lock: Lock | None, source: Sou
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     (place / "log").write_text(done.stderr, encoding="utf-8")
     if done.returncode != 0:
-        if gone := not_there(done.stderr):
-            raise BuildStopped(
-                f"the mirror no longer has {', '.join(gone[:5])}{' and others' if len(gone) > 5 else ''}: "
-                "make image RELOCK=1 shows what would change, SNAPSHOT=YYYYMMDDT000000Z asks for that day's archive"
-            )
+        if sentence := why_stopped(done.stderr):
+            raise BuildStopped(sentence)
         raise BuildStopped(
             f"mmdebstrap failed; its last words: {done.stderr.strip().splitlines()[-1:]} ({place / 'log'})"
         )
