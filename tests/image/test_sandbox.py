@@ -1,0 +1,247 @@
+"""The image's own systemd, started in a container on the sealed tree: does each unit do its work inside its sandbox?
+
+Seconds instead of minutes, since nothing is emulated. What a container lacks is played: udev (links to partitions), the
+kernel's names of network cards, the TPM. Sealed disks are the virtual machine's trial (test_trust.py).
+"""
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.image.disks import partitions
+from tests.image.office import NOBODY, provision
+from tests.image.vm import CAMERAS_MAC, UPLINK_MAC, signed
+from tests.peers.need import ROOT, need, need_loop, need_network_namespaces
+from tests.peers.netns import Host, hosts
+
+IMAGE = ROOT / "build/image"
+KEY: Final = "0123456789abcdef"
+START_S: Final = 120.0
+"""A start takes 5 s alone; machines are shared."""
+
+OWN: Final = "/usr/bin/python3 -sP -c 'import sys; sys.path.insert(0, \"/usr/lib/appliance/python\"); {}'"
+DISKS: Final = (
+    "from pathlib import Path; from appliance.services import system_disk as it; "
+    'it.system_disk = lambda: "{disk}"; '
+    'it.main(Path("/usr/lib/appliance/repart"), Path("/run/appliance-disks"))'
+)
+CONFIRM: Final = (
+    "import asyncio; from pathlib import Path; from appliance.services import boot; "
+    'state = asyncio.run(boot._state(Path("/run/appliance/recorder/recorder.sock"))); '
+    'print("SEEN", sorted(boot.units_now()[0].items()), bool(state), flush=True); '
+    'Path("/var/lib/appliance/boot/refused.json").write_text("{{}}"); sys.exit(1)'
+)
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(600)]
+
+
+def drop_in(tree: Path, unit: str, *lines: str) -> None:
+    """Settings laid over a unit's; its sandbox stays."""
+    folder = tree / "etc/systemd/system" / f"{unit}.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trial.conf").write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def done(*command: str | Path) -> str:
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@contextmanager
+def loop(file: Path, start: int = 0, size: int = 0) -> Iterator[str]:
+    """A part of a file as a block device."""
+    device = done("losetup", "--find", "--show", f"--offset={start}", f"--sizelimit={size}", file)
+    try:
+        yield device
+    finally:
+        done("losetup", "--detach", device)
+
+
+@contextmanager
+def sealed_tree(folder: Path) -> Iterator[Path]:
+    """The sealed tree, with what is written kept in a layer of its own."""
+    for name in ("layer", "work", "tree"):
+        (folder / name).mkdir()
+    layers = f"lowerdir={IMAGE / 'harden/tree'},upperdir={folder / 'layer'},workdir={folder / 'work'}"
+    done("mount", "-t", "overlay", "overlay", "-o", layers, folder / "tree")
+    try:
+        (folder / "tree/etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n", encoding="ascii")
+        yield folder / "tree"
+    finally:
+        done("umount", folder / "tree")
+
+
+class Container:
+    """`tree` started by its own systemd; what its console and its screen show."""
+
+    def __init__(self, tree: Path, network: Host, options: list[str], target: str) -> None:
+        self.shown = bytearray()
+        self._master, slave = pty.openpty()
+        command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--console=interactive"]
+        command += [f"--directory={tree}", f"--network-namespace-path=/run/netns/{network.name}", "--read-only"]
+        command += ["--capability=CAP_NET_ADMIN", "--kill-signal=SIGKILL", *options]
+        command += ["systemd.log_target=console", f"systemd.unit={target}", "systemd.journald.forward_to_console=1"]
+        self._process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        os.close(slave)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                self.shown += os.read(self._master, 65_536)
+            except OSError:  # the other end is gone
+                return
+
+    @property
+    def text(self) -> str:
+        return bytes(self.shown).decode("utf-8", "replace")
+
+    def until(self, words: str) -> None:
+        limit = time.monotonic() + START_S
+        while words not in self.text:
+            assert time.monotonic() < limit, f"never shown: {words}\n{self.text[-6000:]}"
+            assert self._process.poll() is None, f"ended before {words}\n{self.text[-6000:]}"
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(30)
+        self._reader.join(5)
+        os.close(self._master)
+
+
+@dataclass
+class Started:
+    """What two starts on one disk left."""
+
+    laid_out: str
+    labels: dict[str, Any]
+    console: str
+    report: dict[str, Any]
+    links: set[str]
+
+
+def cards(network: Host) -> None:
+    """Two network cards with the addresses that the office's file names."""
+    for number, mac in enumerate((CAMERAS_MAC, UPLINK_MAC), 5):
+        network.ip("link", "add", f"eth{number}", "address", mac, "type", "veth", "peer", "name", f"end{number}")
+
+
+def reports(port: Path) -> list[dict[str, Any]]:
+    lines = port.read_text(encoding="ascii").splitlines(keepends=True)
+    return [signed(line, KEY.encode()) for line in lines if line.endswith("\n")]
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    need("systemd-nspawn")
+    need_loop()
+    need_network_namespaces()
+    folder = tmp_path_factory.mktemp("sandbox")
+    (raw,) = (IMAGE / "disk").glob("*.raw")
+    disk = folder / "disk.raw"
+    done("cp", "--sparse=always", raw, disk)
+    with disk.open("r+b") as file:
+        file.truncate(4 << 30)
+    given = folder / "provision.json"
+    given.write_text(provision(NOBODY), encoding="utf-8")
+    port = folder / "port"
+    port.touch()
+    with ExitStack() as stack:
+        tree = stack.enter_context(sealed_tree(folder))
+        (network,) = stack.enter_context(hosts("sandbox"))
+        cards(network)
+        device = stack.enter_context(loop(disk))
+        binds = [f"--bind={file}" for file in sorted(Path("/dev").glob("loop*"))]
+        drop_in(
+            tree,
+            "appliance-disks.service",
+            "[Service]",
+            "ExecStart=",
+            f"ExecStart={OWN.format(DISKS.format(disk=device))}",
+        )
+        first = Container(tree, network, binds, "appliance-disks.service")
+        first.until("Finished")
+        first.stop()
+        laid = partitions(disk)
+        links = []
+        for label in ("temoin-state", "temoin-recordings"):
+            part = stack.enter_context(loop(disk, laid[label].start, laid[label].size))
+            links.append(f"ln -s {part} /dev/disk/by-partlabel/{label}")
+        binds = [f"--bind={file}" for file in sorted(Path("/dev").glob("loop*"))]
+        drop_in(
+            tree,
+            "appliance-disks.service",
+            "[Service]",
+            "ExecStart=",
+            f"ExecStartPre=+/bin/sh -c 'mkdir -p /dev/disk/by-partlabel; {'; '.join(links)}'",
+            f"ExecStart={OWN.format(DISKS.format(disk=device))}",
+        )
+        mounts = (
+            "mount -t sysfs s /run/s; mount --bind /run/s/class /sys/class; mount --bind /run/s/devices /sys/devices"
+        )
+        drop_in(
+            tree, "appliance-interfaces.service", "[Service]", f"ExecStartPre=+/bin/sh -c 'mkdir -p /run/s; {mounts}'"
+        )
+        drop_in(tree, "appliance-confirm.service", "[Service]", "ExecStart=", f"ExecStart={OWN.format(CONFIRM)}")
+        drop_in(tree, "appliance-refused.service", "[Unit]", "ConditionPathExists=")
+        options = [*binds, f"--load-credential=provision.json:{given}", f"--set-credential=report.key:{KEY}"]
+        options += [f"--bind={port}:/dev/virtio-ports/temoin.report"]
+        second = Container(tree, network, options, "multi-user.target")
+        second.until("Multi-User System")
+        limit = time.monotonic() + START_S
+        while not (told := reports(port)) or told[-1]["units"]["appliance-web"] != "active":
+            assert time.monotonic() < limit, second.text[-6000:]
+            time.sleep(0.2)
+        named = {link["ifname"] for link in json.loads(network.run("ip", "-json", "link"))}
+        second.stop()
+        options.append("--setenv=TRIAL=1")
+        third = Container(tree, network, [*options, "systemd.wants=appliance-confirm.service"], "multi-user.target")
+        third.until("Rebooting.")
+        third.stop()
+        yield Started(first.text, laid, second.text + third.text, told[-1], named)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_the_disk_is_laid_out_from_within_a_sandbox_that_mounts_nothing(started: Started) -> None:
+    assert "first start: laying out temoin-state, temoin-recordings" in started.laid_out
+    assert "DISQUES NON CHIFFRÉS : pas de TPM 2.0 et Secure Boot désactivé" in started.laid_out
+    assert {"temoin-state", "temoin-recordings"} <= set(started.labels)
+    assert "Finished appliance-first-" in started.console, "its files are made on the new disk"
+
+
+def test_every_service_runs_and_none_failed_but_what_a_container_has_not(started: Started) -> None:
+    units = started.report["units"]
+    for name in ("appliance-recorder", "appliance-detector", "appliance-web", "appliance-disks"):
+        assert units[name] == "active", name
+    failed = {line.split()[0] for line in started.report["failed"].splitlines()}
+    assert not {name for name in failed if name.startswith("appliance-")} - {"appliance-console.service"}
+    mounts = {line.split()[1]: line.split()[3] for line in started.report["mounts"]}
+    assert {"nosuid", "nodev", "noexec"} <= set(mounts["/var"].split(","))
+    assert {"nosuid", "nodev", "noexec"} <= set(mounts["/srv/recordings/1"].split(","))
+
+
+def test_cards_bear_the_names_of_what_they_are_for(started: Started) -> None:
+    assert {"cameras", "uplink"} <= started.links
+
+
+def test_the_confirmation_sees_services_and_recorder_and_a_refusal_starts_the_machine_again(started: Started) -> None:
+    seen = next(line for line in started.console.splitlines() if "SEEN" in line)
+    assert "('appliance-recorder', 'active')" in seen
+    assert seen.rstrip().endswith("True")
+    assert "appliance-refused.service: Triggering" not in started.console
+    assert "Rebooting." in started.console
