@@ -1,9 +1,9 @@
 """Stage `seal`: the tree as one compressed file, its hash tree, and the one hash that stands for all of it.
 
-erofs with lz4hc, chosen by read speed against size (the sealed tree itself, 469 MB; 2 cores, file in the page cache, file
-system's own cache cold; the lowest of three runs). CPU-s of: importing all services (0.62 from a plain cached tree),
-reading every file once, 4000 random blocks of 4 KiB; then wall seconds of the same, since erofs unpacks in threads of
-the kernel too:
+erofs with lz4hc, chosen by read speed against size (the sealed tree itself, 469 MB; 2 shared cores, file in the page
+cache, file system's own cache cold; the lowest of three runs). CPU-s of: importing all services (0.62 from a plain
+cached tree), reading every file once, 4000 random blocks of 4 KiB; then wall seconds of the same, since erofs unpacks
+in threads of the kernel too, which the first figures do not see:
 
     erofs lz4hc, 64 KiB          197 MB   0.72  0.40  0.15   wall 0.96  0.80  0.24   made in 11 CPU-s
     erofs lz4hc, 16 KiB          209 MB   0.69  0.40  0.09   wall 0.91  0.99  0.12   made in  8 CPU-s
@@ -11,8 +11,8 @@ the kernel too:
     squashfs zstd-15, 128 KiB    138 MB   1.00  1.22  0.31   wall 1.20  1.42  0.36   made in 51 CPU-s
     squashfs zstd-15, 256 KiB    133 MB   0.97  1.32  0.36   wall 1.10  1.67  0.69   made in 56 CPU-s
 
-squashfs would save a third of a slot that has 350 MB and uses 199; erofs unpacks three times as much per CPU-s, on a
-machine whose processor records, and a change of the source is sealed in seconds.
+squashfs would save a quarter to a third of a slot that has 350 MB and uses 199; erofs costs less of a processor that
+records (reading all: wall 0.80 against 1.26 and more), and a change of the source is sealed in seconds.
 """
 
 import os
