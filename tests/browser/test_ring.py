@@ -22,6 +22,7 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
         book = await make_book(tmp_path, SimulatedClock(tape.end_us))
         await open_all(book, [KEY.camera], tape.start_us, tape.end_us, LOCAL)
         detector = FakeDetector(tmp_path, ())
+        await detector.desk.open()
         app = make_app(tape.client, detector, built_page, SiteInfo("S", "P", "Europe/Paris"), book)
         runner = await serve(app, "127.0.0.1", 0)
         try:
@@ -43,4 +44,5 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
             assert page.troubles == []
         finally:
             await runner.cleanup()
+            await detector.desk.close()
             await book.store.database.close()

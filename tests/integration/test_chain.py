@@ -145,7 +145,7 @@ async def test_a_camera_that_fails_never_touches_the_others(tmp_path: Path) -> N
         frames = frames_of(bytes_of(stored))
         check_whole(frames)
         check_identical(frames, good.sent("main"))
-        assert len(frames) >= 100
+        assert len(frames) >= 50, "it went on while the others failed, however late a busy machine began"
 
 
 async def children_of(parent: int) -> list[int]:

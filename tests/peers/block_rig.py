@@ -27,7 +27,7 @@ from typing import Final, Literal
 PREFIX: Final = "temoin-block-"
 _OWNED: Final = re.compile(rf"/[^ ]*/{PREFIX}(\d+)-[^ /]*")
 
-ANSWER_S: Final = 20.0
+ANSWER_S: Final = 40.0
 """Seconds until a helper program that is not ready counts as broken; it takes 0.05 s on a quiet machine."""
 
 FailAt = Literal["write", "flush"]
