@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from appliance.accounts import second
+from appliance.accounts import bookmarks, second
 from appliance.accounts.look import KEPT_US, Given, Look, Reason
 from appliance.core.database import Database, Execute
 
@@ -28,6 +28,7 @@ STEPS: Final = (
         "CREATE INDEX refusal_utc ON refusal (utc_us)",
     ),
     second.STEP,
+    bookmarks.STEP,
 )
 
 ALL: Final = -1

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
-from appliance.web import alerts, clips, lock, look_register, looks, media, query, second_routes, static
+from appliance.web import alerts, bookmarks, clips, lock, look_register, looks, media, query, second_routes, static
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -111,6 +111,9 @@ def routes() -> tuple[Route, ...]:
         Route("GET", f"{API}/looks.csv", look_register.table, Right.LOOKS),
         Route("DELETE", look, looks.close_look, Right.FOOTAGE),
         Route("POST", f"{look}/justification", looks.justify, Right.FOOTAGE),
+        Route("GET", f"{API}/bookmarks", bookmarks.bookmarks, Right.FOOTAGE),
+        Route("POST", f"{API}/bookmarks", bookmarks.set_bookmark, Right.FOOTAGE),
+        Route("DELETE", f"{API}/bookmarks/{{number}}", bookmarks.remove_bookmark, Right.FOOTAGE),
         Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
         Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
         Route("POST", f"{API}/arming", second_routes.arm, Right.ARM),

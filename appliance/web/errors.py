@@ -125,6 +125,24 @@ class NoSuchAlert(WebError):
     status = 404
 
 
+class NoSuchBookmark(WebError):
+    """Taken away, gone with its pictures, or never there."""
+
+    code = "no-such-bookmark"
+    fr = "Le repère n° {number} n'existe plus. Rechargez la page."
+    en = "Bookmark number {number} is not there any more. Reload the page."
+    status = 404
+
+
+class BookmarksFull(WebError):
+    """There are as many as a page can list."""
+
+    code = "bookmarks-full"
+    fr = "Il y a déjà 500 repères : supprimez-en un qui ne sert plus."
+    en = "There are 500 bookmarks already: remove one that is no longer needed."
+    status = 409
+
+
 class NoPictureYet(WebError):
     """The alert has no picture for the list."""
 

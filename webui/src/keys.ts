@@ -6,7 +6,7 @@ export function keyTable() {
   const shift = t("keys.shift");
   const rows: [string, string][] = [
     [t("keys.spaceName"), t("keys.space")], [",  .", t("keys.frame")], ["←  →", t("keys.second")], ["J  L", t("keys.ten")],
-    [`${shift} ←  ${shift} →`, t("keys.gap")], ["+  −", t("keys.zoom")], ["G", t("keys.go")], ["1  2  3  4", t("keys.tile")],
+    [`${shift} ←  ${shift} →`, t("keys.gap")], ["+  −", t("keys.zoom")], ["G", t("keys.go")], ["B", t("keys.mark")], ["1  2  3  4", t("keys.tile")],
   ];
   return html`<details class="keys"><summary>${t("keys.title")}</summary><dl>${rows.map(([keys, words]) => html`<dt>${keys}</dt><dd>${words}</dd>`)}</dl></details>`;
 }

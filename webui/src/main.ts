@@ -97,6 +97,7 @@ class AppElement extends LitElement {
     }
     const screen = this.querySelector("t-playback");
     if (screen && screen.camera === detail.camera) void screen.goTo(detail.at);
+    else this.go(playback({ ...detail, also: place(this.address).also }));
   }
 
   /** On the playback screen another camera opens at the same instant; one of the group changes places with the large one. */

@@ -70,6 +70,7 @@ export class PlaybackElement extends LitElement {
       if (daysOf(this) <= 1 || ++this.turn % CALM === 0) void this.refresh();
     }, REFRESH_MS);
     document.addEventListener("keydown", this.onKey);
+    if (!this.home) void import("./marks"); // its script is not the first page's
     this.unfollow = follow(() => this.lock());
   }
 
@@ -111,7 +112,10 @@ export class PlaybackElement extends LitElement {
   }
 
   protected override updated(changed: Map<string, unknown>): void {
-    if (changed.has("camera")) this.open();
+    if (changed.has("camera")) {
+      if (this.at !== null && changed.has("start")) this.at = this.start ?? this.at; // the address names both
+      this.open();
+    }
     else if (!this.player && this.known) this.open();
     if (this.player) this.player.beside = this.also.length > 0;
   }
@@ -253,6 +257,7 @@ export class PlaybackElement extends LitElement {
       ArrowRight: () => (event.shiftKey ? this.gapFrom(1) : this.move(SECOND)),
       "+": () => this.zoomStep(1), "=": () => this.zoomStep(1), "-": () => this.zoomStep(-1),
       Escape: () => (this.pointed = null),
+      b: () => this.querySelector("t-marks")?.start(),
       g: () => this.querySelector<JumpElement>("t-jump")?.start(),
     };
     const digit = Number(event.key);
@@ -290,7 +295,7 @@ export class PlaybackElement extends LitElement {
         <span class="quality">${this.quality()}</span>
       </div>
       <p class="notice" role="status">${this.words()}</p>
-      ${this.band()}${this.home ? nothing : html`${gapTable(this.history, this.known, this, this.data!.now_utc_us, (at) => void this.goTo(at))}${keyTable()}`}</section>`;
+      ${this.band()}${this.home ? nothing : html`${gapTable(this.history, this.known, this, this.data!.now_utc_us, (at) => void this.goTo(at))}<t-marks .data=${state} .camera=${this.camera} .at=${this.at}></t-marks>${keyTable()}`}</section>`;
   }
 
   private button(face: string, key: Parameters<typeof t>[0], action: () => void) {

@@ -99,8 +99,8 @@ export class TilesElement extends LitElement {
   }
 
   private async learn(): Promise<void> {
+    if (this.at === null || this.from >= this.to) return;
     const { from, to } = asked(this);
-    if (this.at === null || from >= to) return;
     await Promise.all(this.others.map(async (camera) => {
       try {
         this.histories.set(camera.id, await timeline(camera.id, camera.streams.sub ? "sub" : "main", from, to));
