@@ -68,6 +68,15 @@ class Refusal(NamedTuple):
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of all tables: all that the database says, or all that the journal tells."""
+
+    looks: Sequence[Entry]
+    seen: Sequence[Seen]
+    refusals: Sequence[Refusal]
+
+
 class LookStore:
     """The tables. Raises DatabaseUnusable."""
 
@@ -123,6 +132,23 @@ class LookStore:
 
         await self.database.do(work)
 
+    async def put_back(self, rows: Rows, first_us: int) -> None:
+        """What the journal tells since `first_us`, its first line, in the place of what a copy or nothing tells."""
+        refusals = [each for each in rows.refusals if each.utc_us >= first_us]
+
+        def work(execute: Execute) -> None:
+            for each in rows.looks:
+                execute("DELETE FROM look WHERE number = ?", (each.number,))  # its stretches too
+                execute(f"INSERT INTO look ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", _values(each))  # noqa: S608
+            execute("DELETE FROM refusal WHERE utc_us >= ?", (first_us,))
+
+        await self.database.do(work)
+        await self.left(rows.seen, refusals)
+
+    async def empty(self) -> bool:
+        """Nobody has opened anything that it knows of."""
+        return not await self.database.rows("SELECT 1 FROM look LIMIT 1")
+
     async def since(self, opened_us: int) -> list[Entry]:
         """Openings from an instant on, and urgent ones that nobody has justified, in order."""
         sql = f"""SELECT {_ENTRY} FROM look WHERE opened_us >= ? OR (reason = ? AND justified_us IS NULL)
@@ -163,3 +189,12 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     number, function, who, reason, text, reference, alert, cameras, *times, justified_us, justification = row
     given = Given(Reason(reason), text, reference, alert)
     return Entry(number, function, Look(who, given, frozenset(cameras.split(",")), *times), justified_us, justification)
+
+
+def _values(entry: Entry) -> tuple[str | int | None, ...]:
+    look, given = entry.look, entry.look.given
+    return (
+        entry.number, entry.function, look.who, given.reason.value, given.text, given.number, given.alert,
+        ",".join(sorted(look.cameras)), look.from_us, look.to_us, look.opened_us, look.closed_us,
+        entry.justified_us, entry.justification,
+    )  # fmt: skip

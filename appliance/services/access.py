@@ -19,13 +19,13 @@ Table = Mapping[str, frozenset[str]]
 """Verbs by user."""
 
 OF_RECORDER: Final[Table] = {
-    WEB: frozenset({"state", "spans", "ranges", "lease", "release"}),
+    WEB: frozenset({"state", "spans", "ranges", "lease", "release", "keep", "kept"}),
     CONSOLE: frozenset({"state"}),
     CONFIRM: frozenset({"state"}),
     DETECTOR: frozenset({"state", "subscribe", "hold", "hold-extend", "keep", "kept"}),
 }
-"""The page shows and cuts; the detector follows, protects, and has its database copied. Nobody confirms the time, takes
-over a disk or ends a hold but a person at the console."""
+"""The page shows and cuts; the detector follows and protects; both have their databases copied. Nobody confirms the
+time, takes over a disk or ends a hold but a person at the console."""
 
 OF_DETECTOR: Final[Table] = {
     WEB: frozenset({"alerts", "alert", "picture", "answer", "report", "arming", "arm", "state"}),

@@ -40,10 +40,11 @@ from appliance.media.stream import StreamKey
 from appliance.ring.access.reader import RecorderClient
 from appliance.services.access import OF_DETECTOR, allowed
 from appliance.services.arming import WatchKeeper
-from appliance.services.event_copies import COPY_S, EventCopies
+from appliance.services.database_copies import COPY_S, WITHOUT_PICTURES, DatabaseCopies
 from appliance.services.hold import RecorderProtector
 from appliance.services.journal import DETECTOR, begin, end, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
+from appliance.services.records import EVENTS
 from appliance.services.watchdog import ThreadPulse, keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import CameraSettings, Site
@@ -95,7 +96,7 @@ class Detector:
         self._models = list(models)
         self._recorder = RecorderClient(site.recorder.socket)
         store = AlertStore(site.detector.events)
-        self._copies = EventCopies(store, site.recorder.socket, self.tell)
+        self._copies = DatabaseCopies(store.database, EVENTS, site.recorder.socket, self.tell, without=WITHOUT_PICTURES)
         self.watch = WatchKeeper(site, store, clock, self.tell)
         linked = {camera.id: camera.linked for camera in site.camera}
         self._protector = RecorderProtector(site.recorder.socket, site)

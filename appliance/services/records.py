@@ -4,6 +4,8 @@
 |------------------|--------------------------------------------------------------------------------------------------|
 | index.db         | made again from the disks' catalogues                                                            |
 | events.db        | the detector's; copied each hour onto a recording disk by the recorder, asked back at its start  |
+| looks.db         | the page's: who looked at what; copied and asked back in the same way                            |
+| accounts.db      | the page's: who may look; copied and asked back in the same way                                  |
 | clock.record     | copied each hour onto a recording disk, put back at the recorder's start                         |
 | appliance-id     | stands on every disk of this appliance                                                           |
 | journal/         | not put back: the disks know how far each journal went, `journal verify` tells what is missing   |
@@ -28,7 +30,7 @@ from appliance.ring.access.reader import RecorderClient
 from appliance.ring.backup_files import restore
 from appliance.ring.disks.identity import read_identity
 from appliance.ring.faults import NoBackup, RecorderRefused, RecorderUnreachable, RecordLost, RecordRestored
-from appliance.services.access import DETECTOR
+from appliance.services.access import DETECTOR, WEB
 from appliance.services.clock import RECORD_FILE
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,13 @@ log = logging.getLogger(__name__)
 EVENTS: Final = "events.db"
 """Name of the detector's database among the copies."""
 
-OWNERS: Final = {EVENTS: DETECTOR}
+LOOKS: Final = "looks.db"
+"""Name of the database of who looked at what, and of its copies."""
+
+ACCOUNTS: Final = "accounts.db"
+"""Name of the database of who may look, and of its copies."""
+
+OWNERS: Final = {EVENTS: DETECTOR, LOOKS: WEB, ACCOUNTS: WEB}
 """Whose databases the recorder copies: names of the copies, users of the units."""
 
 RESTORE_S: Final = 3.0

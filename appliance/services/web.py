@@ -14,9 +14,11 @@ from appliance.core.clock import Clock, SystemClock
 from appliance.core.database import DatabaseUnusable
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
+from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
+from appliance.services.records import LOOKS
 from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
@@ -31,9 +33,6 @@ LOOPBACK = "127.0.0.1"
 
 STATIC = Path(__file__).parents[2] / "webui" / "dist"
 """The page as built by Vite; an installed appliance names its own place by APPLIANCE_STATIC."""
-
-LOOKS: Final = "looks.db"
-"""Name of the database of who looked at what, and of its copies."""
 
 EXPIRE_S: Final = 24 * 3600.0
 """Seconds between two looks for rows whose three years are over."""
@@ -60,6 +59,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
     files = JournalFiles(journal_folder(site), WEB, journal.flush)
     book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell, files)
+    copies = DatabaseCopies(book.store.database, LOOKS, site.recorder.socket, tell)
     await book.store.database.open()
     await book.load()
     app = make_app(client, detector, static, about, book, tell)
@@ -76,6 +76,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     keep_watchdog(jobs)
     _ = jobs.supervise("looks", FLUSH_S, book.flush)
     _ = jobs.supervise("looks expiry", EXPIRE_S, lambda: book.store.expire(clock.utc_us()))
+    _ = jobs.supervise("copy of looks", COPY_S, copies.once)
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     say_stopping()

@@ -5,6 +5,7 @@ by stretches: the first of a stream is entered at once, growth every few seconds
 nothing of all this.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -31,9 +32,10 @@ from appliance.accounts.look import (
 from appliance.accounts.look_store import Entry, LookStore, Refusal, Seen
 from appliance.accounts.roles import Account, may_see
 from appliance.core.chain import Facts, Tell
+from appliance.core.chain_errors import JournalUnreadable
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
-from appliance.web.look_check import JournalFiles
+from appliance.web.look_check import JournalFiles, told_rows
 from appliance.web.look_errors import SHUT, LookNotWritten, NoSuchLook, NothingToOpen, NotYours, reason_lacks
 from appliance.web.stretches import Stretches
 
@@ -80,7 +82,19 @@ class LookBook:
         self._refusals: list[Refusal] = []
 
     async def load(self) -> None:
-        """Openings of an earlier life go on. Raises DatabaseUnusable."""
+        """Openings of an earlier life go on. Where the file is new or was put back from a copy, what the journal tells
+        beyond it is entered again: what was closed since stays closed, no number is given twice.
+
+        Raises DatabaseUnusable.
+        """
+        if self.journal is not None and (self.store.database.restored or await self.store.empty()):
+            try:
+                told = await asyncio.to_thread(told_rows, self.journal, self.clock.utc_us())
+                await self.store.put_back(*told)
+            except FileNotFoundError:
+                pass  # a first start
+            except (OSError, JournalUnreadable) as error:  # the journal's page says what is wrong with it
+                log.error("looks are not read again from the journal: %s", error)  # noqa: TRY400
         for entry in await self.store.since(self.clock.utc_us() - REMEMBERED_US):
             self._entries[entry.number] = entry
 

@@ -5,13 +5,13 @@ the removal of its very end, which the anchors on the recording disks show (`app
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from appliance.accounts.look import KEPT_US
-from appliance.accounts.look_store import Entry, Refusal, Seen
+from appliance.accounts.look import KEPT_US, Given, Look, Reason
+from appliance.accounts.look_store import Entry, Refusal, Rows, Seen
 from appliance.core.chain import Head, Line, Value, journal_files, read
 from appliance.core.chain_verify import Verification, verify
 
@@ -29,15 +29,6 @@ class JournalFiles:
     folder: Path
     process: str
     flush: Callable[[], Awaitable[Head]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """All that the database says."""
-
-    looks: Sequence[Entry]
-    seen: Sequence[Seen]
-    refusals: Sequence[Refusal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +67,8 @@ class _Told:
     looks: dict[int, dict[str, Value]] = field(default_factory=dict)
     opened_us: dict[int, int] = field(default_factory=dict)
     seen: set[Seen] = field(default_factory=set)
-    refusals: set[tuple[Value, ...]] = field(default_factory=set)
+    justified_us: dict[int, int] = field(default_factory=dict)
+    refusals: dict[tuple[Value, ...], list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def take(self, line: Line) -> None:
         if self.first_us is None:
@@ -90,11 +82,14 @@ class _Told:
                 self.looks[number] |= facts
             case "look-justified" if number in self.looks:
                 self.looks[number]["justification"] = facts["text"]
+                self.justified_us[number] = line.stamp.utc_us
             case "look-seen":
                 stretch = int(facts["from_us"]), int(facts["to_us"])
                 self.seen.add(Seen(number, str(facts["camera"]), str(facts["stream"]), *stretch))
             case "look-refused":
-                self.refusals.add(tuple(facts[name] for name in Refusal._fields if name != "utc_us"))
+                self.refusals[tuple(facts[name] for name in Refusal._fields if name != "utc_us")].append(
+                    line.stamp.utc_us
+                )
             case _:
                 pass
 
@@ -117,6 +112,31 @@ def compare(lines: Iterable[Line], rows: Rows, now_us: int) -> tuple[int, list[W
     added = (each for each in rows.refusals if each.utc_us >= first_us and tuple(each[1:]) not in told.refusals)
     problems += [_refusal(each.who) for each in added]
     return len(old), problems
+
+
+def told_rows(files: JournalFiles, now_us: int) -> tuple[Rows, int]:
+    """The rows that the journal tells, those kept by now, and when it began. Blocks.
+
+    Raises OSError, JournalUnreadable.
+    """
+    told = _Told()
+    for line in read(journal_files(files.folder, files.process)):
+        told.take(line)
+    kept = {number for number, at in told.opened_us.items() if at >= now_us - KEPT_US}
+    looks = [_entry(number, told.looks[number], told.justified_us.get(number)) for number in sorted(kept)]
+    seen = sorted(each for each in told.seen if each.look in kept)
+    refusals = [Refusal(at, *facts) for facts, times in told.refusals.items() for at in times]  # type: ignore[arg-type]
+    return Rows(looks, seen, sorted(refusals)), now_us if told.first_us is None else told.first_us
+
+
+def _entry(number: int, facts: Mapping[str, Value], justified_us: int | None) -> Entry:
+    def instant(name: str) -> int | None:
+        return None if facts[name] == "" else int(facts[name])
+
+    given = Given(Reason(str(facts["reason"])), str(facts["text"]), str(facts["number"]), instant("alert"))
+    cameras, times = frozenset(str(facts["cameras"]).split(",")), (int(facts["from_us"]), instant("to_us"))
+    look = Look(str(facts["who"]), given, cameras, *times, int(facts["opened_us"]), instant("closed_us"))
+    return Entry(number, str(facts["function"]), look, justified_us, str(facts["justification"]))
 
 
 def _facts(entry: Entry) -> dict[str, Value]:

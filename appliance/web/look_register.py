@@ -13,11 +13,11 @@ from aiohttp import web
 from pydantic import Field
 
 from appliance.accounts.look import KEPT_US, LASTS_US, Reason
-from appliance.accounts.look_store import ALL, Entry, Refusal, Seen
+from appliance.accounts.look_store import ALL, Entry, Refusal, Rows, Seen
 from appliance.web import query
 from appliance.web.clips import ZONE
 from appliance.web.lock import BOOK, entry_body
-from appliance.web.look_check import Rows, check
+from appliance.web.look_check import check
 from appliance.web.look_errors import NoJournal
 from appliance.web.media import RECORDER, json_response
 

@@ -85,6 +85,7 @@ async def test_what_stands_still_is_hidden_when_its_time_is_over(desk: Desk) -> 
     assert len(pictures(desk)) == asked
 
 
+@pytest.mark.full
 async def test_an_alert_is_its_own_reason_and_opens_by_one_click(shut_desk: Desk) -> None:
     desk = shut_desk
     number = await visited(desk)

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import pytest
 
+from appliance.accounts.look import Given, Look, Reason
+from appliance.accounts.look_store import LookStore
 from appliance.alerts.client import DetectorClient
 from appliance.alerts.errors import DetectorUnreachable
 from appliance.core.chain import processes
@@ -23,6 +25,7 @@ from appliance.ring.access.reader import RecorderClient
 from appliance.ring.backup_files import FOLDER, MAX_SIZE, copies_of, newest
 from appliance.ring.faults import NoBackup, RecorderUnreachable
 from appliance.services.journal_words import check
+from appliance.web.query import LAST_US
 from tests.peers.live import Chain, Service, chain, small_clips, until
 from tests.peers.watched import may_be_watched
 
@@ -35,6 +38,12 @@ COMES_BACK: Final = {
     "events.db": "copied",
     "events.db-wal": "copied",
     "events.db-shm": "copied",
+    "looks.db": "copied",
+    "looks.db-wal": "copied",
+    "looks.db-shm": "copied",
+    "accounts.db": "copied",
+    "accounts.db-wal": "copied",
+    "accounts.db-shm": "copied",
     "clock.record": "copied",
     "appliance-id": "on the disks",
     "recorder.stopped": "gone at the next start",
@@ -131,6 +140,51 @@ async def test_each_record_that_is_deleted_or_damaged_comes_back_and_it_is_said(
             assert await asyncio.to_thread((tmp_path / f"{name}.damaged").exists), "what was there is kept aside"
         assert await asyncio.to_thread(check, rig.site, None, "fr") == 0
         assert await asyncio.to_thread(processes, tmp_path / "journal") == ["detector", "recorder"]
+
+
+async def page_once(rig: Chain) -> None:
+    """The page's process runs until it has copied what is its own."""
+    before = await asyncio.to_thread(last_copy, rig, "looks.db")
+    page = await Service.start("web", "--site", str(rig.site), "--port", "0")
+    await until(lambda: last_copy(rig, "looks.db") > before)
+    assert await page.stop() == 0, page.errors
+
+
+async def looked_at(folder: Path) -> list[tuple[int, str]]:
+    store = LookStore(folder / "looks.db")
+    await store.database.open()
+    found = [(each.number, each.look.who) for each in await store.newest(0, LAST_US)]
+    await store.database.close()
+    return found
+
+
+@pytest.mark.full
+async def test_who_looked_comes_back_from_a_recording_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    static = tmp_path / "static"
+    static.mkdir()
+    (static / "index.html").write_text("<!doctype html>", encoding="utf-8")
+    monkeypatch.setenv("APPLIANCE_STATIC", str(static))
+    folder = tmp_path / "site"
+    folder.mkdir()
+    async with chain(folder, [await asyncio.to_thread(small_clips)]) as rig:
+        recorder = await rig.recorder()
+        await page_once(rig)
+        store = LookStore(folder / "looks.db")
+        await store.database.open()
+        look = Look("Mme Roy", Given(Reason.DAMAGE, "vitre cassée au préau"), frozenset({"cam0"}), 0, 1, CLOCK.utc_us())
+        assert await store.add(look, "principale") == 1
+        await store.database.close()
+        await page_once(rig)
+        await asyncio.to_thread(each_comes_back, rig)
+        for damage in (False, True):
+            await asyncio.to_thread(lose, folder, "looks.db", damage)
+            await page_once(rig)
+            assert await looked_at(folder) == [(1, "Mme Roy")]
+            async with rig.client() as ring:
+                told = [fault["fr"] for fault in (await ring.state())["records"]]
+            assert told
+            assert all(each.startswith("looks.db manquait") for each in told)
+        assert await recorder.stop() == 0, recorder.errors
 
 
 async def brought(rig: Chain, *, size: int, sent: int) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from appliance.accounts.look import Given, Reason
-from appliance.accounts.look_store import ALL, LookStore
+from appliance.accounts.look_store import ALL, LookStore, Rows
 from appliance.core.chain import journal_files
 from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
@@ -18,11 +18,13 @@ from appliance.core.clock import SimulatedClock
 from appliance.core.units import US_PER_SECOND
 from appliance.web import lock
 from appliance.web.look_book import LookBook, Span
-from appliance.web.look_check import Checked, JournalFiles, Rows, check
+from appliance.web.look_check import Checked, JournalFiles, check
 from appliance.web.look_errors import LookNeeded
 from tests.peers.fake_recorder import START_US
-from tests.peers.looking import MANAGER, OTHER, open_all
+from tests.peers.looking import MANAGER, OTHER, Told, open_all
 from tests.unit.web.conftest import Api
+
+pytestmark = pytest.mark.full
 
 SECOND = US_PER_SECOND
 
@@ -74,6 +76,33 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
 async def test_what_nobody_touched_holds(kept: Kept) -> None:
     found = await kept.checked()
     assert (found.ok, found.looks, found.unproven, found.problems) == (True, 3, 0, ())
+
+
+@pytest.mark.parametrize("copied", [True, False])
+async def test_what_a_copy_lacks_is_entered_again_from_the_journal(kept: Kept, tmp_path: Path, copied: bool) -> None:
+    store, clock = kept.book.store, kept.book.clock
+    await kept.book.flush()
+    before = await store.newest(0, 10**18, ALL), await store.seen(0, 99)
+    await store.database.do(lambda execute: execute("UPDATE look SET closed_us = NULL"))  # as it was at the copy's time
+    await store.database.do(lambda execute: execute("DELETE FROM look WHERE number > 1"))
+    copy = await store.database.copy() if copied else None
+
+    async def found() -> bytes | None:
+        return copy
+
+    await kept.files.flush()
+    again = LookStore(tmp_path / "again" / "looks.db")
+    again.database.find_copy = found
+    book = LookBook(again, clock, Told(), kept.files)
+    await again.database.open()
+    await book.load()
+    after = await again.newest(0, 10**18, ALL), await again.seen(0, 99)
+    assert after == before
+    assert [each.number for each in book.current(MANAGER.name)] == [3, 2], "what was closed stays closed"
+    assert (await open_all(book, ("hall",), 0, SECOND)).number == 4
+    kept.book = book
+    assert (await kept.checked()).count == 1, "the new one was told to another journal, all else holds"
+    await again.database.close()
 
 
 @pytest.mark.parametrize(

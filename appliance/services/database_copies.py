@@ -1,48 +1,54 @@
-"""events.db in safety: copied each hour by way of the recorder, put back when it is missing or damaged."""
+"""A service's database in safety: copied each hour by way of the recorder, put back when it is missing or damaged."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from appliance.alerts.store import AlertStore
 from appliance.core.chain import Tell
+from appliance.core.database import Database
 from appliance.core.errors import ApplianceError
 from appliance.ring.access.reader import RecorderClient
 from appliance.ring.faults import RecordLost
-from appliance.services.records import EVENTS, ask_back, restored
+from appliance.services.records import ask_back, restored
 
 log = logging.getLogger(__name__)
 
 COPY_S: Final = 3600.0
 """Seconds between copies: what a dead system disk may take of what people entered."""
 
-WITHOUT: Final = ("UPDATE alert SET picture = NULL",)
+WITHOUT_PICTURES: Final = ("UPDATE alert SET picture = NULL",)
 """Pictures of alerts are kept nowhere longer than the footage they are from: no copy has them."""
 
 
-class EventCopies:
-    """One of these a detector; made before the store is opened."""
+class DatabaseCopies:
+    """One of these a database; made before it is opened."""
 
-    def __init__(self, store: AlertStore, recorder: Path, tell: Tell) -> None:
-        self._database = store.database
+    def __init__(
+        self, database: Database, name: str, recorder: Path, tell: Tell, *, without: Sequence[str] = ()
+    ) -> None:
+        """`name`: of the copies, in records.OWNERS; `recorder`: its socket; `without`: see Database.copy."""
+        self._database = database
+        self._name = name
         self._recorder = recorder
         self._tell = tell
+        self._without = without
         self._faults: list[ApplianceError] = []
-        store.database.find_copy = self._find
+        database.find_copy = self._find
 
     async def once(self) -> None:
         """Periodic work. Raises DatabaseUnusable, RecorderUnreachable, RecorderRefused."""
-        data = await self._database.copy(without=WITHOUT)
+        data = await self._database.copy(without=self._without)
         async with RecorderClient(self._recorder) as recorder:
-            await recorder.keep(EVENTS, data)
+            await recorder.keep(self._name, data)
 
     async def _find(self) -> bytes | None:
-        found = await ask_back(self._recorder, EVENTS)
+        found = await ask_back(self._recorder, self._name)
         if found is not None:
-            self._say(restored(EVENTS, found[1]))
+            self._say(restored(self._name, found[1]))
             return found[0]
         if self._database.damaged is not None:
-            self._say(RecordLost(name=EVENTS))
+            self._say(RecordLost(name=self._name))
         return None
 
     def _say(self, fault: ApplianceError) -> None:
