@@ -3,13 +3,15 @@
 No sockets and no waiting: capture.camera feeds it. A run begins with a keyframe whose parameter sets are known. It
 ends when packets were lost (the pictures up to the next keyframe would be damaged), when media time jumped, when the
 connection ended, and, at a keyframe so that no picture is lost, when parameters changed, UTC was stepped, or the
-judgement of UTC is another one.
+judgement of UTC is another one. The first few pictures of a session with B-frames are held back until they tell where
+its clock stands.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from appliance.capture.timeline import (
+    ANCHOR_PICTURES,
     DEFAULT_FRAME_TICKS,
     MAX_REORDER,
     REORDER_SPAN_TICKS,
@@ -47,6 +49,7 @@ class RunKeeper:
         self._sets: ParameterSets = parameter_sets("h264")
         self._first_group = False  # nothing but the run's first keyframe and what follows it was stored yet
         self._media = MediaClock()
+        self._held: list[tuple[Picture, int]] = []  # a session's first pictures with B-frames, and their arrivals
         self._order = DecodeOrder(0, DEFAULT_FRAME_TICKS, 0)
         self._learned_depth = 0
         self._recent: deque[int] = deque(maxlen=2 * MAX_REORDER)
@@ -78,6 +81,7 @@ class RunKeeper:
 
     def connected(self, described: Iterable[bytes], codec: Codec = "h264") -> None:
         """Another session begins, with SDP's parameter sets: media time and camera clock start anew."""
+        self._release()
         self._sets = parameter_sets(codec, described)
         self._media = MediaClock(self._last_dts + 1)
         self.camera_clock = CameraClock()
@@ -85,6 +89,7 @@ class RunKeeper:
 
     def failed(self, cause: GapCause) -> None:
         """The session is over, or could not be had."""
+        self._release()
         if self.open:
             self._end(cause)
         elif not self._nothing_before:
@@ -92,16 +97,34 @@ class RunKeeper:
 
     def pause(self, cause: GapCause) -> None:
         """The run ends because it must. A gap that was open already keeps its own cause: it began without the pause."""
+        self._release()
         if self.open:
             self._end(cause)
 
     def gap(self) -> None:
         """Packets were lost, or a picture was broken: nothing is whole until the next keyframe."""
+        self._release()
         if self.open:
             self._end(GapCause.PACKET_LOSS)
 
     def picture(self, picture: Picture, arrival_us: int) -> None:
         """The next picture in decoding order; `arrival_us`: monotonic time at which it was whole."""
+        if self._held:
+            self._held.append((picture, arrival_us))
+            if len(self._held) >= ANCHOR_PICTURES:
+                self._release()
+            return
+        self._take(picture, arrival_us)
+
+    def _release(self) -> None:
+        """Media time is settled by the pictures that were held back; they go on as if they came now."""
+        if self._held:
+            held, self._held = self._held, []
+            self._media.anchor([(picture.timestamp, arrival_us) for picture, arrival_us in held])
+            for picture, arrival_us in held:
+                self._take(picture, arrival_us)
+
+    def _take(self, picture: Picture, arrival_us: int) -> None:
         if picture.parameter_sets and self._sets.offer(picture.parameter_sets):
             self._changed = True
         if picture.keyframe and self.open:
@@ -119,6 +142,9 @@ class RunKeeper:
             if not picture.keyframe:
                 return
         if picture.keyframe and self._sets.parameters is not None:
+            if not self._media.started and self._depth()[0]:
+                self._held.append((picture, arrival_us))
+                return
             self._start(self._sets.parameters)
             self._first_group = True
             self._append(picture, arrival_us)
@@ -170,6 +196,7 @@ class RunKeeper:
             needed = sum(other > pts for other in self._recent)
             if self._learned_depth < needed <= MAX_REORDER:
                 self._learned_depth = needed
+                self._media = MediaClock(before + 1)  # settled by one picture, as if none were shown before it
                 self._end(GapCause.PARAMETERS)
                 return False
         self._media = MediaClock(self._last_dts + 1)

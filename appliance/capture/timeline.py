@@ -6,6 +6,7 @@ least delay tell where the camera's clock stands. An arrival time is never a pic
 network's jitter.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
@@ -31,6 +32,10 @@ REORDER_SPAN_TICKS: Final = 90_000
 
 MAX_REORDER: Final = 4
 """Pictures. Encoders of cameras use up to 3 B-frames; more is not measured but refused."""
+
+ANCHOR_PICTURES: Final = MAX_REORDER + 2
+"""Pictures of a session with B-frames after which its times are settled: of the deepest order, a keyframe, the picture
+shown last and those before it. The keyframe waits longest in the encoder: by its arrival alone all would be late."""
 
 DEFAULT_FRAME_TICKS: Final = 3600
 """90 kHz ticks: 25 frames a second, until the stream tells."""
@@ -84,19 +89,38 @@ class MediaClock:
         """How far media time was slewed since the first picture."""
         return self._correction
 
+    @property
+    def started(self) -> bool:
+        """True once its first picture was placed."""
+        return self._started
+
+    def anchor(self, pictures: Sequence[tuple[int, int]]) -> None:
+        """Settle where media time stands by the least delayed of the first (timestamp, arrival_us), not by the first.
+
+        For B-frames: a picture that is shown later arrives before them, as early after its exposure as may be. Those
+        more than REORDER_SPAN_TICKS off are of another clock.
+        """
+        first, _ = pictures[0]
+        self._last = first
+        low = us_to_ticks(pictures[0][1])
+        for timestamp, arrival_us in pictures:
+            media = signed_difference(timestamp, first)
+            if abs(media) < REORDER_SPAN_TICKS:
+                low = min(low, us_to_ticks(arrival_us) - media)
+        self._origin = max(low, self._floor)
+        self._window_low = low - self._origin
+        self._started = True
+
     def place(self, timestamp: int, arrival_us: int) -> int | None:
         """Presentation time of a picture in ticks, or None: its media time has jumped, a new run is needed.
 
         `timestamp`: RTP, 32 bits; `arrival_us`: monotonic microseconds at which it was received whole.
         """
+        if not self._started:
+            self.anchor(((timestamp, arrival_us),))
+            return self._origin
         arrival = us_to_ticks(arrival_us)
         origin = self._origin
-        if not self._started:
-            self._started = True
-            self._last = timestamp
-            self._origin = max(arrival, self._floor)
-            self._window_low = arrival - self._origin
-            return self._origin
         extended = self._extended + signed_difference(timestamp, self._last)
         offset = arrival - origin - extended
         if not -JUMP_TICKS <= offset - self._correction <= JUMP_TICKS:

@@ -59,7 +59,7 @@ def camera() -> Iterator[int]:
     loop.close()
 
 
-SERVICES = ("recorder", "detector", "web", "front", "console")
+SERVICES = ("recorder", "detector", "web", "front", "console", "inputs")
 
 
 def all_up(report: dict[str, Any]) -> bool:

@@ -198,13 +198,48 @@ def test_b_frames_get_decoding_times() -> None:
     assert units[0].pts_ticks - units[0].dts_ticks == 2 * 3600
 
 
+@pytest.mark.parametrize("paced", [True, False], ids=["evenly sent", "sent when coded"])
+def test_b_frames_are_stored_at_the_time_of_their_exposure_from_the_first_picture_on(paced: bool) -> None:
+    """An encoder that sends evenly keeps the keyframe back for two pictures' time: 80 ms that would else be slewed."""
+    camera, late_us = Camera(sets=(REORDERED, PPS)), 10_000
+    began = camera.clock.monotonic_us()
+    order = [0] + [first + shown for first in range(0, 75 * 60, 3) for shown in (3, 1, 2)]
+    for at, shown in enumerate(order):
+        newest = max(order[: at + 1]) if at < 4 else -(-shown // 3) * 3  # what had to be exposed before it was coded
+        sent_us = (at + 2 if paced else newest) * 40_000 + late_us
+        picture = Picture(bytearray(b"x"), shown * 3600, at == 0, (REORDERED, PPS) if at == 0 else ())
+        camera.runs.picture(picture, began + sent_us)
+    (run,) = camera.sink.runs
+    assert len(run.units) == len(order)
+    off = [ticks_to_us(unit.pts_ticks) - began - shown * 40_000 for unit, shown in zip(run.units, order, strict=True)]
+    assert min(off) >= late_us - 20
+    assert max(off) <= late_us + 20
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_was_held_back_is_stored_when_the_session_ends(count: int) -> None:
+    for end in (camera_end, RunKeeper.gap):
+        camera = Camera(sets=(REORDERED, PPS))
+        for at, shown in enumerate([0, 4, 2][:count]):
+            camera.show(shown * 3600, keyframe=at == 0)
+        assert camera.sink.runs == []
+        end(camera.runs)
+        (run,) = camera.sink.runs
+        assert len(run.units) == count
+        assert run.ended is not None
+
+
+def camera_end(runs: RunKeeper) -> None:
+    runs.failed(GapCause.CAMERA_CLOSED)
+
+
 def test_an_unsaid_depth_is_measured_and_kept() -> None:
     camera = Camera(sets=(UNSAID, PPS))
-    for gop in range(3):
+    for gop in range(4):
         for at, shown in enumerate([0, 4, 2, 1, 3]):
             camera.show((gop * 5 + shown) * 3600, keyframe=at == 0)
     assert camera.sink.causes[-1][1] is None
-    assert len(camera.sink.runs[-1].units) == 5
+    assert len(camera.sink.runs[-1].units) == 10
     assert all(cause is GapCause.PARAMETERS for _, cause in camera.sink.causes[:-1])
 
 
