@@ -33,7 +33,7 @@ def is_slice(codec: Codec, nal: bytes) -> bool:
     return nal_type(nal) in VCL if codec == "h264" else hevc.nal_type(nal) < hevc.VPS
 
 
-def make_clip(path: Path, codec: Codec, *, bframes: int) -> list[bytes]:
+def make_clip(path: Path, codec: Codec, *, bframes: int, pictures: int = PICTURES) -> list[bytes]:
     """An MP4 of noise, GOP one second; returns its slices in decoding order."""
     rng = np.random.default_rng(7)
     with av.open(str(path), "w") as file:
@@ -45,7 +45,7 @@ def make_clip(path: Path, codec: Codec, *, bframes: int) -> list[bytes]:
         if codec == "h265":
             x265 = f"log-level=none:bframes={bframes}:keyint={FPS}:min-keyint={FPS}:open-gop=0:pools=none"
             stream.options = {"preset": "ultrafast", "x265-params": x265}
-        for _ in range(PICTURES):
+        for _ in range(pictures):
             frame = av.VideoFrame.from_ndarray(rng.integers(0, 255, (288, 320), dtype=np.uint8), format="yuv420p")
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from appliance.capture.camera import CameraRunner
+from appliance.capture.choice import Setting
 from appliance.capture.rtsp import open_connection
 from appliance.capture.tls import Trust
 from appliance.capture.url import Credentials
@@ -19,13 +20,19 @@ Done = Callable[[CameraRunner, KeepingSink], bool]
 
 
 async def capture(
-    url: str, credentials: Credentials | None, done: Done, *, trust: Trust | None = None, seconds: float = 15.0
+    url: str,
+    credentials: Credentials | None,
+    done: Done,
+    *,
+    trust: Trust | None = None,
+    seconds: float = 15.0,
+    reader: Setting = "auto",
 ) -> tuple[CameraRunner, KeepingSink]:
     """Run one camera with the ring's tick until `done`."""
     sink = KeepingSink()
     runner = CameraRunner(
         StreamKey("cour", "main"), url, credentials, sink, CLOCK, connect=partial(open_connection, trust=trust),
-        rng=random.Random(1), clock_state=lambda: ClockState.VERIFIED,
+        rng=random.Random(1), clock_state=lambda: ClockState.VERIFIED, reader=reader,
     )  # fmt: skip
     task = asyncio.create_task(runner.run())
     try:
