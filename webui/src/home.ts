@@ -57,10 +57,18 @@ export class HomeElement extends LitElement {
     this.start ??= suggested(state.cameras[0], state.now_utc_us);
     return html`${this.verdict(state)}
       ${state.issues.length > 0 || this.waiting > 0 ? this.issues(state) : nothing}
+      ${this.signs ? html`<t-second .data=${state}></t-second>` : nothing}
       ${state.notes.length > 0 ? this.notes(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
       ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state}></t-watch>${this.disks(state)}`;
+  }
+
+  /** May sign, or ask for another's signature: its script is loaded for those alone. */
+  private get signs(): boolean {
+    if (this.rights !== null && !this.rights.has("countersign")) return false;
+    void import("./second");
+    return true;
   }
 
   private verdict(state: State) {

@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type Look, type LookReason, type State, Refused } from "./api";
 import { begin, end, follow, justify, opened, remaining, toJustify } from "./look";
 import { type Key, said, t } from "./i18n";
-import { HOUR, MINUTE, SECOND, length, moment } from "./time";
+import { HOUR, MINUTE, countdown, length, moment } from "./time";
 
 const REASONS: LookReason[] = ["doubt", "damage", "access", "judicial", "urgency"]; // an alert is its own reason
 const SPANS = [2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR];
@@ -146,11 +146,6 @@ export class LooksElement extends LitElement {
     return html`<section class="looks" aria-label=${t("look.title")}>${open.map((each) => this.open(each))}${urgent.map((each) => this.urgent(each))}
       ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</section>`;
   }
-}
-
-function countdown(us: number): string {
-  const seconds = Math.ceil(us / SECOND);
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 declare global {

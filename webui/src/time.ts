@@ -136,6 +136,12 @@ function two(large: number, unit: string, small: number, smaller: string): strin
 
 const pad = (value: number, size = 2): string => String(value).padStart(size, "0");
 
+/** What remains, as a clock that runs down: "9:58". */
+export function countdown(us: number): string {
+  const seconds = Math.ceil(us / SECOND);
+  return `${Math.floor(seconds / 60)}:${pad(seconds % 60)}`;
+}
+
 /** Values for <input type=date> and <input type=time>. */
 export function dateField(us: number): string {
   const [year, month, day] = wall(us);

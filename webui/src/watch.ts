@@ -4,21 +4,23 @@ import { type Armed, Refused, arm, arming } from "./api";
 import { remember, remembered } from "./alerts";
 import type { State } from "./api";
 import { said, t } from "./i18n";
+import { type Stop, askSecond } from "./second-api";
 import { HOUR, moment } from "./time";
 
 const REFRESH_MS = 5000;
 const HOURS = [1, 4, 12, 24, 72]; // the longest is a long weekend; what lasts longer belongs in the calendar
 
 export class WatchElement extends LitElement {
-  static override properties = { data: { attribute: false }, cameras: { state: true }, refusal: { state: true } };
+  static override properties = { data: { attribute: false }, cameras: { state: true }, refusal: { state: true }, alone: { state: true } };
   declare data: State | null;
   declare cameras: Armed[] | null;
   declare refusal: string;
+  declare alone: Stop | null; // what one person alone may not do
   private timer = 0;
 
   constructor() {
     super();
-    this.data = this.cameras = null;
+    this.data = this.cameras = this.alone = null;
     this.refusal = "";
   }
 
@@ -40,7 +42,7 @@ export class WatchElement extends LitElement {
     clearTimeout(this.timer);
     try {
       this.cameras = await arming();
-      this.refusal = "";
+      if (!this.alone) this.refusal = "";
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.cameras = null;
@@ -55,14 +57,31 @@ export class WatchElement extends LitElement {
     const form = event.target as HTMLFormElement;
     const fields = new FormData(form);
     const by = String(fields.get("by")).trim();
+    const camera = String(fields.get("camera"));
+    const what: Stop = {
+      cameras: camera ? [camera] : this.cameras?.map((each) => each.camera) ?? [], why: String(fields.get("why")).trim(),
+      until_us: this.data!.now_utc_us + Number(fields.get("hours")) * HOUR,
+    };
+    this.alone = null;
     try {
-      this.cameras = await arm({
-        cameras: [String(fields.get("camera"))], armed: fields.get("armed") === "yes", by, why: String(fields.get("why")).trim(),
-        until_us: this.data!.now_utc_us + Number(fields.get("hours")) * HOUR,
-      });
+      this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes", by });
       remember(by);
       this.refusal = "";
       form.reset();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.refusal = said(error.problem);
+      if (error.problem.code === "second-needed") this.alone = what;
+    }
+  }
+
+  private async askSecond(what: Stop): Promise<void> {
+    try {
+      await askSecond(what);
+      this.alone = null;
+      this.refusal = "";
+      this.querySelector("form")?.reset();
+      window.scrollTo(0, 0);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.refusal = said(error.problem);
@@ -74,10 +93,11 @@ export class WatchElement extends LitElement {
     if (!state) return nothing;
     return html`<section class="card"><h2>${t("watch.title")}</h2>
       ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+      ${this.alone ? html`<p class="notice">${t("second.why")} <button class="primary ask" @click=${() => void this.askSecond(this.alone!)}>${t("second.ask")}</button></p>` : nothing}
       ${this.cameras === null ? nothing : html`<table class="stack"><thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th><th scope="col">${t("watch.until")}</th></tr></thead>
         <tbody>${this.cameras.map((each) => this.row(each, state))}</tbody></table>
       <details class="report"><summary>${t("watch.change")}</summary><form @submit=${(event: SubmitEvent) => void this.say(event)}>
-        <label>${t("jump.camera")} <select name="camera">${state.cameras.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
+        <label>${t("jump.camera")} <select name="camera">${[...state.cameras, { id: "", name: t("watch.all") }].map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
         <label>${t("watch.what")} <select name="armed"><option value="no">${t("watch.stop")}</option><option value="yes">${t("watch.start")}</option></select></label>
         <label>${t("watch.for")} <select name="hours">${HOURS.map((each) => html`<option value=${each}>${t("watch.hours", { n: each })}</option>`)}</select></label>
         <label>${t("watch.why")} <input name="why" required minlength="5" maxlength="500"></label>

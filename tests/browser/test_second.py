@@ -1,0 +1,88 @@
+"""What takes two, in a real browser: asked for, signed by another, or done before witnesses after ten minutes."""
+
+import pytest
+
+from appliance.accounts.roles import Account
+from appliance.accounts.second import WAIT_US
+from appliance.web import second_routes
+from tests.browser.barriers import barriers, speak
+from tests.browser.conftest import Desk
+from tests.browser.test_alerts import click, fill
+from tests.peers.looking import MANAGER, OTHER
+
+SECOND = 1_000_000
+
+pytestmark = pytest.mark.full
+
+ROWS = "document.querySelector('t-second')?.innerText ?? ''"
+
+
+@pytest.fixture
+def sitting(monkeypatch: pytest.MonkeyPatch) -> dict[str, Account]:
+    """Who sits at the page: `now`."""
+    who = {"now": MANAGER}
+    monkeypatch.setattr(second_routes, "person", lambda _request: who["now"])
+    return who
+
+
+async def asked(desk: Desk) -> None:
+    """A manager asks that nothing be watched any more."""
+    await desk.home()
+    await desk.page.until("document.querySelector('t-watch tbody tr')")
+    await desk.page.run("document.querySelector('t-watch select[name=camera]').value = ''")
+    await fill(desk, "t-watch input[name=why]", "travaux dans toute la cour")
+    await fill(desk, "t-watch input[name=by]", "Mme Durand")
+    desk.page.expected = ("403 (Forbidden)",)
+    await click(desk, "t-watch form button")
+    await desk.page.until("document.querySelector('t-watch .ask')")
+    assert "Plus rien ne serait surveillé" in await desk.page.text("t-watch .refusal")
+    await click(desk, "t-watch .ask")
+    await desk.page.until(f"({ROWS}).includes('tout le site')")
+    assert "Reste 10:00" in await desk.page.text("t-second")
+    assert await desk.page.run("document.querySelector('t-second button')") is None, "nobody signs their own request"
+
+
+def unwatched(desk: Desk) -> bool:
+    return {each["watch"] for each in desk.detector.words.message()} == {"camera_truth"}
+
+
+async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk, sitting: dict[str, Account]) -> None:
+    await asked(desk)
+    assert not unwatched(desk)
+    sitting["now"] = OTHER
+    await desk.home()
+    await desk.page.until("document.querySelector('t-second button')")
+    told = await desk.page.text("t-second")
+    assert "Mme Durand demande de ne plus surveiller\u202f: tout le site" in told
+    assert "« travaux dans toute la cour »" in told
+    assert await barriers(desk.page, "Signer la demande de Mme Durand") == []
+    await click(desk, "t-second button")
+    await desk.page.until(f"({ROWS}).includes('contresigné par M. Petit')")
+    assert unwatched(desk)
+    (done,) = desk.told.of("second-done")
+    assert (done["who"], done["signer"], done["countersigned"]) == ("Mme Durand", "M. Petit", True)
+
+
+async def test_nobody_answers_and_two_witnesses_are_named(desk: Desk, sitting: dict[str, Account]) -> None:
+    await asked(desk)
+    assert sitting["now"] is MANAGER
+    desk.clock.advance(WAIT_US / SECOND)
+    await desk.page.until("document.querySelector('t-second form')")
+    await desk.page.resize(320, 900)
+    for language, words in (("en", "entered as not countersigned"), ("fr", "inscrite comme non contresignée")):
+        await speak(desk.page, language)
+        assert await barriers(desk.page, words) == []
+    assert await desk.page.run("document.documentElement.scrollWidth") <= 320
+    await desk.page.run(
+        "document.querySelectorAll('t-second input').forEach((each, n) => each.value = ['Mme Durand', 'M. Noir'][n])"
+    )
+    desk.page.expected = ("403 (Forbidden)", "400 (Bad Request)")
+    await click(desk, "t-second form button")
+    await desk.page.until(f"({ROWS}).includes('Nommez deux témoins présents, autres que vous')")
+    assert not unwatched(desk)
+    await desk.page.run("document.querySelector('t-second input').value = 'Mme Blanc'")
+    await click(desk, "t-second form button")
+    await desk.page.until(f"({ROWS}).includes('Témoins\u202f: Mme Blanc, M. Noir')")
+    assert unwatched(desk)
+    (done,) = desk.told.of("second-done")
+    assert (done["witnesses"], done["countersigned"]) == ("Mme Blanc, M. Noir", False)

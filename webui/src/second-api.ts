@@ -1,0 +1,46 @@
+// What asks for a second person: the part of the contract that the home page uses.
+import { ask } from "./api";
+
+export type Stage = "waiting" | "urgent" | "signed" | "unsigned" | "over";
+
+/** A request to stop watching these cameras (schema SecondRequest). Times: UTC microseconds. */
+export interface SecondRequest {
+  number: number;
+  asker: string;
+  function: string;
+  cameras: string[];
+  until_us: number;
+  why: string;
+  asked_us: number;
+  stage: Stage;
+  waits_us: number;
+  signer: string;
+  witnesses: string[];
+  mine: boolean;
+}
+
+export interface Stop {
+  cameras: string[];
+  why: string;
+  until_us: number;
+}
+
+/** Told at the window when a request was made here: the list is read again at once. */
+export const ASKED = "second-asked";
+
+export async function askSecond(what: Stop): Promise<void> {
+  await ask("/api/v1/second", what);
+  window.dispatchEvent(new Event(ASKED));
+}
+
+export async function seconds(): Promise<SecondRequest[]> {
+  return ((await (await ask("/api/v1/second")).json()) as { requests: SecondRequest[] }).requests;
+}
+
+export async function signSecond(number: number): Promise<void> {
+  await ask(`/api/v1/second/${number}/signature`, {});
+}
+
+export async function urgeSecond(number: number, witnesses: string[]): Promise<void> {
+  await ask(`/api/v1/second/${number}/urgent`, { witnesses });
+}
