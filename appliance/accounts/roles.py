@@ -26,6 +26,7 @@ class Right(StrEnum):
     """What a route may ask for."""
 
     SELF = "self"  # one's own session, password and second factor
+    SITE = "site"  # its name, its hours, the cameras that the account reaches
     STATE = "state"  # is all well
     ALERTS = "alerts"  # list and boxes, no picture
     FOOTAGE = "footage"  # pictures, behind the viewing lock
@@ -36,10 +37,10 @@ class Right(StrEnum):
 
 
 RIGHTS: Final = {
-    Role.TECHNICIAN: frozenset({Right.SELF, Right.STATE}),
+    Role.TECHNICIAN: frozenset({Right.SELF, Right.SITE, Right.STATE}),
     Role.MANAGER: frozenset(Right),
-    Role.VIEWER: frozenset({Right.SELF, Right.FOOTAGE}),
-    Role.CENTRAL: frozenset({Right.SELF, Right.STATE, Right.COUNTERSIGN}),
+    Role.VIEWER: frozenset({Right.SELF, Right.SITE, Right.FOOTAGE}),
+    Role.CENTRAL: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.COUNTERSIGN}),
 }
 """A technician sees no footage whatever he does; the central team neither."""
 

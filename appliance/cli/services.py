@@ -114,6 +114,17 @@ VERBS: Final = (
         field=False,
     ),
     Verb(
+        "demo code",
+        (
+            "montre les codes à six chiffres des comptes de la démonstration",
+            "shows the six digits of the demonstration's accounts",
+        ),
+        "appliance demo code",
+        (_WORK,),
+        _demo("code"),
+        field=False,
+    ),
+    Verb(
         "demo lose-disk",
         (
             "retire un disque à la démonstration qui tourne, le remet et dit ce qui manque",

@@ -9,6 +9,7 @@ from appliance.core.clock import SystemClock
 from appliance.core.errors import ApplianceError
 from appliance.core.language import language_of
 from appliance.demo.show import Show, ShowOptions
+from appliance.demo.staff import codes
 from appliance.demo.strike import Striker
 from appliance.demo.words import Voice
 
@@ -21,9 +22,10 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "strike",
         nargs="?",
-        choices=("cut", "lose-disk"),
-        help="sur la démonstration qui tourne : tuer l'enregistreur, ou retirer un disque puis le remettre | "
-        "on the demonstration that runs: kill the recorder, or take a disk away and give it back",
+        choices=("cut", "lose-disk", "code"),
+        help="sur la démonstration qui tourne : tuer l'enregistreur, retirer un disque puis le remettre, ou montrer "
+        "les codes des téléphones | on the demonstration that runs: kill the recorder, take a disk away and give it "
+        "back, or show the telephones' codes",
     )
     parser.add_argument(
         "--duration", type=float, default=0.0, help="secondes, 0 = jusqu'à Ctrl-C | seconds, 0 = until Ctrl-C"
@@ -54,6 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     )
 
     async def show() -> int:
+        if arguments.strike == "code":
+            for name, code in (await asyncio.to_thread(codes, work, SystemClock())).items():
+                voice.line(f"{name:<9} {code}")
+            return 0
         if arguments.strike:
             return await Striker(work, voice, SystemClock()).run(arguments.strike)
         return await Show(options, voice).run()

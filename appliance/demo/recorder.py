@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import av
 import numpy as np
 import psutil
 
+from appliance.core.clock import Clock
 from appliance.demo.clips import ASSETS_VARIABLE
 from appliance.demo.counter import find_stamp, read_burnt
 from appliance.demo.errors import RecorderAnswer, RecorderDidNotStart
+from appliance.demo.staff import SHOW, sign_in
 
 READY = "ready http://"
 """How the recorder's line on standard output begins once its page is served."""
@@ -75,8 +77,9 @@ def _decoded(packet: "av.Packet[av.VideoStream]", into: ReadBack) -> Iterator[av
 class Recorder:
     """`python -m appliance run` as a child, and a client of its API. `assets`: whether it may know of real models."""
 
-    def __init__(self, site_file: Path, log: Path, port: int, *, assets: bool = True) -> None:
+    def __init__(self, site_file: Path, log: Path, port: int, clock: Clock, *, assets: bool = True) -> None:
         self._site_file = site_file
+        self._clock = clock
         self._assets = assets
         self._log = log
         self._port = port
@@ -106,6 +109,7 @@ class Recorder:
             raise RecorderDidNotStart(why=f"> {READY_S:g} s", log=str(self._log)) from error
         self._drain = asyncio.create_task(self._drain_output(), name="recorder output")
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        await self._sign_in()
 
     async def stop(self) -> int | None:
         """End it in order; its exit code, None when it was never started."""
@@ -140,8 +144,21 @@ class Recorder:
         except psutil.NoSuchProcess:
             return 0.0
 
+    async def _sign_in(self) -> None:
+        assert self._http is not None
+        await sign_in(self._http, self.url, self._site_file.parent, SHOW, self._clock)
+
     async def get(self, path: str, **query: str) -> Any:
-        """JSON of `/api/v1/<path>`. Raises RecorderAnswer."""
+        """JSON of `/api/v1/<path>`; logs in again where the session was left alone too long. Raises RecorderAnswer."""
+        try:
+            return await self._get(path, query)
+        except RecorderAnswer as refused:
+            if refused.facts["status"] != 401:
+                raise
+        await self._sign_in()
+        return await self._get(path, query)
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> Any:
         assert self._http is not None
         try:
             async with self._http.get(f"{self.url}api/v1/{path}", params=query) as answer:

@@ -20,6 +20,7 @@ from appliance.demo.plan import CYCLE_S, PlannedFault, plan
 from appliance.demo.recorder import Recorder
 from appliance.demo.rig import CameraRig
 from appliance.demo.site import CAMERAS, PASSWORD, USER, format_disks, fresh_folder, write_site
+from appliance.demo.staff import PEOPLE, PHRASE, SHOW, STRIKE, make_staff
 from appliance.demo.strike import Strike, announce, expected_of, striking, struck
 from appliance.demo.verify import Evidence, Expected, Gap, Sent, Verdict, judge
 from appliance.demo.words import Voice
@@ -142,13 +143,19 @@ class Show:
         options = self._options
         port = await asyncio.to_thread(free_port, options.port)
         site = await asyncio.to_thread(self._site, rig, port)
+        await make_staff(options.work, [camera.scene for camera in CAMERAS], self._clock)
         log = options.work / "recorder.log"
-        recorder = Recorder(site, log, port, assets=not self._drawn)
+        recorder = Recorder(site, log, port, self._clock, assets=not self._drawn)
         problems: list[str] = []
         try:
             await recorder.start()
             await asyncio.to_thread(announce, options.work, os.getpid(), recorder.url)
             self._voice.say("ready", url=recorder.url)
+            self._voice.say("staff", password=PHRASE)
+            for name, person, function, _ in PEOPLE:
+                if name not in {SHOW, STRIKE}:
+                    self._voice.line(f"    {name:<8} {person}, {function}")
+            self._voice.say("staff_code")
             problems += await self._watch(rig, recorder)
             problems += await self._check(rig, recorder)
         finally:

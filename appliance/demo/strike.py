@@ -18,6 +18,7 @@ import psutil
 from appliance.core.cause import GapCause
 from appliance.core.clock import Clock
 from appliance.demo.errors import NoDemonstration, RecorderAnswer, StrikeTooLong
+from appliance.demo.staff import STRIKE, sign_in
 from appliance.demo.verify import Expected
 from appliance.demo.words import Voice
 
@@ -103,6 +104,7 @@ class Striker:
         await asyncio.to_thread(calm.touch)
         try:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http:
+                await sign_in(http, self._url, self._work, STRIKE, self._clock)
                 for _ in range(2):  # a fault of the show may have begun that nothing shows yet
                     await self._until_recording(http)
                     await asyncio.sleep(SETTLE_S)

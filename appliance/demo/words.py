@@ -23,6 +23,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "L'enregistreur tourne. Ouvrez {url} dans un navigateur.",
         "The recorder runs. Open {url} in a browser.",
     ),
+    "staff": (
+        "Comptes, tous avec le mot de passe « {password} » :",
+        'Accounts, all with the password "{password}":',
+    ),
+    "staff_code": (
+        "Le code à six chiffres de leur téléphone : appliance demo code (moreau n'en a pas)",
+        "The six digits of their telephone: appliance demo code (moreau has none)",
+    ),
     "recording": (
         "Les quatre caméras sont enregistrées, flux principal et flux léger.",
         "All four cameras are recorded, main stream and light stream.",

@@ -262,8 +262,8 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{camera}: watch disarmed by {by} ({why}), until {until_us}",
     ),
     "look-refused": (
-        "images refusées à {who} : {camera}, du {from_us} au {to_us} ({code})",
-        "pictures refused to {who}: {camera}, from {from_us} to {to_us} ({code})",
+        "images refusées à {who} : {camera}, du {from_us} au {to_us} ({why})",
+        "pictures refused to {who}: {camera}, from {from_us} to {to_us} ({why})",
     ),
     "session-begun": ("{account} se connecte depuis {address}", "{account} logs in from {address}"),
     "session-ended": ("{account} se déconnecte", "{account} logs out"),

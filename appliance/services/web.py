@@ -4,21 +4,25 @@ import asyncio
 import errno
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from appliance import __version__
+from appliance.accounts.desk import AccountDesk
 from appliance.accounts.look_store import LookStore
+from appliance.accounts.store import WITHOUT
 from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.database import DatabaseUnusable
+from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
 from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
-from appliance.services.records import LOOKS
+from appliance.services.records import ACCOUNTS, LOOKS
 from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
@@ -40,6 +44,12 @@ EXPIRE_S: Final = 24 * 3600.0
 LEADS_ON: Final = ("look-opened", "look-closed", "look-bounded", "look-justified")
 """Lines of the journal that are durable at once: what somebody may see follows from them."""
 
+SOON_S: Final = 10.0
+"""Seconds until a changed account is copied: a withdrawn one must not come back with an old copy."""
+
+REFUSALS_S: Final = 5.0
+"""Seconds between two looks at refusals that wait for their line in the journal."""
+
 
 def state_folder(site: Site) -> Path:
     """Where the page's process keeps what it must not forget: of its unit, or beside the recorder's index."""
@@ -56,13 +66,18 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     detector = DetectorClient(site.detector.socket)
     journal = make_journal(site, WEB, clock, durable_kinds=LEADS_ON)
     tell = telling(journal)
+    desk = AccountDesk(state_folder(site) / ACCOUNTS, clock, tell)
+    people_copies = DatabaseCopies(desk.store.database, ACCOUNTS, site.recorder.socket, tell, without=WITHOUT)
+    changed = asyncio.Event()
+    desk.changed = changed.set
+    await desk.open()
     about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
     files = JournalFiles(journal_folder(site), WEB, journal.flush)
     book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell, files)
     copies = DatabaseCopies(book.store.database, LOOKS, site.recorder.socket, tell)
     await book.store.database.open()
     await book.load()
-    app = make_app(client, detector, static, about, book, tell)
+    app = make_app(client, detector, static, about, book, desk, tell)
     try:
         runner = await serve(app, LOOPBACK, port)
     except OSError as error:
@@ -77,6 +92,9 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     _ = jobs.supervise("looks", FLUSH_S, book.flush)
     _ = jobs.supervise("looks expiry", EXPIRE_S, lambda: book.store.expire(clock.utc_us()))
     _ = jobs.supervise("copy of looks", COPY_S, copies.once)
+    _ = jobs.supervise("copy of accounts", COPY_S, people_copies.once)
+    _ = jobs.supervise("copy of changed accounts", SOON_S, partial(_copy_changed, changed, people_copies))
+    _ = jobs.supervise("refusals", REFUSALS_S, partial(_refusals_due, desk))
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     say_stopping()
@@ -87,8 +105,23 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     with suppress(DatabaseUnusable):  # the journal has what the file has not
         await book.flush()
     await book.store.database.close()
+    await desk.close()
     tell("service-stopped", {"version": __version__})
     await end(journal)
+
+
+async def _copy_changed(changed: asyncio.Event, copies: DatabaseCopies) -> None:
+    if changed.is_set():
+        changed.clear()
+        try:
+            await copies.once()
+        except ApplianceError:
+            changed.set()
+            raise
+
+
+async def _refusals_due(desk: AccountDesk) -> None:
+    desk.refusals_due()
 
 
 def main(file: Path, port: int | None) -> int:

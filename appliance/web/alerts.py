@@ -23,6 +23,7 @@ from appliance.web.detector import DETECTOR
 from appliance.web.errors import AlertRefused, NoPictureYet, NoSuchAlert
 from appliance.web.look_book import Span
 from appliance.web.media import json_response
+from appliance.web.who import account_of
 
 MAX_ALERTS: Final = 200
 """Alerts of one answer: a page shows 50, a bad week at one site holds a hundred."""
@@ -57,7 +58,6 @@ class VerdictBody(query.Strict):
     """A person's answer to an alert."""
 
     verdict: Verdict
-    by: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
     note: Annotated[str, Field(max_length=MAX_NOTE)] = ""
 
 
@@ -66,7 +66,6 @@ class ReportBody(query.Strict):
 
     camera: query.Identifier
     kind: Kind
-    by: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
     note: Annotated[str, Field(min_length=1, max_length=MAX_NOTE)]
 
 
@@ -75,7 +74,6 @@ class ArmBody(query.Strict):
 
     cameras: Annotated[list[query.Identifier], Field(min_length=1, max_length=64)]
     armed: bool
-    by: Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
     why: Annotated[str, Field(min_length=1, max_length=MAX_NOTE)]
     until_us: Annotated[int, Field(ge=0, le=query.LAST_US)]
 
@@ -122,13 +120,13 @@ async def verdict(request: web.Request) -> web.StreamResponse:
     """POST a person's verdict."""
     number = query.path(request, AlertPath).number
     said = await read_body(request, VerdictBody)
-    return await _json(request, "answer", number=number, verdict=said.verdict.value, by=said.by, note=said.note)
+    return await _json(request, "answer", number=number, verdict=said.verdict.value, by=_by(request), note=said.note)
 
 
 async def report(request: web.Request) -> web.StreamResponse:
     """POST a fact by hand: answers the number of its alert."""
     said = await read_body(request, ReportBody)
-    return await _json(request, "report", camera=said.camera, kind=said.kind.value, by=said.by, note=said.note)
+    return await _json(request, "report", camera=said.camera, kind=said.kind.value, by=_by(request), note=said.note)
 
 
 async def detection(request: web.Request) -> web.StreamResponse:
@@ -148,7 +146,13 @@ async def arming(request: web.Request) -> web.StreamResponse:
 async def arm(request: web.Request) -> web.StreamResponse:
     """POST a person's word on it."""
     said = await read_body(request, ArmBody)
-    return await _json(request, "arm", **said.model_dump())
+    return await _json(request, "arm", by=_by(request), **said.model_dump())
+
+
+def _by(request: web.Request) -> str:
+    """Whose word it is: of whoever is logged in, whatever a body says."""
+    account = account_of(request)
+    return (account.person or account.name)[:MAX_NAME]
 
 
 async def _json(request: web.Request, verb: str, **fields: object) -> web.StreamResponse:

@@ -5,17 +5,29 @@ Loopback only until accounts exist. What is recorded can only be read; people an
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
+from appliance.accounts.desk import AccountDesk
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
-from appliance.web import alerts, bookmarks, clips, lock, look_register, looks, media, query, second_routes, static
+from appliance.web import (
+    accounts,
+    alerts,
+    bookmarks,
+    clips,
+    lock,
+    look_register,
+    looks,
+    media,
+    query,
+    second_routes,
+    session,
+    static,
+)
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -24,6 +36,7 @@ from appliance.web.recorder import Recorder, SiteInfo
 from appliance.web.security import add_headers, check_bind, guard
 from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
+from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can
 
 FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
@@ -32,21 +45,6 @@ API: Final = "/api/v1"
 PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/affiche", "/accessibilite")
 """Addresses of the page's screens: one document, every state in its URL."""
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """`right`: what its caller must be allowed to do; None: anybody, it holds nothing of the site. No default: a route
-    cannot be written without saying so. Held against accounts once there are some.
-    """
-
-    method: str
-    path: str
-    handler: Handler
-    right: Right | None
-
-
-WHO: Final = web.AppKey("who", dict[tuple[str, str], Right | None])
-"""The right that each route asks for, by method and path."""
 
 LARGEST_REQUEST: Final = 16 << 10
 """Bytes of a request body: nothing is uploaded here."""
@@ -58,12 +56,14 @@ def make_app(
     static_dir: Path,
     site: SiteInfo,
     book: LookBook,
+    desk: AccountDesk,
     tell: Tell = untold,
 ) -> web.Application:
     """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `book`: who has what
-    pictures open; `tell`: the journal.
+    pictures open; `desk`: who may ask, open already; `tell`: the journal.
     """
-    app = web.Application(middlewares=[guard, problems], client_max_size=LARGEST_REQUEST)
+    app = web.Application(middlewares=[guard, problems, admit], client_max_size=LARGEST_REQUEST)
+    app[ACCOUNTS] = desk
     app[media.RECORDER] = recorder
     app[DETECTOR] = detector
     app[clips.SITE] = site
@@ -81,7 +81,7 @@ def make_app(
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
-    app[WHO] = {(route.method, route.path): route.right for route in routes()}
+    app[WHO] = {(route.method, route.path): route for route in routes()}
     return app
 
 
@@ -92,20 +92,20 @@ def routes() -> tuple[Route, ...]:
     look = f"{API}/looks/{{number}}"
     second = f"{API}/second/{{number}}"
     return (
-        Route("GET", f"{API}/state", state, Right.STATE),
+        Route("GET", f"{API}/state", state, Right.SITE, wakes=False),
         Route("GET", f"{camera}/timeline", media.timeline, Right.FOOTAGE),
         Route("GET", f"{camera}/gop", media.gop, Right.FOOTAGE),
         Route("GET", f"{camera}/init/{{init_id}}", media.init, Right.FOOTAGE),
         Route("GET", f"{camera}/parts", media.parts, Right.FOOTAGE),
         Route("GET", f"{camera}/clips", clips.clips, Right.FOOTAGE),
         Route("GET", f"{camera}/clip.mp4", clips.clip, Right.FOOTAGE),
-        Route("GET", f"{API}/alerts", alerts.alerts, Right.ALERTS),
+        Route("GET", f"{API}/alerts", alerts.alerts, Right.ALERTS, wakes=False),
         Route("POST", f"{API}/alerts", alerts.report, Right.ALERTS),
         Route("GET", alert, alerts.alert, Right.ALERTS),
-        Route("GET", f"{alert}/picture.jpg", alerts.picture, Right.FOOTAGE),
+        Route("GET", f"{alert}/picture.jpg", alerts.picture, Right.FOOTAGE, also=Right.ALERTS),
         Route("POST", f"{alert}/verdict", alerts.verdict, Right.ALERTS),
         Route("POST", f"{API}/looks", looks.open_look, Right.FOOTAGE),
-        Route("GET", f"{API}/looks/current", looks.current, Right.FOOTAGE),
+        Route("GET", f"{API}/looks/current", looks.current, Right.FOOTAGE, wakes=False),
         Route("GET", f"{API}/looks", look_register.looks, Right.LOOKS),
         Route("GET", f"{API}/looks/check", look_register.check_looks, Right.LOOKS),
         Route("GET", f"{API}/looks.csv", look_register.table, Right.LOOKS),
@@ -114,17 +114,41 @@ def routes() -> tuple[Route, ...]:
         Route("GET", f"{API}/bookmarks", bookmarks.bookmarks, Right.FOOTAGE),
         Route("POST", f"{API}/bookmarks", bookmarks.set_bookmark, Right.FOOTAGE),
         Route("DELETE", f"{API}/bookmarks/{{number}}", bookmarks.remove_bookmark, Right.FOOTAGE),
-        Route("GET", f"{API}/detection", alerts.detection, Right.STATE),
-        Route("GET", f"{API}/arming", alerts.arming, Right.STATE),
+        Route("GET", f"{API}/detection", alerts.detection, Right.STATE, wakes=False),
+        Route("GET", f"{API}/arming", alerts.arming, Right.STATE, wakes=False),
         Route("POST", f"{API}/arming", second_routes.arm, Right.ARM),
         Route("POST", f"{API}/second", second_routes.ask_second, Right.ARM),
-        Route("GET", f"{API}/second", second_routes.seconds, Right.COUNTERSIGN),
+        Route("GET", f"{API}/second", second_routes.seconds, Right.COUNTERSIGN, wakes=False),
         Route("POST", f"{second}/signature", second_routes.sign, Right.COUNTERSIGN),
         Route("POST", f"{second}/urgent", second_routes.urge, Right.ARM),
         Route("GET", f"{API}/notice", notice, Right.STATE),
+        *own_routes(),
         *(Route("GET", address, page, None) for address in PAGES),
         Route("GET", "/assets/{name}", asset, None),
         Route("GET", "/favicon.svg", asset, None),
+    )
+
+
+def own_routes() -> tuple[Route, ...]:
+    """Log-ins, one's own account, and others' accounts."""
+    account = f"{API}/accounts/{{name}}"
+    return (
+        Route("POST", f"{API}/session", session.log_in, None),
+        Route("POST", f"{API}/recovery", session.come_back, None),
+        Route("GET", f"{API}/session", session.session, Right.SELF),
+        Route("DELETE", f"{API}/session", session.log_out, Right.SELF),
+        Route("POST", f"{API}/session/password", session.password, Right.SELF),
+        Route("POST", f"{API}/session/second-factor", session.second_factor, Right.SELF),
+        Route("POST", f"{API}/session/sheet", session.sheet, Right.SELF),
+        Route("POST", f"{API}/session/read", session.read, Right.SELF),
+        Route("GET", f"{API}/sessions", session.sessions, Right.SELF),
+        Route("DELETE", f"{API}/sessions/{{id}}", session.end_session, Right.SELF),
+        Route("GET", f"{API}/accounts", accounts.accounts, Right.ACCOUNTS),
+        Route("POST", f"{API}/accounts", accounts.open_account, Right.ACCOUNTS),
+        Route("POST", f"{account}/revoke", accounts.revoke, Right.ACCOUNTS),
+        Route("POST", f"{account}/authorise", accounts.authorise, Right.ACCOUNTS),
+        Route("POST", f"{account}/grant", accounts.grant, Right.ACCOUNTS),
+        Route("POST", f"{account}/password", accounts.password, Right.ACCOUNTS),
     )
 
 
@@ -138,13 +162,18 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 
 
 async def state(request: web.Request) -> web.StreamResponse:
-    """GET state: site, verdict, what to do, cameras, disks."""
+    """GET state: site, verdict, what to do, cameras, disks; for a viewer the cameras of the grant alone."""
     query.query(request, query.NoQuery)
     site = request.app[clips.SITE]
     told = await request.app[media.RECORDER].state()
     names = {row["id"]: row["name"] for row in told["cameras"]}
     overdue = looks.overdue_issues(request.app[lock.BOOK])
     body = build_state(told, [*sight_issues(await alerts.blind_cameras(request), names), *overdue])
+    if not can(request, Right.STATE):
+        grant = account_of(request).grant
+        reached = frozenset[str]() if grant is None else grant.cameras
+        shown = [each for each in body["cameras"] if each["id"] in reached]
+        body = {**body, "verdict": "ok", "issues": [], "cameras": shown, "disks": []}
     return media.json_response({"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body})
 
 

@@ -10,9 +10,10 @@ from appliance.accounts.roles import Account
 from appliance.web import query
 from appliance.web.body import read_body
 from appliance.web.errors import BookmarksFull, NoSuchBookmark, UnknownCamera
-from appliance.web.lock import BOOK, person
+from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotYours
 from appliance.web.media import RECORDER, json_response
+from appliance.web.who import account_of
 
 
 class BookmarkBody(query.Strict):
@@ -38,7 +39,7 @@ async def bookmarks(request: web.Request) -> web.StreamResponse:
 async def set_bookmark(request: web.Request) -> web.StreamResponse:
     """POST bookmarks: 201 with the list as it is then."""
     asked = await read_body(request, BookmarkBody)
-    account, now = person(request), request.app[BOOK].clock.utc_us()
+    account, now = account_of(request), request.app[BOOK].clock.utc_us()
     if asked.camera not in {row["id"] for row in (await request.app[RECORDER].state())["cameras"]}:
         raise UnknownCamera(camera=asked.camera, stream="sub")
     mark = Bookmark(asked.camera, asked.at_us, " ".join(asked.text.split()), account.name, now)
@@ -53,7 +54,7 @@ async def remove_bookmark(request: web.Request) -> web.StreamResponse:
     """DELETE one: the list as it is then."""
     query.query(request, query.NoQuery)
     number = query.path(request, BookmarkPath).number
-    account, now = person(request), request.app[BOOK].clock.utc_us()
+    account, now = account_of(request), request.app[BOOK].clock.utc_us()
     found = next((each for each in await _store(request).all(now) if each.number == number), None)
     if found is None or not readable(found, account, now):
         raise NoSuchBookmark(number=str(number))  # the same for one that this person may not know of
@@ -68,7 +69,7 @@ def _store(request: web.Request) -> Bookmarks:
 
 
 async def _list(request: web.Request, status: int = 200) -> web.StreamResponse:
-    account, now = person(request), request.app[BOOK].clock.utc_us()
+    account, now = account_of(request), request.app[BOOK].clock.utc_us()
     told = [_body(each, account, now) for each in await _store(request).all(now) if readable(each, account, now)]
     return json_response({"bookmarks": told}, status=status)
 

@@ -26,6 +26,7 @@ from appliance.web.lawful import ClockTold, clock_body
 from appliance.web.look_book import Span
 from appliance.web.media import RECORDER, find_stream, json_response, not_recorded, send_blocks
 from appliance.web.recorder import Answer, Recorder, SiteInfo
+from appliance.web.who import account_of
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ async def _send(request: web.Request, plan: Plan, camera: str, asked: query.Clip
     blocks = file.blocks(lambda path, offset, length: recorder.read(plan.chunks[path], offset, length), payloads=False)
     if request.method != "HEAD":  # entered before the first byte leaves, whether the client takes them all or not
         taken: Facts = {"camera": camera, "stream": asked.q, "from_utc_us": file.from_us, "to_utc_us": file.to_us}
-        request.app[TELL]("clip-taken", {"who": lock.person(request).name, **taken, "bytes": file.size})
+        request.app[TELL]("clip-taken", {"who": account_of(request).name, **taken, "bytes": file.size})
     return await send_blocks(request, response, lambda: _gather(blocks), lambda: lock.still(request, span))
 
 

@@ -44,6 +44,33 @@ class CrossSite(WebError):
     status = 403
 
 
+class NotLoggedIn(WebError):
+    """There is no session, or it is over."""
+
+    code = "not-logged-in"
+    fr = "Connectez-vous d'abord\u202f: il n'y a pas de connexion en cours, ou elle est terminée."
+    en = "Log in first: there is no session, or it is over."
+    status = 401
+
+
+class RightMissing(WebError):
+    """The account has not the right that the route asks for; the refusal is in the journal."""
+
+    code = "right-missing"
+    fr = "Votre compte ne le permet pas, et la demande est inscrite au journal. Voyez un responsable du site."
+    en = "Your account does not allow it, and the request is in the journal. See a manager of the site."
+    status = 403
+
+
+class SetUpFirst(WebError):
+    """A first log-in is not finished: a password of one's own, a second factor."""
+
+    code = "set-up-first"
+    fr = "Terminez d'abord votre connexion\u202f: un mot de passe à vous, puis le code du téléphone."
+    en = "Finish your log-in first: a password of your own, then the telephone's code."
+    status = 403
+
+
 class NoSuchPage(WebError):
     """No route has this path."""
 

@@ -8,12 +8,11 @@ from aiohttp import web
 
 from appliance.accounts.look import AFTER_US, BEFORE_US
 from appliance.accounts.look_store import Entry
-from appliance.accounts.roles import Account, Role
 from appliance.alerts.errors import DetectorRefused, DetectorUnreachable
 from appliance.core.units import US_PER_SECOND
-from appliance.web import query
 from appliance.web.detector import DETECTOR
 from appliance.web.look_book import LookBook, Span
+from appliance.web.who import account_of
 
 log = logging.getLogger(__name__)
 
@@ -24,14 +23,6 @@ ASK_US: Final = 2 * US_PER_SECOND
 
 SILENT_US: Final = 30 * US_PER_SECOND
 """us that an alert is followed without news of it: a detector that starts anew is back by then."""
-
-LOCAL: Final = Account("local", "", Role.MANAGER, 0, query.LAST_US)
-"""Whoever sits at the appliance, until accounts exist."""
-
-
-def person(_request: web.Request) -> Account:
-    """Who asks."""
-    return LOCAL
 
 
 class Reach(NamedTuple):
@@ -54,25 +45,25 @@ async def admit(request: web.Request, span: Span) -> None:
     Raises LookRefused.
     """
     await _follow(request)
-    request.app[BOOK].admit(person(request), span, shown=request.method != "HEAD")
+    request.app[BOOK].admit(account_of(request), span, shown=request.method != "HEAD")
 
 
 async def check(request: web.Request, span: Span) -> None:
     """As `admit`, for what holds no picture by itself: nothing is remembered but a refusal."""
     await _follow(request)
-    request.app[BOOK].admit(person(request), span, shown=False)
+    request.app[BOOK].admit(account_of(request), span, shown=False)
 
 
 def still(request: web.Request, span: Span) -> None:
     """Before each write of something long: what let it through may be over by now. Raises LookRefused."""
-    request.app[BOOK].admit(person(request), span, shown=False)
+    request.app[BOOK].admit(account_of(request), span, shown=False)
 
 
 async def _follow(request: web.Request) -> None:
     """Ask how the alerts go that this person follows, if it was long ago."""
     book = request.app[BOOK]
     now = book.clock.utc_us()
-    for entry in book.followed(person(request).name):
+    for entry in book.followed(account_of(request).name):
         heard = book.heard_us(entry)
         if 0 <= now - heard < ASK_US:
             continue

@@ -11,10 +11,11 @@ from appliance.accounts.roles import Right, may
 from appliance.web import alerts, query
 from appliance.web.body import read_body
 from appliance.web.errors import UnknownCamera
-from appliance.web.lock import BOOK, Reach, entry_body, person, reach
+from appliance.web.lock import BOOK, Reach, entry_body, reach
 from appliance.web.look_book import LookBook
 from appliance.web.look_errors import NothingToOpen, NotYours, reason_lacks
 from appliance.web.media import RECORDER, json_response
+from appliance.web.who import account_of
 
 MAX_CAMERAS: Final = 64
 
@@ -51,14 +52,14 @@ async def open_look(request: web.Request) -> web.StreamResponse:
     asked = await read_body(request, LookBody)
     given = Given(asked.reason, asked.text.strip(), asked.number.strip(), asked.alert)
     what = await _reach_of_alert(request, asked) if asked.reason is Reason.ALERT else await _typed(request, asked)
-    entry = await request.app[BOOK].open(person(request), given, what.cameras, what.from_us, what.to_us)
+    entry = await request.app[BOOK].open(account_of(request), given, what.cameras, what.from_us, what.to_us)
     return json_response({"look": entry_body(entry, request.app[BOOK])}, status=201)
 
 
 async def current(request: web.Request) -> web.StreamResponse:
     """GET looks/current: what this person has open, and what they have to justify."""
     query.query(request, query.NoQuery)
-    book, who = request.app[BOOK], person(request).name
+    book, who = request.app[BOOK], account_of(request).name
     return json_response(
         {
             "now_us": book.clock.utc_us(),
@@ -71,7 +72,7 @@ async def current(request: web.Request) -> web.StreamResponse:
 async def close_look(request: web.Request) -> web.StreamResponse:
     """DELETE a look: its end before its time."""
     query.query(request, query.NoQuery)
-    entry = await request.app[BOOK].close(person(request), query.path(request, LookPath).number)
+    entry = await request.app[BOOK].close(account_of(request), query.path(request, LookPath).number)
     return json_response({"look": entry_body(entry, request.app[BOOK])})
 
 
@@ -79,12 +80,12 @@ async def justify(request: web.Request) -> web.StreamResponse:
     """POST justification of an urgent look."""
     number = query.path(request, LookPath).number
     said = await read_body(request, JustifyBody)
-    entry = await request.app[BOOK].justify(person(request), number, said.text)
+    entry = await request.app[BOOK].justify(account_of(request), number, said.text)
     return json_response({"look": entry_body(entry, request.app[BOOK])})
 
 
 async def _reach_of_alert(request: web.Request, asked: LookBody) -> Reach:
-    account = person(request)
+    account = account_of(request)
     if not may(account, Right.ALERTS, request.app[BOOK].clock.utc_us()):
         raise NotYours
     if asked.alert is None:

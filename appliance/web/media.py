@@ -22,6 +22,7 @@ from appliance.web.problem import Problem
 from appliance.web.recorder import Answer, Recorder
 from appliance.web.slices import MediaSlice, all_parts, gop_complete, gop_slice, neighbours, parts_slice
 from appliance.web.timeline import NOT_YET, UNKNOWN, Gap, cause_name, find_gaps, gap_at, light_only, read_spans, words
+from appliance.web.who import reached
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +97,15 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     """GET timeline: spans and gaps of one stream, each gap with its cause in words."""
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.TimelineQuery)
+    from_us, to_us = reached(request, camera, asked.from_, asked.to)
     recorder = request.app[RECORDER]
     state = await recorder.state()
     stream = find_stream(state, camera, asked.stream)
-    history = await _history(recorder, state, stream, (camera, asked.stream, asked.from_, asked.to))
+    history = await _history(recorder, state, stream, (camera, asked.stream, from_us, to_us))
     missing: list[Gap] = []
     streams = next(row["streams"] for row in state["cameras"] if row["id"] == camera)
     if asked.stream == "sub" and "main" in streams:
-        main = await _history(recorder, state, streams["main"], (camera, "main", asked.from_, asked.to))
+        main = await _history(recorder, state, streams["main"], (camera, "main", from_us, to_us))
         missing = light_only(_gaps_of(main), _gaps_of(history))
     return json_response({**history, "light_only": [gap.body() for gap in missing]})
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from appliance.accounts.errors import AccountError, TooManyTries
 from appliance.core.errors import ApplianceError
 from appliance.ring.faults import ChunkReused
 from appliance.web.errors import MethodRefused, NoLongerKept, NoSuchPage, WebError
@@ -31,7 +32,7 @@ class Problem(Exception):
 
 def problem_response(error: ApplianceError, members: Mapping[str, object] | None = None) -> web.Response:
     """The error as a response."""
-    status = error.status if isinstance(error, WebError) else _STATUS_OF_OTHERS
+    status = error.status if isinstance(error, WebError | AccountError) else _STATUS_OF_OTHERS
     body: dict[str, Any] = {
         "type": error.kind if isinstance(error, WebError) else "about:blank",
         "title": error.sentence("en"),
@@ -41,7 +42,12 @@ def problem_response(error: ApplianceError, members: Mapping[str, object] | None
         "en": error.sentence("en"),
         **(members or {}),
     }
-    return web.Response(status=status, body=json.dumps(body, ensure_ascii=False).encode(), content_type=CONTENT_TYPE)
+    response = web.Response(
+        status=status, body=json.dumps(body, ensure_ascii=False).encode(), content_type=CONTENT_TYPE
+    )
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.facts["seconds"])
+    return response
 
 
 @web.middleware
@@ -54,7 +60,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ChunkReused:
         return problem_response(NoLongerKept())
     except ApplianceError as error:
-        if not isinstance(error, WebError):
+        if not isinstance(error, WebError | AccountError):
             log.warning("%s %s: %s: %s", request.method, request.path, error.code, error)
         return problem_response(error)
     except web.HTTPMethodNotAllowed as refusal:

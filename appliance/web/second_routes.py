@@ -1,6 +1,7 @@
 """Routes of what asks for a second person: today, to stop watching a whole site."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from aiohttp import web
@@ -13,9 +14,10 @@ from appliance.core.errors import ApplianceError
 from appliance.web import alerts, query
 from appliance.web.body import read_body
 from appliance.web.clips import TELL
-from appliance.web.lock import BOOK, person
+from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotASecondPerson, NoWitnesses, SecondNeeded, SecondOver
 from appliance.web.media import json_response
+from appliance.web.who import ACCOUNTS, account_of
 
 LEAST_WHY: Final = 5
 """Characters of a reason, as the detector asks for it."""
@@ -59,25 +61,26 @@ async def arm(request: web.Request) -> web.StreamResponse:
 async def ask_second(request: web.Request) -> web.StreamResponse:
     """POST second: a request for another person's signature."""
     asked = await read_body(request, StopBody)
-    account, now = person(request), request.app[BOOK].clock.utc_us()
+    account, now = account_of(request), request.app[BOOK].clock.utc_us()
     what = {"cameras": list(asked.cameras), "armed": False, "why": asked.why, "until_us": asked.until_us}
     made = await _table(request).ask(account.name, account.function, what, asked.why, now)
     _tell(request, "second-asked", made, {"why": asked.why, "until_us": asked.until_us})
-    return json_response({"request": _body(made, account.name, now)}, status=201)
+    return json_response({"request": _body(made, account.name, await _people(request), now)}, status=201)
 
 
 async def seconds(request: web.Request) -> web.StreamResponse:
     """GET second: what waits for a second person or was asked of late, for whoever asked and whoever may sign."""
     query.query(request, query.NoQuery)
-    account, now = person(request), request.app[BOOK].clock.utc_us()
+    account, now = account_of(request), request.app[BOOK].clock.utc_us()
     found = await _table(request).since(now - WAIT_US - URGENT_US)
-    return json_response({"now_us": now, "requests": [_body(each, account.name, now) for each in found]})
+    people = await _people(request)
+    return json_response({"now_us": now, "requests": [_body(each, account.name, people, now) for each in found]})
 
 
 async def sign(request: web.Request) -> web.StreamResponse:
     """POST signature: another person agrees, on a session of their own; it is done at once."""
     found, now = await _one(request), request.app[BOOK].clock.utc_us()
-    signer = person(request).name
+    signer = account_of(request).name
     if not may_sign(found, signer, now):
         _tell(request, "second-refused", found, {"by": signer})
         raise NotASecondPerson if found.asker == signer else SecondOver
@@ -88,9 +91,11 @@ async def urge(request: web.Request) -> web.StreamResponse:
     """POST urgent: nobody has answered, the asker acts before two witnesses; it is marked as not countersigned."""
     found, now = await _one(request), request.app[BOOK].clock.utc_us()
     said = await read_body(request, WitnessBody)
-    asker = person(request).name
+    account = account_of(request)
+    asker, own = account.name, account.person.casefold()
     names = tuple(" ".join(each.split()) for each in said.witnesses)
-    if not may_urge(found, asker, names, now):
+    others = tuple(each for each in names if each.casefold() != own)  # an asker goes by two names
+    if not may_urge(found, asker, others, now):
         _tell(request, "second-refused", found, {"by": asker})
         raise NoWitnesses if found.asker == asker and stage(found, now) is Stage.URGENT else SecondOver
     return await _do(request, found, "", names)
@@ -108,7 +113,9 @@ async def _do(request: web.Request, asked: Request, signer: str, witnesses: tupl
     table, now = _table(request), request.app[BOOK].clock.utc_us()
     if not await table.done(asked.number, now, signer, witnesses):
         raise SecondOver
-    hands = f"{asked.asker} + {signer}" if signer else f"{asked.asker}, non contresigné"
+    people = await _people(request)
+    asker = people.get(asked.asker, asked.asker)
+    hands = f"{asker} + {people.get(signer, signer)}" if signer else f"{asker}, non contresigné"
     try:
         answer = await alerts.ask(request, "arm", by=hands[:MAX_NAME], **asked.what)
     except (ApplianceError, asyncio.CancelledError):
@@ -125,11 +132,17 @@ def _tell(request: web.Request, kind: str, asked: Request, facts: Facts) -> None
     request.app[TELL](kind, {**about, **facts})
 
 
-def _body(asked: Request, who: str, now_us: int) -> dict[str, Any]:
+async def _people(request: web.Request) -> dict[str, str]:
+    """What people are called, by account."""
+    found = await request.app[ACCOUNTS].store.all()
+    return {account.name: account.person or account.name for account, _ in found}
+
+
+def _body(asked: Request, who: str, people: Mapping[str, str], now_us: int) -> dict[str, Any]:
     """As in the contract's schema SecondRequest."""
     return {
         "number": asked.number,
-        "asker": asked.asker,
+        "asker": people.get(asked.asker, asked.asker),
         "function": asked.function,
         "cameras": asked.what["cameras"],
         "until_us": asked.what["until_us"],
@@ -137,7 +150,7 @@ def _body(asked: Request, who: str, now_us: int) -> dict[str, Any]:
         "asked_us": asked.asked_us,
         "stage": stage(asked, now_us).value,
         "waits_us": max(0, asked.asked_us + WAIT_US - now_us),
-        "signer": asked.signer,
+        "signer": people.get(asked.signer, asked.signer),
         "witnesses": list(asked.witnesses),
         "mine": asked.asker == who,
     }

@@ -33,7 +33,6 @@ from appliance.ring.access.server import serve
 from appliance.ring.disks.disk import FIELD_GEOMETRY, chunk_name, format_disk
 from appliance.ring.recording import Ring
 from appliance.web.app import make_app
-from appliance.web.lock import LOCAL
 from appliance.web.recorder import SiteInfo
 from tests.bench.row import Missing, Options, Turn, row
 from tests.peers.fake_detector import FakeDetector
@@ -41,6 +40,7 @@ from tests.peers.live import ROOT, clip_of
 from tests.peers.looking import make_book, open_all
 from tests.peers.need import locate
 from tests.peers.ring_rig import Folder
+from tests.peers.sign_in import DURAND, cookie_of, make_staff
 
 KEY: Final = StreamKey("portail", "main")
 RECORDED_S: Final = 90
@@ -121,8 +121,9 @@ async def _serve(folder: Path, certificate: Path | None) -> None:
     recorder, detector = RecorderClient(folder / "recorder.sock"), FakeDetector(folder, ())
     end_us = start_us + RECORDED_S * 1_000_000
     book = await make_book(folder, SimulatedClock(end_us))
-    await open_all(book, [KEY.camera], start_us, end_us, LOCAL)
-    app = make_app(recorder, detector, page, SiteInfo("Banc", "Banc", "Europe/Paris"), book)
+    await open_all(book, [KEY.camera], start_us, end_us, DURAND)
+    staff = await make_staff(folder, SimulatedClock(end_us))
+    app = make_app(recorder, detector, page, SiteInfo("Banc", "Banc", "Europe/Paris"), book, staff)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     context = None
@@ -130,20 +131,20 @@ async def _serve(folder: Path, certificate: Path | None) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    print(runner.addresses[0][1], start_us, flush=True)
+    print(runner.addresses[0][1], start_us, (await cookie_of(staff))["Cookie"], flush=True)
     await asyncio.Event().wait()
 
 
 @contextmanager
-def _service(folder: Path, certificate: Path | None) -> Iterator[tuple[int, int, int]]:
-    """(process, port, first microsecond) of a child that serves."""
+def _service(folder: Path, certificate: Path | None) -> Iterator[tuple[int, int, int, str]]:
+    """(process, port, first microsecond, cookie) of a child that serves."""
     command = [sys.executable, "-m", "tests.bench.clip_rows", str(folder)]
     command += [str(certificate)] if certificate else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
         try:
             assert child.stdout is not None
-            port, start_us = map(int, child.stdout.readline().split())
-            yield child.pid, port, start_us
+            port, start_us, cookie = child.stdout.readline().split()
+            yield child.pid, int(port), int(start_us), cookie
         finally:
             child.kill()
 
@@ -159,7 +160,7 @@ def _certificate(folder: Path) -> Path:
     return folder
 
 
-def _fetch(port: int, path: str, certificate: Path | None) -> tuple[int, float]:
+def _fetch(port: int, path: str, cookie: str, certificate: Path | None) -> tuple[int, float]:
     """(bytes of the body, seconds to its first byte) of one GET, read as fast as it comes."""
     plain = socket.create_connection(("127.0.0.1", port))
     if certificate is None:
@@ -169,7 +170,8 @@ def _fetch(port: int, path: str, certificate: Path | None) -> tuple[int, float]:
         context.check_hostname = False
         connection = context.wrap_socket(plain)
     with connection:
-        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+        head_lines = f"Host: 127.0.0.1:{port}\r\nCookie: {cookie}\r\nConnection: close"
+        request = f"GET {path} HTTP/1.1\r\n{head_lines}\r\n\r\n"
         began = time.perf_counter()
         connection.sendall(request.encode())
         head = b""
@@ -198,12 +200,12 @@ def _measure(*, tls: bool) -> Measured:
     with tempfile.TemporaryDirectory(dir=ROOT / "build", prefix="bench-") as name:
         folder = Path(name)
         certificate = _certificate(folder) if tls else None
-        with _service(folder, certificate) as (process, port, start_us):
+        with _service(folder, certificate) as (process, port, start_us, cookie):
             from_us = start_us + 10_000_000
             path = f"/api/v1/cameras/{KEY.camera}/clip.mp4?q=main&from={from_us}&to={from_us + CLIP_S * 1_000_000}"
-            assert _fetch(port, path, certificate)[0] > 20_000_000, "a clip of 60 s at 4 Mbit/s"
+            assert _fetch(port, path, cookie, certificate)[0] > 20_000_000, "a clip of 60 s at 4 Mbit/s"
             before = _cpu_s(process)
-            firsts = [_fetch(port, path, certificate)[1] for _ in range(ASKED)]
+            firsts = [_fetch(port, path, cookie, certificate)[1] for _ in range(ASKED)]
             used = _cpu_s(process) - before
         return Measured(used * 1e3 / ASKED, statistics.median(firsts) * 1e3, _peer_ms(folder))
 

@@ -34,6 +34,7 @@ from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.live import chain, small_clips
 from tests.peers.recorded import NAMES, recorded
+from tests.peers.sign_in import cookie_of
 from tests.peers.stored import frames_of
 
 ALERTS_A_DAY: Final = 10
@@ -70,8 +71,9 @@ async def _first_page() -> tuple[float, int]:
         await detector.desk.open()
         recorder = FakeRecorder()
         clock = SimulatedClock(recorder.now_us)
-        async with page_over(Path(name), recorder, detector, clock) as base, chromium() as page:
-            await page.open(f"{base}/")
+        async with page_over(Path(name), recorder, detector, clock) as served, chromium() as page:
+            await served.enter(page)
+            await page.open(f"{served.base}/")
             await page.until("document.querySelector('h1')?.innerText.length > 3")
             asked = [urlsplit(each).path for each in page.requests]
         await detector.desk.close()
@@ -116,7 +118,7 @@ class MonthRecorder(FakeRecorder):
 
 
 @asynccontextmanager
-async def _month(path: Path, folder: Path) -> AsyncIterator[tuple[str, int]]:
+async def _month(path: Path, folder: Path) -> AsyncIterator[tuple[str, int, dict[str, str]]]:
     """Address of a page over the month, and its present."""
     clock = SimulatedClock(utc_us=START_US + DAYS * DAY_US)
     index = Index(path, clock)
@@ -126,8 +128,8 @@ async def _month(path: Path, folder: Path) -> AsyncIterator[tuple[str, int]]:
     await detector.desk.open()
     await detector.visit("camera-00")
     await asyncio.to_thread(_fill, folder / "events.db", recorder.now_us)
-    async with page_over(folder, recorder, detector, clock) as base:
-        yield f"{base}/api/v1", recorder.now_us
+    async with page_over(folder, recorder, detector, clock) as served:
+        yield f"{served.base}/api/v1", recorder.now_us, await cookie_of(served.staff)
     await detector.desk.close()
     await index.close()
 
@@ -152,7 +154,7 @@ async def _lists(month: Path, seed: int) -> float:
     rng = random.Random(seed)
     took: dict[str, list[float]] = {"timeline": [], "alerts": []}
     with bench_folder() as folder:
-        async with _month(month, folder) as (base, now), aiohttp.ClientSession() as session:
+        async with _month(month, folder) as (base, now, who), aiohttp.ClientSession(headers=who) as session:
             for _ in range(ASKED):
                 camera, week = rng.randrange(CAMERAS), 7 * DAY_US
                 end = rng.randrange(now - (DAYS * DAY_US - week), now)
@@ -270,9 +272,10 @@ async def _lost(seconds: int) -> int:
 async def _scrub(folder: Path, client: Recorder, span_us: tuple[int, int], rng: random.Random, seconds: int) -> None:
     opening = ([f"cam{each}" for each in range(4)], *span_us)
     clock = SystemClock()
-    async with page_over(folder, client, FakeDetector(folder, ()), clock, opening) as base, chromium() as page:
+    async with page_over(folder, client, FakeDetector(folder, ()), clock, opening) as served, chromium() as page:
         await page.resize(1280, 900)
-        await page.open(f"{base}/lecture?cam=cam0&avec=cam1,cam2,cam3&t={span_us[0]}")
+        await served.enter(page)
+        await page.open(f"{served.base}/lecture?cam=cam0&avec=cam1,cam2,cam3&t={span_us[0]}")
         await page.until("document.querySelector('t-tiles')?.followers.size === 3")
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -12,22 +12,25 @@ import statistics
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.accounts.desk import AccountDesk
 from appliance.core.clock import Clock, SimulatedClock
 from appliance.media.stream import StreamKey
 from appliance.web.app import make_app, serve
-from appliance.web.lock import LOCAL
 from appliance.web.recorder import Recorder, SiteInfo
 from tests.bench.row import Missing, Options, Turn, row
 from tests.browser.chromium import Page, chromium
+from tests.browser.entry import sign_in
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FORMS, Form
 from tests.peers.looking import make_book, open_all
 from tests.peers.need import ROOT, locate
 from tests.peers.recorded import KEY, NAMES, Recorded, recorded
+from tests.peers.sign_in import DURAND, make_staff
 
 SEEKS: Final = 60
 RECORDED_S: Final = 240
@@ -51,19 +54,33 @@ Opening = tuple[Sequence[str], int, int]
 """Cameras that whoever sits at the appliance has opened, from, to."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A page that is served, and its people."""
+
+    base: str
+    staff: AccountDesk
+
+    async def enter(self, page: Page) -> None:
+        """The manager sits at this browser."""
+        await sign_in(page, self.base, self.staff)
+
+
 @asynccontextmanager
 async def page_over(
     folder: Path, recorder: Recorder, detector: FakeDetector, clock: Clock, opening: Opening | None = None
-) -> AsyncIterator[str]:
-    """The built page served over these; its address."""
+) -> AsyncIterator[Served]:
+    """The built page served over these."""
     book = await make_book(folder, clock)
     if opening is not None:
-        await open_all(book, *opening, LOCAL)
-    runner = await serve(make_app(recorder, detector, built_page(), SITE, book), "127.0.0.1", 0)
+        await open_all(book, *opening, DURAND)
+    staff = await make_staff(folder, clock)
+    runner = await serve(make_app(recorder, detector, built_page(), SITE, book, staff), "127.0.0.1", 0)
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield Served(f"http://127.0.0.1:{runner.addresses[0][1]}", staff)
     finally:
         await runner.cleanup()
+        await staff.close()
         await book.store.database.close()
 
 
@@ -72,9 +89,10 @@ async def opened(folder: Path, tape: Recorded, address: str) -> AsyncIterator[Pa
     """Chromium with playback at this address of the page over a tape, at rest."""
     opening = (list(NAMES), tape.start_us, tape.end_us)
     clock = SimulatedClock(tape.end_us)
-    async with page_over(folder, tape.client, FakeDetector(folder, ()), clock, opening) as base, chromium() as page:
+    async with page_over(folder, tape.client, FakeDetector(folder, ()), clock, opening) as served, chromium() as page:
         await page.resize(1280, 900)
-        await page.open(f"{base}{address}")
+        await served.enter(page)
+        await page.open(f"{served.base}{address}")
         await page.until(f"{SCREEN}?.player?.at != null")
         await asyncio.sleep(SETTLE_S)
         yield page

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.accounts.desk import AccountDesk
+from appliance.accounts.roles import Role
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
 from appliance.demo.counter import Burnt
@@ -17,11 +19,13 @@ from appliance.web.look_book import LookBook
 from appliance.web.look_check import JournalFiles
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import Page, chromium
+from tests.browser.entry import sign_in
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.looking import Told, make_book, open_tape
 from tests.peers.need import need
+from tests.peers.sign_in import make_staff
 
 SITE = SiteInfo(
     "Collège Émile-Zola",
@@ -68,6 +72,11 @@ class Desk:
     book: LookBook
     clock: SimulatedClock
     told: Told
+    staff: AccountDesk
+
+    async def sign_in(self, who: Role | str | None = Role.MANAGER) -> None:
+        """Whose page it is from now on; None: nobody's."""
+        await sign_in(self.page, self.base, self.staff, who)
 
     async def home(self) -> None:
         await self.page.open(f"{self.base}/")
@@ -116,18 +125,27 @@ async def served(
     book = await make_book(folder, clock, told, journal)
     if opened:
         await open_tape(book, recorder)
-    app = make_app(recorder, detector, built_page, SITE, book, told)
+    staff = await make_staff(folder, SimulatedClock(recorder.now_us), told, seen=viewed(recorder))  # sessions last
+    app = make_app(recorder, detector, built_page, SITE, book, staff, told)
     runner = await serve(app, "127.0.0.1", 0)
     try:
         async with chromium() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield Desk(page, base, recorder, detector, book, clock, told)
+            desk = Desk(page, base, recorder, detector, book, clock, told, staff)
+            await desk.sign_in()
+            yield desk
             assert page.troubles == []
     finally:
         await runner.cleanup()
         await detector.desk.close()
         await book.store.database.close()
+        await staff.close()
+
+
+def viewed(recorder: FakeRecorder) -> tuple[frozenset[str], int, int]:
+    """What the viewer may see: the first camera."""
+    return frozenset(sorted(recorder.cameras)[:1]), 0, recorder.now_us
 
 
 @pytest.fixture

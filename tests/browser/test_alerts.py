@@ -42,22 +42,20 @@ async def test_an_alert_is_read_played_with_its_box_and_answered(desk: Desk) -> 
     assert abs(x / width - 0.15) < 0.001
     assert "/alertes?n=1" in await desk.page.run("location.href"), "the address of the alert stays"
     await desk.page.run("document.querySelector('.judge input[value=false]').checked = true")
-    await fill(desk, ".judge input[name=by]", "Mme Roux")
     await click(desk, ".judge button")
     await desk.page.until("document.querySelector('.judge').innerText.includes('Avis enregistré')")
-    assert "Fausse alerte, avis de Mme Roux" in await desk.page.text(".judge")
+    assert "Fausse alerte, avis de Mme Durand" in await desk.page.text(".judge")
     answer = (await desk.detector.desk.store.entry(1)).answer
     assert answer is not None
-    assert (answer.by, answer.verdict.value) == ("Mme Roux", "false")
+    assert (answer.by, answer.verdict.value) == ("Mme Durand", "false")
 
 
 async def test_a_fact_is_reported_by_hand_and_opens(desk: Desk) -> None:
     await desk.page.open(f"{desk.base}/alertes")
     await desk.page.until("document.querySelector('.report form')")
     await fill(desk, ".report input[name=note]", "vitre cassée")
-    await fill(desk, ".report input[name=by]", "M. Petit")
     await click(desk, ".report button")
-    await desk.page.until("document.querySelector('h1').innerText.includes('Fait signalé par M. Petit')")
+    await desk.page.until("document.querySelector('h1').innerText.includes('Fait signalé par Mme Durand')")
     assert "/alertes?n=1" in await desk.page.run("location.href")
 
 
@@ -66,9 +64,8 @@ async def test_the_watch_is_said_on_the_home_page_and_can_be_suspended_by_name(d
     await desk.page.until("document.querySelector('t-watch tbody tr')")
     assert "Détection en service" in await desk.page.text("t-watch tbody tr")
     await fill(desk, "t-watch input[name=why]", "ménage du soir")
-    await fill(desk, "t-watch input[name=by]", "M. Petit")
     await click(desk, "t-watch button")
-    await desk.page.until("document.querySelector('t-watch tbody tr').innerText.includes('Par M. Petit')")
+    await desk.page.until("document.querySelector('t-watch tbody tr').innerText.includes('Par Mme Durand')")
     assert "ménage du soir" in await desk.page.text("t-watch tbody tr")
 
 

@@ -8,7 +8,6 @@ from appliance.accounts.look import LASTS_US
 from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
 from appliance.core.clock import SimulatedClock
-from appliance.web.lock import LOCAL
 from appliance.web.look_book import Span
 from appliance.web.look_check import JournalFiles
 from tests.browser.conftest import WEBUI, Desk, served
@@ -18,6 +17,7 @@ from tests.browser.test_page import counter_at
 from tests.peers.fake_recorder import FORMS, START_US, FakeRecorder
 from tests.peers.looking import TECHNICIAN
 from tests.peers.need import need
+from tests.peers.sign_in import DURAND
 
 SECOND = 1_000_000
 OVER = "document.querySelector('.over')?.innerText ?? ''"
@@ -57,7 +57,7 @@ async def test_no_picture_is_asked_for_before_a_reason_is_given(shut_desk: Desk)
     assert {each["look"] for each in seen} == {opened["look"]}
     await click(desk, ".looks button")
     await desk.page.until(f"({OVER}).includes('La consultation est terminée')")
-    assert desk.book.current(LOCAL.name) == []
+    assert desk.book.current(DURAND.name) == []
 
 
 @pytest.mark.full

@@ -25,7 +25,7 @@ def counter_at(instant: int, fps: int) -> int:
 async def test_home_says_in_words_what_is_so(desk: Desk) -> None:
     await desk.home()
     assert await desk.page.text("h1") == "Tout va bien"
-    assert "Accès local seulement" in await desk.page.text(".banner")
+    assert "Mme Durand" in await desk.page.text("header .who")
     assert await desk.page.run("document.querySelectorAll('video, img:not([src=\"/favicon.svg\"])').length") == 0
     desk.recorder.stopped["cour"] = GapCause.CAMERA_SILENT
     await desk.page.until("document.querySelector('h1').innerText.includes('attention')")

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from appliance.core.clock import SimulatedClock
 from appliance.web.app import make_app, serve
-from appliance.web.lock import LOCAL
 from appliance.web.recorder import SiteInfo
 from tests.browser.chromium import chromium
+from tests.browser.entry import sign_in
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.looking import make_book, open_all
 from tests.peers.recorded import KEY, recorded
+from tests.peers.sign_in import DURAND, make_staff
 
 SECONDS = 44
 
@@ -20,13 +21,15 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
     rng = random.Random(11)
     async with recorded(tmp_path, SECONDS, gop=15) as tape, chromium() as page:
         book = await make_book(tmp_path, SimulatedClock(tape.end_us))
-        await open_all(book, [KEY.camera], tape.start_us, tape.end_us, LOCAL)
+        await open_all(book, [KEY.camera], tape.start_us, tape.end_us, DURAND)
         detector = FakeDetector(tmp_path, ())
         await detector.desk.open()
-        app = make_app(tape.client, detector, built_page, SiteInfo("S", "P", "Europe/Paris"), book)
+        staff = await make_staff(tmp_path, SimulatedClock(tape.end_us))
+        app = make_app(tape.client, detector, built_page, SiteInfo("S", "P", "Europe/Paris"), book, staff)
         runner = await serve(app, "127.0.0.1", 0)
         try:
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            await sign_in(page, base, staff)
             await page.open(f"{base}/")
             await page.until("document.querySelector('h1')?.innerText === 'Tout va bien'")
             await page.open(f"{base}/lecture?cam={KEY.camera}&t={tape.start_us + 1_000_000}")
@@ -46,3 +49,4 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
             await runner.cleanup()
             await detector.desk.close()
             await book.store.database.close()
+            await staff.close()

@@ -2,13 +2,11 @@
 
 import pytest
 
-from appliance.accounts.roles import Account
 from appliance.accounts.second import WAIT_US
-from appliance.web import second_routes
 from tests.browser.barriers import barriers, speak
 from tests.browser.conftest import Desk
 from tests.browser.test_alerts import click, fill
-from tests.peers.looking import MANAGER, OTHER
+from tests.peers.sign_in import add_petit
 
 SECOND = 1_000_000
 
@@ -17,12 +15,10 @@ pytestmark = pytest.mark.full
 ROWS = "document.querySelector('t-second')?.innerText ?? ''"
 
 
-@pytest.fixture
-def sitting(monkeypatch: pytest.MonkeyPatch) -> dict[str, Account]:
-    """Who sits at the page: `now`."""
-    who = {"now": MANAGER}
-    monkeypatch.setattr(second_routes, "person", lambda _request: who["now"])
-    return who
+@pytest.fixture(autouse=True)
+async def petit(desk: Desk) -> None:
+    """A second manager."""
+    await add_petit(desk.staff)
 
 
 async def asked(desk: Desk) -> None:
@@ -31,7 +27,6 @@ async def asked(desk: Desk) -> None:
     await desk.page.until("document.querySelector('t-watch tbody tr')")
     await desk.page.run("document.querySelector('t-watch select[name=camera]').value = ''")
     await fill(desk, "t-watch input[name=why]", "travaux dans toute la cour")
-    await fill(desk, "t-watch input[name=by]", "Mme Durand")
     desk.page.expected = ("403 (Forbidden)",)
     await click(desk, "t-watch form button")
     await desk.page.until("document.querySelector('t-watch .ask')")
@@ -46,10 +41,10 @@ def unwatched(desk: Desk) -> bool:
     return {each["watch"] for each in desk.detector.words.message()} == {"camera_truth"}
 
 
-async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk, sitting: dict[str, Account]) -> None:
+async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk) -> None:
     await asked(desk)
     assert not unwatched(desk)
-    sitting["now"] = OTHER
+    await desk.sign_in("petit")
     await desk.home()
     await desk.page.until("document.querySelector('t-second button')")
     told = await desk.page.text("t-second")
@@ -60,12 +55,11 @@ async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk, sitting:
     await desk.page.until(f"({ROWS}).includes('contresigné par M. Petit')")
     assert unwatched(desk)
     (done,) = desk.told.of("second-done")
-    assert (done["who"], done["signer"], done["countersigned"]) == ("Mme Durand", "M. Petit", True)
+    assert (done["who"], done["signer"], done["countersigned"]) == ("durand", "petit", True)
 
 
-async def test_nobody_answers_and_two_witnesses_are_named(desk: Desk, sitting: dict[str, Account]) -> None:
+async def test_nobody_answers_and_two_witnesses_are_named(desk: Desk) -> None:
     await asked(desk)
-    assert sitting["now"] is MANAGER
     desk.clock.advance(WAIT_US / SECOND)
     await desk.page.until("document.querySelector('t-second form')")
     await desk.page.resize(320, 900)

@@ -11,10 +11,10 @@ from appliance.accounts.roles import Account, Role
 from appliance.core.chain import Facts, Tell, untold
 from appliance.core.clock import Clock
 from appliance.core.units import US_PER_SECOND
-from appliance.web.lock import LOCAL
 from appliance.web.look_book import LookBook
 from appliance.web.look_check import JournalFiles
 from tests.peers.fake_recorder import LENGTH_US, START_US, FakeRecorder
+from tests.peers.sign_in import DURAND
 
 ALWAYS: Final = (0, 4_102_444_800 * US_PER_SECOND)
 MANAGER: Final = Account("Mme Durand", "Principale", Role.MANAGER, *ALWAYS)
@@ -61,5 +61,5 @@ async def open_all(
 
 
 async def open_tape(book: LookBook, recorder: FakeRecorder) -> None:
-    """Whoever sits at the appliance opens all that the recorder in memory holds, as many hours of the site as it is."""
-    await open_all(book, recorder.cameras, START_US, START_US + LENGTH_US, LOCAL)
+    """The manager of tests/peers/sign_in.py opens all that the recorder in memory holds."""
+    await open_all(book, recorder.cameras, START_US, START_US + LENGTH_US, DURAND)

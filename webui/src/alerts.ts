@@ -8,7 +8,6 @@ import { SECOND, clock, longDate, moment } from "./time";
 
 const REFRESH_MS = 3000;
 const BEFORE = 3 * SECOND; // of the first sight: who enters is seen entering
-const NAME = "temoin.name";
 const VERDICTS: Verdict[] = ["confirmed", "false", "unclear"];
 const KINDS = ["active", "passive", "fire", "technical"] as const;
 
@@ -138,7 +137,6 @@ export class AlertsElement extends LitElement {
       <h2>${t("judge.title")}</h2>
       ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: moment(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` « ${given.note} »` : ""}</p>` : nothing}
       <fieldset><legend>${t("judge.legend")}</legend>${VERDICTS.map((each) => html`<label><input type="radio" name="verdict" value=${each} required> ${t(`judge.${each}` as Key)}</label>`)}</fieldset>
-      <label>${t("judge.by")} <input name="by" required maxlength="80" autocomplete="name" .value=${remembered()}></label>
       <label>${t("judge.note")} <input name="note" maxlength="500"></label>
       <button class="primary">${t("judge.send")}</button>
       <p class="notice" role="status">${this.done}</p>
@@ -148,10 +146,8 @@ export class AlertsElement extends LitElement {
   private async judge(event: SubmitEvent, alert: Alert): Promise<void> {
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
-    const by = String(fields.get("by")).trim();
     try {
-      this.open = await answer(alert.number, { verdict: String(fields.get("verdict")) as Verdict, by, note: String(fields.get("note")).trim() });
-      remember(by);
+      this.open = await answer(alert.number, { verdict: String(fields.get("verdict")) as Verdict, note: String(fields.get("note")).trim() });
       this.refusal = "";
       this.done = t("judge.done");
     } catch (error) {
@@ -166,38 +162,18 @@ export class AlertsElement extends LitElement {
       <label>${t("jump.camera")} <select name="camera">${this.data!.cameras.map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
       <label>${t("report.kind")} <select name="kind">${KINDS.map((each) => html`<option value=${each}>${t(`kind.${each}` as Key)}</option>`)}</select></label>
       <label>${t("report.note")} <input name="note" required minlength="3" maxlength="500"></label>
-      <label>${t("judge.by")} <input name="by" required maxlength="80" autocomplete="name" .value=${remembered()}></label>
       <button class="primary">${t("report.send")}</button></form></details>`;
   }
 
   private async send(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
-    const by = String(fields.get("by")).trim();
     try {
-      const number = await report({ camera: String(fields.get("camera")), kind: String(fields.get("kind")), by, note: String(fields.get("note")).trim() });
-      remember(by);
+      const number = await report({ camera: String(fields.get("camera")), kind: String(fields.get("kind")), note: String(fields.get("note")).trim() });
       this.dispatchEvent(new CustomEvent("go", { detail: `/alertes?n=${number}`, bubbles: true }));
     } catch (error) {
       this.refuse(error);
     }
-  }
-}
-
-/** The name that was typed last on this machine: it is asked for often, and there are no accounts yet. */
-export function remembered(): string {
-  try {
-    return sessionStorage.getItem(NAME) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-export function remember(name: string): void {
-  try {
-    sessionStorage.setItem(NAME, name);
-  } catch {
-    // typed again next time
   }
 }
 

@@ -233,6 +233,21 @@ export interface LookAsked {
   to_us?: number;
 }
 
+/** Who is logged in. `must`: what is to be done before anything else. */
+export interface Session {
+  name: string;
+  who: string;
+  role: "technician" | "manager" | "viewer" | "central";
+  function: string;
+  rights: string[];
+  must: ("password" | "second-factor")[];
+  until_us: number;
+  idle_us: number;
+  codes_left: number;
+  has_sheet: boolean;
+  notices: { number: number; utc_us: number; kind: string; fr: string; en: string }[];
+}
+
 /** A refusal of the server, with its sentences; or no answer at all. */
 export class Refused extends Error {
   constructor(readonly problem: ProblemBody) {
@@ -272,6 +287,40 @@ export async function ask(path: string, change?: object, method = "POST"): Promi
 
 const camera = (id: string): string => `/api/v1/cameras/${encodeURIComponent(id)}`;
 
+export async function session(): Promise<Session> {
+  return (await (await ask("/api/v1/session")).json()) as Session;
+}
+
+export async function logIn(typed: { name: string; password: string; code: string }): Promise<Session> {
+  return (await (await ask("/api/v1/session", typed)).json()) as Session;
+}
+
+export async function logOut(): Promise<void> {
+  await ask("/api/v1/session", {}, "DELETE");
+}
+
+export async function comeBack(typed: { name: string; sheet: string; password: string }): Promise<Session> {
+  return (await (await ask("/api/v1/recovery", typed)).json()) as Session;
+}
+
+export async function changePassword(old: string, fresh: string): Promise<Session> {
+  return (await (await ask("/api/v1/session/password", { old, new: fresh })).json()) as Session;
+}
+
+export async function proposeSecondFactor(): Promise<{ secret: string; address: string }> {
+  return (await (await ask("/api/v1/session/second-factor", {})).json()) as { secret: string; address: string };
+}
+
+/** `codes`: recovery codes, told this once. */
+export async function confirmSecondFactor(code: string): Promise<{ session: Session; codes: string[] }> {
+  const session = (await (await ask("/api/v1/session/second-factor", { code })).json()) as Session & { codes: string[] };
+  return { session, codes: session.codes };
+}
+
+export async function readNotices(number: number): Promise<Session> {
+  return (await (await ask("/api/v1/session/read", { number })).json()) as Session;
+}
+
 export async function state(): Promise<State> {
   return (await (await ask("/api/v1/state")).json()) as State;
 }
@@ -293,11 +342,11 @@ export async function alert(number: number): Promise<{ alert: Alert; sightings: 
   return (await (await ask(`/api/v1/alerts/${number}`)).json()) as { alert: Alert; sightings: Sighting[] };
 }
 
-export async function answer(number: number, given: { verdict: Verdict; by: string; note: string }): Promise<Alert> {
+export async function answer(number: number, given: { verdict: Verdict; note: string }): Promise<Alert> {
   return ((await (await ask(`/api/v1/alerts/${number}/verdict`, given)).json()) as { alert: Alert }).alert;
 }
 
-export async function report(fact: { camera: string; kind: string; by: string; note: string }): Promise<number> {
+export async function report(fact: { camera: string; kind: string; note: string }): Promise<number> {
   return ((await (await ask("/api/v1/alerts", fact)).json()) as { number: number }).number;
 }
 
@@ -309,7 +358,7 @@ export async function arming(): Promise<Armed[]> {
   return ((await (await ask("/api/v1/arming")).json()) as { cameras: Armed[] }).cameras;
 }
 
-export async function arm(word: { cameras: string[]; armed: boolean; by: string; why: string; until_us: number }): Promise<Armed[]> {
+export async function arm(word: { cameras: string[]; armed: boolean; why: string; until_us: number }): Promise<Armed[]> {
   return ((await (await ask("/api/v1/arming", word)).json()) as { cameras: Armed[] }).cameras;
 }
 

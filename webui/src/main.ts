@@ -1,8 +1,8 @@
 // The frame of the page: site, language, state of the recorder, and which screen the address asks for.
 import { LitElement, html, nothing } from "lit";
 import { place, playback } from "./address";
-import type { State } from "./api";
-import { Refused, state as fetchState } from "./api";
+import type { Session, State } from "./api";
+import { Refused, logOut, readNotices, session as fetchSession, state as fetchState } from "./api";
 import "./alerts";
 import "./home";
 import { type Language, language, said, setLanguage, t } from "./i18n";
@@ -14,12 +14,15 @@ import "./timeline";
 
 const REFRESH_MS = 2000;
 
+const SIGN_MS = 60_000; // between two words to the server that somebody sits here: a session left alone ends
+
 class AppElement extends LitElement {
-  static override properties = { data: { state: true }, down: { state: true }, address: { state: true } };
+  static override properties = { data: { state: true }, down: { state: true }, address: { state: true }, mine: { state: true } };
   declare data: State | null;
   declare down: boolean;
   declare address: URL;
-  private rights: ReadonlySet<string> | null = null; // until there are accounts
+  declare mine: Session | null | undefined; // null: nobody is logged in; undefined: not known yet
+  private signed = 0;
   private timer = 0;
 
   constructor() {
@@ -27,6 +30,15 @@ class AppElement extends LitElement {
     this.data = null;
     this.down = false;
     this.address = new URL(location.href);
+    this.mine = undefined;
+  }
+
+  private get rights(): ReadonlySet<string> {
+    return new Set(this.mine?.rights);
+  }
+
+  private get inside(): boolean {
+    return Boolean(this.mine && this.mine.must.length === 0);
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -43,21 +55,57 @@ class AppElement extends LitElement {
     this.addEventListener("go", (event) => this.go((event as CustomEvent<string>).detail));
     this.addEventListener("also", (event) => this.onAlso((event as CustomEvent<string[]>).detail));
     this.addEventListener("camera", (event) => this.onCamera((event as CustomEvent<string>).detail));
+    this.addEventListener("entered", (event) => this.enter((event as CustomEvent<Session>).detail));
+    for (const sign of ["pointerdown", "keydown"]) window.addEventListener(sign, this.onSign, { passive: true });
     void this.poll();
+  }
+
+  /** Somebody is logged in, or has come further. */
+  private enter(session: Session): void {
+    this.mine = session;
+    if (this.inside) void this.poll();
+  }
+
+  private async leave(): Promise<void> {
+    try {
+      await logOut();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error; // over already
+    }
+    location.assign("/");
+  }
+
+  /** A key or a hand: the server is told that the session is not left alone. */
+  private onSign = (): void => {
+    if (!this.inside || performance.now() - this.signed < SIGN_MS) return;
+    this.signed = performance.now();
+    void this.again(fetchSession);
+  };
+
+  private async again(how: () => Promise<Session>): Promise<void> {
+    try {
+      this.mine = await how();
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.problem.status === 401) this.mine = null;
+    }
   }
 
   private async poll(): Promise<void> {
     clearTimeout(this.timer);
     try {
+      if (!this.mine) this.mine = await fetchSession();
+      if (!this.inside) return;
       const state = await fetchState();
       setZone(state.site.timezone);
       this.data = state;
       this.down = false;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.down = true;
+      if (error.problem.status === 401) this.mine = null;
+      else this.down = true;
     } finally {
-      this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+      if (this.mine !== null) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
     }
   }
 
@@ -141,27 +189,43 @@ class AppElement extends LitElement {
     const screen = t(screenOf(this.address.pathname).title);
     document.title = site ? `${screen} · ${site.name} · ${t("app.name")}` : t("app.name");
     void screenOf(this.address.pathname).load?.();
+    if (this.mine !== undefined && !this.inside) void import("./login");
     const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
       <header><a class="brand" href="/"><img src="/favicon.svg" alt="" width="28" height="28"><span>${t("app.name")}</span></a>
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
         <nav aria-label=${t("app.menu")}>${this.menu("top")}</nav>
         <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
-        <p class="banner">${t("banner.local")}</p>${this.clock()}</header>
+        ${this.mine ? html`<p class="who"><span>${this.mine.who}</span> <button @click=${() => void this.leave()}>${t("login.out")}</button></p>` : nothing}${this.inside ? this.clock() : nothing}</header>
       <main id="content" tabindex="-1">
         ${this.down
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
-        <t-looks .data=${this.data}></t-looks>
+        ${this.told()}${this.inside ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
         ${this.body()}
       </main>
       <footer><nav aria-label=${t("app.about")}>${this.menu("foot")}</nav></footer>`;
   }
 
+  /** What managers are told of others' accounts, until they have read it. */
+  private told() {
+    const notices = this.mine?.notices ?? [];
+    const newest = notices[0];
+    if (!this.inside || !newest || !this.data) return nothing;
+    const now = this.data.now_utc_us;
+    return html`<section class="card told" role="status"><h2>${t("told.title")}</h2>
+      <ul>${notices.map((each) => html`<li>${said(each)} <span class="hint">${moment(each.utc_us, now)}</span></li>`)}</ul>
+      <button @click=${() => void this.again(() => readNotices(newest.number))}>${t("told.read")}</button></section>`;
+  }
+
   private body() {
     const where = place(this.address);
-    switch (this.address.pathname) {
+    if (!this.inside && this.address.pathname !== "/accessibilite") {
+      return this.mine === undefined ? html`<p class="verdict waiting">${t("login.checking")}</p>` : html`<t-login .mine=${this.mine}></t-login>`;
+    }
+    const path = this.address.pathname === "/" && !this.rights.has("state") && this.inside ? "/lecture" : this.address.pathname;
+    switch (path) {
       case "/alertes":
         return html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`;
       case "/lecture":

@@ -82,16 +82,17 @@ export class PlaybackElement extends LitElement {
     this.player?.close();
   }
 
-  /** What is open has changed, or a second has gone by: pictures are hidden the moment they are shut, and come back. */
+  /** What is open has changed, or a second has gone by: pictures are hidden the moment they are shut, and come back.
+   * Where nothing is recorded there is nothing to open: the gap is told. */
   private lock(): void {
     if (this.at === null || !this.player) return;
-    const problem = shut(this.camera, this.at);
+    const problem = holeIn(this.history, this.camera, this.at) ? null : shut(this.camera, this.at);
     const { notice } = this;
     const hidden = notice.kind === "missing" && notice.problem.code.startsWith("look-") ? notice.problem : null;
     if (problem && !hidden) {
       this.player.pause();
       this.notice = { kind: "missing", at: this.at, problem };
-    } else if (!problem && hidden && !hidden.type) void this.goTo(this.at); // what the server refused stays
+    } else if (!problem && hidden && !hidden.type) void this.player.seek(this.at); // what the server refused stays
   }
 
   private async openPictures(): Promise<void> {
@@ -166,7 +167,9 @@ export class PlaybackElement extends LitElement {
     const { from, to } = asked(this);
     try {
       const found = await fetchTimeline(camera.id, camera.streams.sub ? "sub" : "main", from, to);
-      if (found.camera === this.camera) this.history = found;
+      if (found.camera !== this.camera || asked(this).from !== from || asked(this).to !== to) return; // another is asked for
+      this.history = found;
+      this.lock();
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // the frame of the page says that the recorder is silent
     }

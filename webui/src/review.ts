@@ -2,7 +2,6 @@
 // in the address. Keys are off while somebody types (WCAG 2.1.4); "?" lists them.
 import { LitElement, html, nothing } from "lit";
 import { lasted, what } from "./alert-words";
-import { remembered } from "./alerts";
 import { type Alert, type AlertList, Refused, type State, type Verdict, alerts as fetchAlerts, answer } from "./api";
 import { type Key, locale, plural, said, t } from "./i18n";
 import { begin, follow, lets } from "./look";
@@ -150,7 +149,7 @@ export class ReviewElement extends LitElement {
 
   private async settle(alert: Alert, verdict: Verdict): Promise<void> {
     try {
-      const settled = await answer(alert.number, { verdict, by: remembered(), note: "" });
+      const settled = await answer(alert.number, { verdict, note: "" });
       this.kept.set(alert.number, settled);
       this.done = t("review.done", { time: moment(alert.opened_us, this.data!.now_utc_us), verdict: t(`verdictOf.${verdict}`) });
       this.refusal = "";

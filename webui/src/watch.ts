@@ -1,7 +1,6 @@
 // What is watched now, why the rest is not, and a person's word on it: on the home page.
 import { LitElement, html, nothing } from "lit";
 import { type Armed, Refused, arm, arming } from "./api";
-import { remember, remembered } from "./alerts";
 import type { State } from "./api";
 import { said, t } from "./i18n";
 import { type Stop, askSecond } from "./second-api";
@@ -56,7 +55,6 @@ export class WatchElement extends LitElement {
     event.preventDefault();
     const form = event.target as HTMLFormElement;
     const fields = new FormData(form);
-    const by = String(fields.get("by")).trim();
     const camera = String(fields.get("camera"));
     const what: Stop = {
       cameras: camera ? [camera] : this.cameras?.map((each) => each.camera) ?? [], why: String(fields.get("why")).trim(),
@@ -64,8 +62,7 @@ export class WatchElement extends LitElement {
     };
     this.alone = null;
     try {
-      this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes", by });
-      remember(by);
+      this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes" });
       this.refusal = "";
       form.reset();
     } catch (error) {
@@ -101,7 +98,6 @@ export class WatchElement extends LitElement {
         <label>${t("watch.what")} <select name="armed"><option value="no">${t("watch.stop")}</option><option value="yes">${t("watch.start")}</option></select></label>
         <label>${t("watch.for")} <select name="hours">${HOURS.map((each) => html`<option value=${each}>${t("watch.hours", { n: each })}</option>`)}</select></label>
         <label>${t("watch.why")} <input name="why" required minlength="5" maxlength="500"></label>
-        <label>${t("judge.by")} <input name="by" required maxlength="80" autocomplete="name" .value=${remembered()}></label>
         <button>${t("watch.send")}</button><p class="hint">${t("watch.hint")}</p></form></details>`}</section>`;
   }
 

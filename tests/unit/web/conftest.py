@@ -8,7 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from appliance.accounts.desk import AccountDesk
+from appliance.accounts.roles import Role
 from appliance.core.chain import Facts
 from appliance.core.clock import SimulatedClock
 from appliance.web.app import make_app, serve
@@ -17,6 +20,7 @@ from appliance.web.recorder import SiteInfo
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.looking import Told, make_book, open_tape
+from tests.peers.sign_in import cookie_of, make_staff
 from tests.unit.web.contract import CONTRACT, check, resolve
 
 
@@ -41,6 +45,13 @@ class Api:
     told: list[tuple[str, Facts]]
     book: LookBook
     clock: SimulatedClock
+    desk: AccountDesk
+    app: web.Application
+
+    async def as_(self, who: Role | str | None) -> None:
+        """Whose requests the next ones are; None: nobody's."""
+        self.session.headers.pop("Cookie", None)
+        self.session.headers.update({} if who is None else await cookie_of(self.desk, who))
 
     async def get(self, operation: str, path: str, *, status: int = 200, **params: Any) -> Answer:
         async with self.session.get(f"{self.base}{path}", params=params) as response:
@@ -54,17 +65,17 @@ class Api:
 
     async def delete(self, operation: str, path: str, *, status: int = 200) -> Any:
         """An end as the page asks for it."""
-        async with self.session.delete(f"{self.base}{path}", headers={"Sec-Fetch-Site": "same-origin"}) as response:
-            raw = await response.read()
-            assert response.status == status, raw
-            self._check(operation, status, response.headers, raw)
-            return json.loads(raw)
+        return await self._change("DELETE", operation, path, status, None)
 
     async def post(self, operation: str, path: str, body: Mapping[str, Any], *, status: int = 200) -> Any:
         """A change as the page asks for it."""
         check(body, request_schema(operation)) if status < 300 else None
+        return await self._change("POST", operation, path, status, body)
+
+    async def _change(self, method: str, operation: str, path: str, status: int, body: object) -> Any:
         headers = {"Sec-Fetch-Site": "same-origin"}
-        async with self.session.post(f"{self.base}{path}", json=body, headers=headers) as response:
+        asked = self.session.request(method, f"{self.base}{path}", json=body, headers=headers)
+        async with asked as response:
             raw = await response.read()
             assert response.status == status, raw
             self._check(operation, status, response.headers, raw)
@@ -108,11 +119,15 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     book = await make_book(tmp_path, clock, told)
     await open_tape(book, recorder)
     told.lines.clear()
-    app = make_app(recorder, detector, tmp_path, site, book, told)
+    desk = await make_staff(tmp_path, SimulatedClock(recorder.now_us), told)  # sessions last, whatever looks do
+    app = make_app(recorder, detector, tmp_path, site, book, desk, told)
     runner = await serve(app, "127.0.0.1", 0)
-    port = runner.addresses[0][1]
-    async with aiohttp.ClientSession() as session:
-        yield Api(session, f"http://127.0.0.1:{port}", recorder, detector, tmp_path, site, told.lines, book, clock)
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        found = Api(session, base, recorder, detector, tmp_path, site, told.lines, book, clock, desk, app)
+        await found.as_(Role.MANAGER)
+        yield found
     await runner.cleanup()
+    await desk.close()
     await detector.desk.close()
     await book.store.database.close()

@@ -167,7 +167,7 @@ async def test_a_clip_that_leaves_is_entered_in_the_journal_and_one_that_does_no
     assert api.told == []
     data = (await api.get("clip", f"{CAMERA}/clip.mp4", **asked)).body
     (_, seen), (kind, facts) = api.told
-    assert (kind, facts["who"]) == ("clip-taken", "local")
+    assert (kind, facts["who"]) == ("clip-taken", "durand")
     assert (seen["from_us"], seen["to_us"]) == (facts["from_utc_us"], facts["to_utc_us"])
     assert (facts["camera"], facts["stream"], facts["bytes"]) == ("portail", "sub", len(data))
     assert facts["from_utc_us"] == START_US

@@ -1,8 +1,8 @@
 """Routes of bookmarks: set, listed, taken away; what is not one is refused; they open nothing."""
 
 from appliance.accounts.bookmarks import TEXT_MOST
-from appliance.web.lock import LOCAL
 from tests.peers.fake_recorder import START_US
+from tests.peers.sign_in import DURAND
 from tests.unit.web.conftest import Api
 
 AT = START_US + 5_000_000
@@ -18,7 +18,7 @@ async def test_one_is_set_listed_and_taken_away(api: Api) -> None:
         "camera": "portail",
         "at_us": AT,
         "text": "sac noir",
-        "who": "local",
+        "who": "durand",
         "made_us": api.clock.utc_us(),
         "removable": True,
     }
@@ -46,7 +46,7 @@ async def test_what_is_none_is_refused(api: Api) -> None:
 
 
 async def test_a_bookmark_opens_no_picture(api: Api) -> None:
-    for look in api.book.current("local"):
-        await api.book.close(LOCAL, look.number)
+    for look in api.book.current("durand"):
+        await api.book.close(DURAND, look.number)
     await api.post("setBookmark", "/api/v1/bookmarks", MARK, status=201)
     await api.json("gop", f"/api/v1/cameras/portail/gop?t={AT}", status=403)

@@ -16,12 +16,12 @@ from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import US_PER_SECOND
-from appliance.web import lock
 from appliance.web.look_book import LookBook, Span
 from appliance.web.look_check import Checked, JournalFiles, check
 from appliance.web.look_errors import LookNeeded
 from tests.peers.fake_recorder import START_US
 from tests.peers.looking import MANAGER, OTHER, Told, open_all
+from tests.peers.sign_in import DURAND
 from tests.unit.web.conftest import Api
 
 pytestmark = pytest.mark.full
@@ -168,21 +168,21 @@ async def test_the_list_tells_who_saw_what_and_what_was_refused(api: Api) -> Non
     camera = "/api/v1/cameras/portail/gop"
     await api.get("gop", camera, t=START_US + SECOND)
     await api.get("gop", camera, t=START_US + 2 * SECOND)
-    for entry in api.book.current(lock.LOCAL.name):
-        await api.book.close(lock.LOCAL, entry.number)
+    for entry in api.book.current(DURAND.name):
+        await api.book.close(DURAND, entry.number)
     await api.json("gop", camera, status=403, t=START_US + SECOND)
     asked = {"from": START_US - SECOND, "to": api.clock.utc_us() + 1}
     told = await api.json("looks", "/api/v1/looks", **asked)
     (look,) = told["looks"]
     assert [(each["camera"], each["stream"]) for each in look["seen"]] == [("portail", "sub")]
     assert look["seen"][0]["to_us"] - look["seen"][0]["from_us"] == pytest.approx(2 * SECOND, abs=100)
-    assert [(each["who"], each["why"]) for each in told["refusals"]] == [("local", "look-over")]
+    assert [(each["who"], each["why"]) for each in told["refusals"]] == [("durand", "look-over")]
     assert (await api.json("checkLooks", "/api/v1/looks/check", status=503))["code"] == "no-journal"
 
 
 async def test_the_table_is_a_spreadsheets_and_no_cell_is_a_formula(api: Api) -> None:
     given = Given(Reason.JUDICIAL, '=HYPERLINK("x";"y")', "2026/12")
-    await api.book.open(lock.LOCAL, given, ["cour"], START_US, START_US + 9 * SECOND)
+    await api.book.open(DURAND, given, ["cour"], START_US, START_US + 9 * SECOND)
     answer = await api.get(
         "looksTable", "/api/v1/looks.csv", **{"from": START_US - SECOND, "to": api.clock.utc_us() + 1}
     )

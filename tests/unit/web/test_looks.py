@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 
 from appliance.accounts.look import AFTER_US, BEFORE_US, JUSTIFY_US, LASTS_US
-from appliance.web import lock
 from tests.peers.fake_recorder import LENGTH_US, START_US
+from tests.peers.sign_in import DURAND
 from tests.unit.web.conftest import Api
 
 CAMERA = "/api/v1/cameras/portail"
@@ -35,8 +35,8 @@ async def opened(api: Api, **given: object) -> dict[str, Any]:
 
 async def shut(api: Api) -> None:
     """Whatever the fixture has opened is closed."""
-    for entry in api.book.current(lock.LOCAL.name):
-        await api.book.close(lock.LOCAL, entry.number)
+    for entry in api.book.current(DURAND.name):
+        await api.book.close(DURAND, entry.number)
 
 
 @pytest.mark.parametrize(("operation", "path", "asked"), ROUTES)

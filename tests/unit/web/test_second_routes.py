@@ -4,23 +4,19 @@ from typing import Any
 
 import pytest
 
-from appliance.accounts.roles import Account
 from appliance.accounts.second import URGENT_US, WAIT_US
-from appliance.web import second_routes
-from tests.peers.looking import MANAGER, OTHER
+from tests.peers.sign_in import add_petit
 from tests.unit.web.conftest import Api
 
 WHOLE = {"cameras": ["hall", "yard"], "why": "travaux de nuit", "until_us": 10**15}
 SECOND = 1_000_000
 
 
-@pytest.fixture
-def sitting(api: Api, monkeypatch: pytest.MonkeyPatch) -> dict[str, Account]:
-    """Who sits at the page: `now`."""
-    who = {"now": MANAGER}
-    monkeypatch.setattr(second_routes, "person", lambda _request: who["now"])
+@pytest.fixture(autouse=True)
+async def nothing_told(api: Api) -> None:
+    """A second manager, and nothing in the journal yet."""
+    await add_petit(api.desk)
     api.told.clear()
-    return who
 
 
 async def asked(api: Api) -> dict[str, Any]:
@@ -33,8 +29,8 @@ async def watched(api: Api) -> set[str]:
     return {each["camera"] for each in cameras if each["watch"] == "persons"}
 
 
-async def test_one_person_stops_one_camera_and_not_the_last(api: Api, sitting: dict[str, Account]) -> None:
-    word = {"armed": False, "by": "M. Petit", "why": "ménage", "until_us": 10**15}
+async def test_one_person_stops_one_camera_and_not_the_last(api: Api) -> None:
+    word = {"armed": False, "why": "ménage", "until_us": 10**15}
     problem = await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall", "yard"]}, status=403)
     assert problem["code"] == "second-needed"
     await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall"]})
@@ -43,15 +39,14 @@ async def test_one_person_stops_one_camera_and_not_the_last(api: Api, sitting: d
     ] == "second-needed"
     await api.post("arm", "/api/v1/arming", {**word, "cameras": ["hall", "yard"], "armed": True})
     assert await watched(api) == {"hall", "yard"}
-    assert sitting["now"] is MANAGER
 
 
-async def test_another_person_signs_and_it_is_done_at_once(api: Api, sitting: dict[str, Account]) -> None:
+async def test_another_person_signs_and_it_is_done_at_once(api: Api) -> None:
     request = await asked(api)
     assert (request["stage"], request["mine"], request["waits_us"]) == ("waiting", True, WAIT_US)
     path = f"/api/v1/second/{request['number']}/signature"
     assert (await api.post("signSecond", path, {}, status=403))["code"] == "not-a-second-person"
-    sitting["now"] = OTHER
+    await api.as_("petit")
     (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
     assert (seen["mine"], seen["why"], seen["asker"]) == (False, "travaux de nuit", "Mme Durand")
     await api.post("signSecond", path, {})
@@ -60,12 +55,12 @@ async def test_another_person_signs_and_it_is_done_at_once(api: Api, sitting: di
     assert [(kind, facts.get("countersigned"), facts.get("signer")) for kind, facts in api.told] == [
         ("second-asked", None, None),
         ("second-refused", None, None),
-        ("second-done", True, "M. Petit"),
+        ("second-done", True, "petit"),
         ("second-refused", None, None),
     ]
 
 
-async def test_nobody_answers_and_two_witnesses_stand_by(api: Api, sitting: dict[str, Account]) -> None:
+async def test_nobody_answers_and_two_witnesses_stand_by(api: Api) -> None:
     path = f"/api/v1/second/{(await asked(api))['number']}/urgent"
     two = {"witnesses": ["Mme Blanc", "M. Noir"]}
     assert (await api.post("urgeSecond", path, two, status=404))["code"] == "second-over", "ten minutes first"
@@ -74,9 +69,9 @@ async def test_nobody_answers_and_two_witnesses_stand_by(api: Api, sitting: dict
     assert seen["stage"] == "urgent"
     alone = {"witnesses": ["Mme Durand", "M. Noir"]}
     assert (await api.post("urgeSecond", path, alone, status=400))["code"] == "no-witnesses"
-    sitting["now"] = OTHER
+    await api.as_("petit")
     assert (await api.post("urgeSecond", path, two, status=404))["code"] == "second-over", "somebody else's request"
-    sitting["now"] = MANAGER
+    await api.as_("durand")
     await api.post("urgeSecond", path, two)
     assert await watched(api) == set()
     kind, facts = api.told[-1]
@@ -87,9 +82,9 @@ async def test_nobody_answers_and_two_witnesses_stand_by(api: Api, sitting: dict
     assert {each["word"]["by"] for each in words} == {"Mme Durand, non contresigné"}
 
 
-async def test_a_request_grows_old_and_one_that_cannot_be_done_waits_on(api: Api, sitting: dict[str, Account]) -> None:
+async def test_a_request_grows_old_and_one_that_cannot_be_done_waits_on(api: Api) -> None:
     path = f"/api/v1/second/{(await asked(api))['number']}/signature"
-    sitting["now"] = OTHER
+    await api.as_("petit")
     api.detector.down = True
     await api.post("signSecond", path, {}, status=503)
     api.detector.down = False

@@ -90,7 +90,7 @@ async def test_files_are_compressed_cached_and_checked(api: Api) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "nvr.example", ""])
 async def test_the_server_refuses_to_listen_beyond_the_loopback(api: Api, host: str) -> None:
-    app = make_app(api.recorder, api.detector, api.folder, api.site, api.book)
+    app = make_app(api.recorder, api.detector, api.folder, api.site, api.book, api.desk)
     with pytest.raises(NotLoopback):
         await serve(app, host, 0)
 
@@ -102,7 +102,7 @@ def test_loopback_addresses_are_taken(host: str) -> None:
 
 
 async def test_an_unbuilt_page_says_so(api: Api) -> None:
-    app = make_app(api.recorder, api.detector, api.folder / "nothing", api.site, api.book)
+    app = make_app(api.recorder, api.detector, api.folder / "nothing", api.site, api.book, api.desk)
     runner = await serve(app, "127.0.0.1", 0)
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{runner.addresses[0][1]}/") as answer:
         assert answer.status == 503

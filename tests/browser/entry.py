@@ -1,0 +1,17 @@
+"""A browser that is logged in without typing: the cookie as the server would have set it."""
+
+from appliance.accounts.desk import AccountDesk
+from appliance.accounts.roles import Role
+from appliance.web.who import COOKIE
+from tests.browser.chromium import Page
+from tests.peers.sign_in import token_of
+
+
+async def sign_in(page: Page, base: str, staff: AccountDesk, who: Role | str | None = Role.MANAGER) -> None:
+    """Give the browser a session of this role or account; None: take it away."""
+    await page.call("Network.clearBrowserCookies")
+    if who is not None:
+        token = await token_of(staff, who)
+        attributes = {"secure": True, "httpOnly": True, "sameSite": "Strict", "path": "/"}
+        done = await page.call("Network.setCookie", name=COOKIE, value=token, url=base, **attributes)
+        assert done["success"], "the browser does not take the cookie"

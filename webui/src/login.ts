@@ -1,0 +1,149 @@
+// The way in: name, password, the telephone's code; a first log-in's own password and second factor; the recovery sheet.
+// Nothing typed here is kept anywhere but in the fields.
+import { LitElement, html, nothing } from "lit";
+import type { Session } from "./api";
+import { Refused, changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./api";
+import { said, t } from "./i18n";
+
+type Step = "enter" | "sheet" | "password" | "factor" | "codes";
+
+export class LoginElement extends LitElement {
+  static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, refusal: { state: true },
+    proposed: { state: true }, codes: { state: true }, busy: { state: true } };
+  /** A log-in that is not finished; null: nobody is logged in. */
+  declare mine: Session | null;
+  declare sheet: boolean;
+  declare coded: boolean;
+  declare refusal: string;
+  declare proposed: { secret: string; address: string } | null;
+  declare codes: string[];
+  declare busy: boolean;
+  private done: Session | null = null;
+
+  constructor() {
+    super();
+    this.mine = null;
+    this.sheet = false;
+    this.coded = false;
+    this.refusal = "";
+    this.proposed = null;
+    this.codes = [];
+    this.busy = false;
+  }
+
+  protected override createRenderRoot(): HTMLElement {
+    return this;
+  }
+
+  private get step(): Step {
+    if (this.codes.length > 0) return "codes";
+    if (this.mine?.must.includes("password")) return "password";
+    if (this.mine?.must.includes("second-factor")) return "factor";
+    return this.sheet ? "sheet" : "enter";
+  }
+
+  private entered(session: Session): void {
+    this.dispatchEvent(new CustomEvent("entered", { detail: session, bubbles: true }));
+  }
+
+  /** One try at a time; its refusal in words. */
+  private async attempt(event: Event, work: (fields: FormData) => Promise<void>): Promise<void> {
+    event.preventDefault();
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      await work(new FormData(event.target as HTMLFormElement));
+      this.refusal = "";
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      this.coded ||= error.problem.code === "code-needed";
+      this.refusal = said(error.problem);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private fresh(fields: FormData): string {
+    const chosen = String(fields.get("new"));
+    if (chosen === String(fields.get("again"))) return chosen;
+    throw new Refused({ status: 0, code: "not-alike", fr: t("login.notAlike"), en: t("login.notAlike") });
+  }
+
+  private enter = (event: Event) => this.attempt(event, async (fields) => {
+    const text = (name: string) => String(fields.get(name) ?? "");
+    this.entered(await logIn({ name: text("name").trim(), password: text("password"), code: text("code").trim() }));
+  });
+
+  private back = (event: Event) => this.attempt(event, async (fields) => {
+    this.entered(await comeBack({ name: String(fields.get("name")).trim(), sheet: String(fields.get("sheet")), password: this.fresh(fields) }));
+    this.sheet = false;
+  });
+
+  private own = (event: Event) => this.attempt(event, async (fields) => {
+    this.entered(await changePassword(String(fields.get("old")), this.fresh(fields)));
+  });
+
+  private propose = (event: Event) => this.attempt(event, async () => {
+    this.proposed = await proposeSecondFactor();
+  });
+
+  private confirm = (event: Event) => this.attempt(event, async (fields) => {
+    const { codes, session } = await confirmSecondFactor(String(fields.get("code")).trim());
+    this.proposed = null;
+    this.done = session;
+    this.codes = codes;
+  });
+
+  private noted = (): void => {
+    this.codes = [];
+    if (this.done) this.entered(this.done);
+  };
+
+  private name() {
+    return html`<label>${t("login.name")} <input name="name" required maxlength="64" autocomplete="username" autocapitalize="none" spellcheck="false"></label>`;
+  }
+
+  private choosing() {
+    return html`<label>${t("login.new")} <input name="new" type="password" required minlength="12" maxlength="128" autocomplete="new-password"></label>
+      <label>${t("login.again")} <input name="again" type="password" required maxlength="128" autocomplete="new-password"></label>
+      <p class="hint">${t("login.rule")}</p>`;
+  }
+
+  private form() {
+    switch (this.step) {
+      case "enter":
+        return html`<h1>${t("login.title")}</h1><form @submit=${this.enter}>${this.name()}
+          <label>${t("login.password")} <input name="password" type="password" required maxlength="128" autocomplete="current-password"></label>
+          ${this.coded ? html`<label>${t("login.code")} <input name="code" required maxlength="40" autocomplete="one-time-code" spellcheck="false"></label>` : nothing}
+          <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
+          <p><button type="button" class="plain" @click=${() => (this.sheet = true)}>${t("login.lost")}</button></p></form>`;
+      case "sheet":
+        return html`<h1>${t("login.sheetTitle")}</h1><p>${t("login.sheetText")}</p><form @submit=${this.back}>${this.name()}
+          <label>${t("login.sheet")} <input name="sheet" required maxlength="60" autocomplete="off" spellcheck="false"></label>${this.choosing()}
+          <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
+          <p><button type="button" class="plain" @click=${() => (this.sheet = false)}>${t("login.back")}</button></p></form>`;
+      case "password":
+        return html`<h1>${t("login.ownTitle")}</h1><p>${t("login.ownText", { who: this.mine!.who })}</p><form @submit=${this.own}>
+          <input name="username" autocomplete="username" .value=${this.mine!.name} hidden readonly>
+          <label>${t("login.old")} <input name="old" type="password" required maxlength="128" autocomplete="current-password"></label>${this.choosing()}
+          <button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`;
+      case "factor":
+        return html`<h1>${t("login.factorTitle")}</h1><p>${t("login.factorText")}</p>
+          ${this.proposed === null ? html`<form @submit=${this.propose}><button class="primary" ?disabled=${this.busy}>${t("login.factorStart")}</button></form>`
+            : html`<p><b>${t("login.secret")}</b> <code class="secret">${this.proposed.secret.replace(/(.{4})(?=.)/g, "$1 ")}</code></p>
+              <p><a href=${this.proposed.address} rel="external">${t("login.open")}</a></p>
+              <form @submit=${this.confirm}><label>${t("login.six")} <input name="code" required inputmode="numeric" pattern="[0-9 ]{6,7}" autocomplete="one-time-code"></label>
+              <button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`}`;
+      case "codes":
+        return html`<h1>${t("login.codesTitle")}</h1><p>${t("login.codesText")}</p>
+          <ul class="codes">${this.codes.map((each) => html`<li><code>${each}</code></li>`)}</ul>
+          <p><button @click=${() => window.print()}>${t("login.print")}</button> <button class="primary" @click=${this.noted}>${t("login.noted")}</button></p>`;
+    }
+  }
+
+  protected override render() {
+    return html`<section class="card login">${this.form()}${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</section>`;
+  }
+}
+
+customElements.define("t-login", LoginElement);
