@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.core.cause import GapCause
+from appliance.media.parameters import codes_fields
 from appliance.media.stream import AccessUnit, Codec, RunStart, StreamSink
 
 TICKS: Final = 90_000
@@ -45,9 +46,9 @@ SEI_BYTES: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A minute of stored video. `fps`: pictures a second; `real_fps`: those that repeat none, in the stretch of 5 s
-    in which most changed, None while the scene is too still to tell. `bitrate`: bits a second. `gop_s`: the longest
-    group of pictures, seconds, None when none was whole.
+    """A minute of stored video. `fps`: pictures a second, two fields being one; `real_fps`: those that repeat none, in
+    the stretch of 5 s in which most changed, None while the scene is too still to tell. `bitrate`: bits a second.
+    `gop_s`: the longest group of pictures, seconds, None when none was whole.
     """
 
     width: int
@@ -95,6 +96,7 @@ class StoredMeter:
         self._hand_on = sink.append
         self._codec: Codec = "h264"
         self._picture = (0, 0)
+        self._fields = 1
         self._skipped = 0
         self._slots: list[_Slot] = []
         self._gop_ticks = 0
@@ -107,12 +109,14 @@ class StoredMeter:
     def start_run(self, run: RunStart) -> None:
         """Handed on. Another size of picture begins another minute."""
         parameters = run.parameters
-        if (parameters.width, parameters.height) != self._picture:
-            self._picture = (parameters.width, parameters.height)
+        self._fields = 2 if codes_fields(parameters) else 1
+        picture = (parameters.width, parameters.height * self._fields)
+        if picture != self._picture:
+            self._picture = picture
             self._slots.clear()
             self._gop_ticks = 0
         self._codec = parameters.codec
-        self._skipped = skipped_bytes(*self._picture)
+        self._skipped = skipped_bytes(parameters.width, parameters.height)
         self._began = self._key_ticks = None
         self._changed = 0
         self._sink.start_run(run)
@@ -160,24 +164,24 @@ class StoredMeter:
             span = ticks - self._began
             self._slots.append(_Slot(span, self._pictures, self._repeated, self._keyframes, self._size))
             if len(self._slots) >= SLOTS:
-                self.stored = measured(self._slots, self._picture, self._gop_ticks)
+                self.stored = measured(self._slots, self._picture, self._gop_ticks, self._fields)
                 self._slots.clear()
                 self._gop_ticks = 0
         self._began = ticks
         self._pictures = self._repeated = self._keyframes = self._size = 0
 
 
-def measured(slots: list[_Slot], picture: tuple[int, int], gop_ticks: int) -> Stored:
-    """A minute from its stretches."""
+def measured(slots: list[_Slot], picture: tuple[int, int], gop_ticks: int, fields: int) -> Stored:
+    """A minute from its stretches. `picture`: width and height of a frame of so many `fields`."""
     ticks = sum(slot.ticks for slot in slots)
     pictures = sum(slot.pictures for slot in slots)
     changed = sum(slot.pictures - slot.repeated - slot.keyframes for slot in slots)
     repeated = sum(slot.repeated for slot in slots)
-    real: float | None = max((slot.pictures - slot.repeated) * TICKS / slot.ticks for slot in slots)
-    fps = pictures * TICKS / ticks
+    real: float | None = max((slot.pictures - slot.repeated) * TICKS / slot.ticks / fields for slot in slots)
+    fps = pictures * TICKS / ticks / fields
     if not repeated:
         real = fps
-    elif changed < MOVING_PICTURES:
+    elif changed < MOVING_PICTURES * fields:
         real = None
     size = sum(slot.size for slot in slots)
     gop_s = gop_ticks / TICKS if gop_ticks else None

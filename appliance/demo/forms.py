@@ -20,6 +20,9 @@ SIGNATURE_UUID = bytes.fromhex("9c1f0d6be2a84b35a7d3118e64f0523a")
 
 _ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265"}
 _H264_SETS, _H265_SETS = (7, 8), (32, 33, 34)
+_H265_SEI, _PICTURE_TIMING = 39, b"\1"
+"""Of H.265: a prefix SEI whose first message tells which field of a frame a picture is (pic_struct)."""
+
 _H264_SLICES, _H265_SLICES = frozenset({1, 5}), frozenset(range(22))
 
 
@@ -28,7 +31,8 @@ class Form:
     """What a camera is set to.
 
     `gop`: pictures from keyframe to keyframe. `open_groups`: H.265 keyframes are CRA pictures, with leading pictures
-    behind them. `fields`: interlaced coding, flagged. `signed`: an SEI with a signature before each keyframe's slices.
+    behind them. `fields`: interlaced coding, flagged; in H.265 each picture is a field. `signed`: an SEI
+    with a signature before each keyframe's slices.
     """
 
     codec: Codec = "h264"
@@ -52,13 +56,16 @@ def encode_form(name: str, form: Form) -> Clip:
     kinds, slice_kinds = (_H264_SETS, _H264_SLICES) if form.codec == "h264" else (_H265_SETS, _H265_SLICES)
     for place, (data, shown, keyframe) in enumerate(_packets(form)):
         coded: list[bytes] = []
+        timing = b""
         for nal in split_annexb(data):
             kind = nal[0] & 0x1F if form.codec == "h264" else nal[0] >> 1 & 0x3F
             if kind in kinds:
                 sets.setdefault(kind, nal.rstrip(b"\0"))
             elif kind in slice_kinds:
                 coded.append(nal.rstrip(b"\0"))
-        signature = signature_nal(form.codec, place) if form.signed and keyframe else b""
+            elif form.fields and (form.codec, kind) == ("h265", _H265_SEI) and nal[2:3] == _PICTURE_TIMING:
+                timing = nal.rstrip(b"\0")
+        signature = signature_nal(form.codec, place) if form.signed and keyframe else timing
         frames.append(CodedFrame(tuple(coded), keyframe, shown - place, (), signature))
     if not frames or not frames[0].keyframe or len(sets) != len(kinds):
         raise ClipUnusable(clip=name, why="codage incomplet")
@@ -113,4 +120,5 @@ def _options(form: Form) -> dict[str, str]:
         return {"preset": "veryfast", "x264-params": f"{common}:sliced-threads=0:repeat-headers=1{fields}"}
     pools = "2" if form.slices > 1 else "none"  # x265 crashes when it cuts slices without threads
     fixed = f"log-level=none:frame-threads=1:info=0:repeat-headers=1:pools={pools}:open-gop={int(form.open_groups)}"
-    return {"preset": "ultrafast", "x265-params": f"{common}:{fixed}"}
+    fields = ":interlace=tff" if form.fields else ""
+    return {"preset": "ultrafast", "x265-params": f"{common}:{fixed}{fields}"}

@@ -47,7 +47,8 @@ class HevcSps:
 
     `profile_tier_level`: its 12 general bytes as hvcC repeats them. `width`, `height`: luma samples of a coded picture
     after cropping (of a field, when the camera codes fields). `max_reorder_frames`: of the highest sub-layer.
-    `frame_ticks`: 90 kHz ticks of a picture by the VUI, or None. `vui_complete`: False when what follows the geometry
+    `frame_ticks`: 90 kHz ticks of a picture by the VUI, or None. `fields`: each picture is a field, two of them a frame
+    (field_seq_flag). `vui_complete`: False when what follows the geometry
     broke off; what came before it stands.
     """
 
@@ -62,6 +63,7 @@ class HevcSps:
     height: int
     max_reorder_frames: int | None
     frame_ticks: int | None
+    fields: bool
     vui_complete: bool
 
     @property
@@ -134,14 +136,14 @@ def parse_sps(nal: bytes) -> HevcSps:
     chroma_depth = 8 + reader.ue(8, "bit_depth_chroma_minus8")
     poc_bits = 4 + reader.ue(12, "log2_max_pic_order_cnt_lsb_minus4")
     reorder = _ordering(reader, sub_layers)
-    ticks, complete = None, True
+    ticks, fields, complete = None, False, True
     try:
-        ticks = _behind_ordering(reader, poc_bits)
+        ticks, fields = _behind_ordering(reader, poc_bits)
     except SpsInvalid:
         complete = False
     return HevcSps(
         profile_tier_level, sub_layers, nested, identifier, chroma, luma_depth, chroma_depth, width, height, reorder,
-        ticks, complete,
+        ticks, fields, complete,
     )  # fmt: skip
 
 
@@ -180,8 +182,8 @@ def _ordering(reader: BitReader, sub_layers: int) -> int:
     return reorder
 
 
-def _behind_ordering(reader: BitReader, poc_bits: int) -> int | None:
-    """From the block sizes to the VUI's timing: ticks of a picture, or None."""
+def _behind_ordering(reader: BitReader, poc_bits: int) -> tuple[int | None, bool]:
+    """From the block sizes to the VUI's timing: ticks of a picture, or None, and whether it is a field."""
     for name in ("min_coding", "diff_coding", "min_transform", "diff_transform", "depth_inter", "depth_intra"):
         reader.ue(6, name)
     if reader.flag() and reader.flag():
@@ -198,7 +200,7 @@ def _behind_ordering(reader: BitReader, poc_bits: int) -> int | None:
             reader.bits(poc_bits)
             reader.flag()
     reader.bits(2)  # sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
-    return _vui_timing(reader) if reader.flag() else None
+    return _vui_timing(reader) if reader.flag() else (None, False)
 
 
 def _scaling_lists(reader: BitReader) -> None:
@@ -236,8 +238,8 @@ def _short_term_sets(reader: BitReader) -> None:
             raise SpsInvalid(reason=f"{deltas} reference pictures")
 
 
-def _vui_timing(reader: BitReader) -> int | None:
-    """Annex E.2.1 up to vui_timing_info: ticks of a picture, or None."""
+def _vui_timing(reader: BitReader) -> tuple[int | None, bool]:
+    """Annex E.2.1 up to vui_timing_info: ticks of a picture, or None, and field_seq_flag."""
     if reader.flag() and reader.bits(8) == _EXTENDED_SAR:
         reader.bits(32)
     if reader.flag():
@@ -249,12 +251,14 @@ def _vui_timing(reader: BitReader) -> int | None:
     if reader.flag():
         reader.ue(5, "chroma_sample_loc_type_top_field")
         reader.ue(5, "chroma_sample_loc_type_bottom_field")
-    reader.bits(3)  # neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
+    reader.flag()  # neutral_chroma_indication_flag
+    fields = reader.flag()
+    reader.flag()  # frame_field_info_present_flag
     if reader.flag():
         for _ in range(4):
             reader.ue(MAX_SIDE, "def_disp_win_offset")
     if not reader.flag():
-        return None
+        return None, fields
     units, scale = reader.bits(32), reader.bits(32)
     ticks = units * 90_000 // scale if scale else 0
-    return ticks if 0 < ticks <= _MAX_TICKS else None
+    return ticks if 0 < ticks <= _MAX_TICKS else None, fields

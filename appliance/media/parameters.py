@@ -181,3 +181,14 @@ class H265ParameterSets(ParameterSets):
 def parameter_sets(codec: Codec, described: Iterable[bytes] = ()) -> ParameterSets:
     """The empty or described sets of a stream of this codec."""
     return H264ParameterSets(described) if codec == "h264" else H265ParameterSets(described)
+
+
+def codes_fields(parameters: CodecParameters) -> bool:
+    """True when each picture of an H.265 stream is a field: two of them, of half the height each, make a frame.
+
+    False for H.264, whose SPS gives the height of the frame.
+    """
+    if parameters.codec == "h264":
+        return False
+    active = H265ParameterSets(parameters.parameter_sets).active
+    return active is not None and active.fields

@@ -21,7 +21,7 @@ RECORDED = 75
 """Three groups of pictures, of which the last ones may be cut by the end."""
 
 
-@pytest.mark.full
+@pytest.mark.nightly
 @pytest.mark.parametrize(("codec", "bframes"), [("h264", 0), ("h264", 2), ("h265", 0), ("h265", 2)])
 async def test_a_broadcast_of_vlc_is_recorded_bit_for_bit(codec: Codec, bframes: int, tmp_path: Path) -> None:
     file = tmp_path / "clip.mp4"

@@ -22,6 +22,7 @@ from appliance.demo.counter import find_stamp
 from appliance.demo.forms import SIGNATURE_UUID, Form, encode_form, joined
 from appliance.demo.stream import SentFrame, StreamOptions, digest
 from appliance.media.nal import stored_units
+from appliance.media.parameters import codes_fields
 from appliance.media.stream import AccessUnit, ClockState, StreamKey
 from tests.peers.sink import KeepingSink
 
@@ -42,6 +43,7 @@ FORMS: Mapping[str, Form] = {
     "H.265, B pictures": Form("h265", b_pictures=3),
     "H.265, open groups": Form("h265", gop=12, pictures=48, b_pictures=2, open_groups=True),
     "H.265, three slices": Form("h265", slices=3),
+    "H.265, fields": Form("h265", fps=Fraction(50), pictures=150, fields=True),
     "H.265, signed": Form("h265", signed=True),
     "H.265, 30 a second, GOP of 1 s": Form("h265", fps=Fraction(30), gop=30, pictures=90),
 }
@@ -131,6 +133,12 @@ def check(name: str, result: Taken) -> None:
     assert runs[0].start.parameters.width in {clip.width, LARGE[0]}, name
 
 
+def pic_struct(unit: AccessUnit) -> int:
+    """Of a picture timing SEI that stands first in its NAL unit (ITU-T H.265, D.2.3)."""
+    (sei,) = (bytes(nal) for nal in stored_units(unit.data) if bytes(nal[:3]) == b"\x4e\x01\x01")
+    return sei[4] >> 4
+
+
 async def all_kept(wanted: Mapping[str, Clip]) -> dict[str, Taken]:
     results = dict(zip(wanted, await asyncio.gather(*(taken(*item) for item in wanted.items())), strict=True))
     for name, result in results.items():
@@ -138,6 +146,12 @@ async def all_kept(wanted: Mapping[str, Clip]) -> dict[str, Taken]:
         if FORMS.get(name, PLAIN).signed:
             keys = [unit for run in result.sink.runs for unit in run.units if unit.keyframe]
             assert all(SIGNATURE_UUID in unit.data for unit in keys), name
+        if (form := FORMS.get(name, PLAIN)).fields and form.codec == "h265":
+            (run,) = result.sink.runs
+            assert codes_fields(run.start.parameters), name
+            parities = [pic_struct(unit) for unit in run.units]
+            assert set(parities) == {1, 2}, name  # top field, bottom field: ITU-T H.265 table D.2
+            assert all(a != b for a, b in pairwise(parities)), name
     return results
 
 

@@ -15,6 +15,7 @@ from appliance.media.nal import split_annex_b
 from appliance.media.stream import AccessUnit, ClockState, Codec, CodecParameters, RunStart
 from appliance.services.status import sentences
 from appliance.web.verdict import build_state
+from tests.peers.h265_rtp import encoded
 from tests.peers.sink import KeepingSink
 
 SECOND = 90_000
@@ -109,6 +110,21 @@ def test_identical_bytes_are_a_repeat() -> None:
     big = unlike()
     stored = measure([big[n // 2] for n in range(2 * len(big))], 12, gop=25)
     assert stored.real_fps == pytest.approx(6, abs=0.6)
+
+
+def test_two_fields_are_one_picture() -> None:
+    """Fields of 704x288, 12 a second, are 6 whole pictures of 704x576; of frames they would be 12 that are too low."""
+    first, *_ = encoded(6, "bframes=0:interlace=tff", 5, 704, 288)
+    sets = tuple(nal for nal in first[0] if nal[0] >> 1 in {32, 33, 34})
+    meter = StoredMeter(KeepingSink())
+    parameters = CodecParameters("h265", sets, 704, 288, "hvc1.1.6.L90.90")
+    meter.start_run(RunStart(parameters, 0, bytes(16), ClockState.VERIFIED, GapCause.NONE))
+    record(unlike(), 12, meter)
+    stored = meter.stored
+    assert stored is not None
+    assert (stored.width, stored.height, stored.gop_s) == (704, 576, 1.0)
+    assert stored.fps == stored.real_fps == pytest.approx(6, abs=0.05)
+    assert shortfalls(stored, narrow=True, fast_flow=False) == []
 
 
 @settings(max_examples=20)

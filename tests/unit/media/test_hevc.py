@@ -9,7 +9,7 @@ from appliance.media import hevc
 from appliance.media.boxes import init_segment
 from appliance.media.errors import CodecNotRecorded
 from appliance.media.input_errors import SpsInvalid
-from appliance.media.parameters import H265ParameterSets
+from appliance.media.parameters import H265ParameterSets, codes_fields
 from appliance.media.stream import CodecParameters
 from tests.peers.h265_rtp import PPS_TYPE, SPS_TYPE, VPS_TYPE, encoded, kind
 from tests.unit.media.test_sps import Writer
@@ -48,6 +48,15 @@ def test_sets_of_an_encoder(form: str) -> None:
 def test_a_picture_that_fits_no_block_is_cropped() -> None:
     sps = hevc.parse_sps(next(n for n in sets_of("bframes=0", 322, 182) if kind(n) == SPS_TYPE))
     assert (sps.width, sps.height) == (322, 182)
+
+
+def test_pictures_that_are_fields_are_known_by_their_set() -> None:
+    for options, fields in (("bframes=0:interlace=tff", True), ("bframes=0:interlace=bff", True), ("bframes=0", False)):
+        sets = H265ParameterSets(sets_of(options))
+        assert sets.active is not None
+        assert sets.parameters is not None
+        assert (sets.active.fields, codes_fields(sets.parameters)) == (fields, fields)
+        assert (sets.parameters.height, sets.active.frame_ticks) == (180, 3600)
 
 
 def test_in_band_sets_replace_those_of_sdp_and_a_change_is_told() -> None:
