@@ -77,6 +77,58 @@ ENCODERS = pytest.mark.parametrize(
 )
 
 
+REFINING: dict[str, tuple[str, Codec, dict[str, str]]] = {
+    "x265 by default": ("libx265", "h265", {"x265-params": "log-level=none:scenecut=0:pools=none:frame-threads=1"}),
+    "x264 at 0.5 Mbit/s": ("libx264", "h264", {"x264-params": "scenecut=0:bitrate=500"}),
+    "x264 at 0.5 Mbit/s, filled": (
+        "libx264", "h264", {"x264-params": "scenecut=0:bitrate=500:vbv-maxrate=500:vbv-bufsize=500:nal-hrd=cbr"},
+    ),
+}  # fmt: skip
+"""Encoders that code the same image again with many bytes."""
+
+FULL_ONLY = (("x265 by default", 1), ("x265 by default", 3))
+"""2 s of encoding each."""
+
+
+@pytest.mark.parametrize(
+    ("name", "each", "least", "most"),
+    [
+        pytest.param(name, *told, marks=pytest.mark.full if (name, told[0]) in FULL_ONLY else ())
+        for name in REFINING
+        for told in (
+            (2, 2.9, 3.1),
+            (3, 1.9, 4.1),
+            (1, 5.9, 6.1),
+        )  # of three, the third may be as large as a changed one
+    ],
+)
+def test_pictures_coded_again_with_many_bytes_are_told_by_their_rhythm(
+    name: str, each: int, least: float, most: float
+) -> None:
+    encoder, codec, options = REFINING[name]
+    stored = measure(coded(encoder, options, each), 6, codec=codec)
+    assert stored.real_fps is not None
+    assert least <= stored.real_fps <= most
+    assert [lack.code for lack in shortfalls(stored, narrow=False, fast_flow=False)] == ["FLOOR_REPEATED"][: each - 1]
+
+
+def test_b_frames_fields_and_layers_are_small_by_nature() -> None:
+    """What goes up and down in step and is no repeat: every second picture belongs to another temporal layer."""
+    for header in (b"\x41", b"\x01"):
+        big, small = (len(body).to_bytes(4, "big") + body for body in (b"\x41" + bytes(6000), header + bytes(2000)))
+        stored = measure([big, small], 6, gop=60)
+        assert stored.real_fps == pytest.approx(3 if header == b"\x41" else 6, abs=0.1)
+    meter = StoredMeter(KeepingSink())
+    meter.start_run(run())
+    for number in range(MINUTE_S * 6):  # two B-frames between others: shown at once, an eightieth of their size
+        ticks, reference = number * 15_000, number % 3 == 1
+        body = b"\x41" + number.to_bytes(2, "big") + bytes(8000 if reference or number % 12 == 0 else 100)
+        shown = ticks + (15_000 if number % 12 == 0 else 45_000 if reference else 0)
+        meter.append(AccessUnit(len(body).to_bytes(4, "big") + body, ticks, shown, number % 12 == 0))
+    assert meter.stored is not None
+    assert meter.stored.real_fps == meter.stored.fps
+
+
 @ENCODERS
 def test_six_pictures_a_second_made_of_three_are_found(encoder: str, codec: Codec, options: dict[str, str]) -> None:
     stored = measure(coded(encoder, options, 2), 6, codec=codec)
