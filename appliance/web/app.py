@@ -5,8 +5,9 @@ Loopback only until accounts exist. What is recorded can only be read; people an
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from appliance.web import (
     alerts,
     bookmarks,
     clips,
+    events,
     lock,
     look_register,
     looks,
@@ -36,7 +38,7 @@ from appliance.web.recorder import Recorder, SiteInfo
 from appliance.web.security import add_headers, check_bind, guard
 from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
-from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can
+from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can, still_may
 
 FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
@@ -76,6 +78,8 @@ def make_app(
         yield
 
     app.cleanup_ctx.append(page_files)
+    app.cleanup_ctx.append(events.streams)
+    app.on_shutdown.append(events.end_streams)
     app.on_response_prepare.append(add_headers)
     for route in routes():
         app.router.add_route(route.method, route.path, route.handler)
@@ -93,6 +97,7 @@ def routes() -> tuple[Route, ...]:
     second = f"{API}/second/{{number}}"
     return (
         Route("GET", f"{API}/state", state, Right.SITE, wakes=False),
+        Route("GET", f"{API}/events", state_events, Right.SITE, wakes=False),
         Route("GET", f"{camera}/timeline", media.timeline, Right.FOOTAGE),
         Route("GET", f"{camera}/gop", media.gop, Right.FOOTAGE),
         Route("GET", f"{camera}/init/{{init_id}}", media.init, Right.FOOTAGE),
@@ -164,6 +169,16 @@ async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
 async def state(request: web.Request) -> web.StreamResponse:
     """GET state: site, verdict, what to do, cameras, disks; for a viewer the cameras of the grant alone."""
     query.query(request, query.NoQuery)
+    return media.json_response(await _state(request))
+
+
+async def state_events(request: web.Request) -> web.StreamResponse:
+    """GET events: the same, told again and again."""
+    query.query(request, query.NoQuery)
+    return await events.send_events(request, _state, partial(still_may, right=Right.SITE))
+
+
+async def _state(request: web.Request) -> dict[str, Any]:
     site = request.app[clips.SITE]
     told = await request.app[media.RECORDER].state()
     names = {row["id"]: row["name"] for row in told["cameras"]}
@@ -174,7 +189,7 @@ async def state(request: web.Request) -> web.StreamResponse:
         reached = frozenset[str]() if grant is None else grant.cameras
         shown = [each for each in body["cameras"] if each["id"] in reached]
         body = {**body, "verdict": "ok", "issues": [], "cameras": shown, "disks": []}
-    return media.json_response({"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body})
+    return {"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body}
 
 
 async def notice(request: web.Request) -> web.StreamResponse:

@@ -212,3 +212,12 @@ class CertificateNotMade(ApplianceError):
     code = "certificate-not-made"
     fr = "Le certificat de la page n'a pas pu être fabriqué ({reason}). Vérifiez la place sur le disque système."
     en = "The page's certificate could not be made ({reason}). Check the space on the system disk."
+
+
+class TooManyPages(WebError):
+    """More pages follow the state than there is room for."""
+
+    code = "too-many-pages"
+    fr = "Trop de pages suivent l'état en même temps ({most} au plus)\u202f: celle-ci le redemande d'elle-même."
+    en = "Too many pages follow the state at the same time ({most} at most): this one asks for it by itself."
+    status = 503

@@ -30,21 +30,23 @@ class Problem(Exception):
         self.members = members
 
 
-def problem_response(error: ApplianceError, members: Mapping[str, object] | None = None) -> web.Response:
-    """The error as a response."""
-    status = error.status if isinstance(error, WebError | AccountError) else _STATUS_OF_OTHERS
-    body: dict[str, Any] = {
+def problem_body(error: ApplianceError) -> dict[str, Any]:
+    """The error as in the contract's schema Problem."""
+    return {
         "type": error.kind if isinstance(error, WebError) else "about:blank",
         "title": error.sentence("en"),
-        "status": status,
+        "status": error.status if isinstance(error, WebError | AccountError) else _STATUS_OF_OTHERS,
         "code": error.code,
         "fr": error.sentence("fr"),
         "en": error.sentence("en"),
-        **(members or {}),
     }
-    response = web.Response(
-        status=status, body=json.dumps(body, ensure_ascii=False).encode(), content_type=CONTENT_TYPE
-    )
+
+
+def problem_response(error: ApplianceError, members: Mapping[str, object] | None = None) -> web.Response:
+    """The error as a response."""
+    body = {**problem_body(error), **(members or {})}
+    text = json.dumps(body, ensure_ascii=False).encode()
+    response = web.Response(status=body["status"], body=text, content_type=CONTENT_TYPE)
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.facts["seconds"])
     return response

@@ -85,6 +85,16 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
+async def still_may(request: web.Request, right: Right) -> bool:
+    """For an answer that goes on and on: is the session alive, and may its account do this, now? Wakes nothing."""
+    desk = request.app[ACCOUNTS]
+    seat = await desk.seat_of(request.cookies.get(COOKIE, ""), wakes=False)
+    if seat is None or seat.must or not may(seat.account, right, desk.clock.utc_us()):
+        return False
+    request[_SEAT] = seat
+    return True
+
+
 def reached(request: web.Request, camera: str, from_us: int, to_us: int) -> tuple[int, int]:
     """What of an interval of `camera` the account goes as far as: all of it, or the part that a viewer was given.
 

@@ -325,6 +325,21 @@ export async function state(): Promise<State> {
   return (await (await ask("/api/v1/state")).json()) as State;
 }
 
+/** The state as the server tells it again and again. `heard`: called at each event, and with false when it is lost. */
+export function follow(state: (told: State) => void, problem: () => void, heard: (well: boolean) => void): EventSource {
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("state", (event) => {
+    heard(true);
+    state(JSON.parse((event as MessageEvent<string>).data) as State);
+  });
+  source.addEventListener("problem", () => {
+    heard(true);
+    problem();
+  });
+  source.addEventListener("error", () => heard(false));
+  return source;
+}
+
 /** A page of alerts, how many there are of what was asked for, and how many of the same nobody has answered. */
 export interface AlertList {
   alerts: Alert[];

@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { place, playback } from "./address";
 import type { Session, State } from "./api";
-import { Refused, logOut, readNotices, session as fetchSession, state as fetchState } from "./api";
+import { Refused, follow, logOut, readNotices, session as fetchSession, state as fetchState } from "./api";
 import "./alerts";
 import "./home";
 import { type Language, language, said, setLanguage, t } from "./i18n";
@@ -13,6 +13,7 @@ import { clock, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
 
 const REFRESH_MS = 2000;
+const SILENT_MS = 6000; // without an event: the state is asked for
 
 const SIGN_MS = 60_000; // between two words to the server that somebody sits here: a session left alone ends
 
@@ -24,6 +25,7 @@ class AppElement extends LitElement {
   declare mine: Session | null | undefined; // null: nobody is logged in; undefined: not known yet
   private signed = 0;
   private timer = 0;
+  private events: EventSource | null = null;
 
   constructor() {
     super();
@@ -48,7 +50,10 @@ class AppElement extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     setLanguage(language());
-    window.addEventListener("popstate", () => (this.address = new URL(location.href)));
+    window.addEventListener("popstate", () => {
+      this.address = new URL(location.href);
+      this.listen();
+    });
     this.addEventListener("click", this.onClick);
     document.addEventListener("keydown", this.onKey);
     this.addEventListener("jump", (event) => this.onJump((event as CustomEvent<{ camera: string; at: number }>).detail));
@@ -57,6 +62,7 @@ class AppElement extends LitElement {
     this.addEventListener("camera", (event) => this.onCamera((event as CustomEvent<string>).detail));
     this.addEventListener("entered", (event) => this.enter((event as CustomEvent<Session>).detail));
     for (const sign of ["pointerdown", "keydown"]) window.addEventListener(sign, this.onSign, { passive: true });
+    document.addEventListener("visibilitychange", () => void this.poll());
     void this.poll();
   }
 
@@ -96,18 +102,39 @@ class AppElement extends LitElement {
     try {
       if (!this.mine) this.mine = await fetchSession();
       if (!this.inside) return;
-      const state = await fetchState();
-      setZone(state.site.timezone);
-      this.data = state;
-      this.down = false;
+      this.show(await fetchState());
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.problem.status === 401) this.mine = null;
       else this.down = true;
     } finally {
-      if (this.mine !== null) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+      if (this.mine !== null) this.timer = window.setTimeout(() => void this.poll(), this.events ? SILENT_MS : REFRESH_MS);
+      this.listen();
     }
   }
+
+  private show(state: State): void {
+    setZone(state.site.timezone);
+    this.data = state;
+    this.down = false;
+  }
+
+  /** Home is told the state by the server as long as somebody looks at it: a browser has six connections to one server
+      for all its tabs. The other screens ask. */
+  private listen = (): void => {
+    const wanted = this.inside && this.address.pathname === "/" && !document.hidden;
+    const again = (after: number): void => {
+      clearTimeout(this.timer);
+      this.timer = window.setTimeout(() => void this.poll(), after);
+    };
+    if (this.events && (!wanted || this.events.readyState === EventSource.CLOSED)) {
+      this.events.close();
+      this.events = null;
+      if (this.mine) again(REFRESH_MS);
+    }
+    if (!wanted || this.events) return;
+    this.events = follow((state) => this.show(state), () => (this.down = true), (well) => again(well ? SILENT_MS : REFRESH_MS));
+  };
 
   private get playing(): boolean {
     return this.address.pathname === "/lecture";
@@ -118,6 +145,7 @@ class AppElement extends LitElement {
     history.pushState(null, "", path);
     this.address = new URL(location.href);
     window.scrollTo(0, 0);
+    this.listen();
     if (this.address.pathname !== before) this.querySelector<HTMLElement>("main")?.focus(); // a reader begins at its top
   }
 

@@ -46,6 +46,7 @@ class Api:
     book: LookBook
     clock: SimulatedClock
     desk: AccountDesk
+    runner: web.AppRunner
     app: web.Application
 
     async def as_(self, who: Role | str | None) -> None:
@@ -124,7 +125,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     runner = await serve(app, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        found = Api(session, base, recorder, detector, tmp_path, site, told.lines, book, clock, desk, app)
+        found = Api(session, base, recorder, detector, tmp_path, site, told.lines, book, clock, desk, runner, app)
         await found.as_(Role.MANAGER)
         yield found
     await runner.cleanup()
