@@ -1,4 +1,4 @@
-"""`appliance front`: the page that anybody on the site's network may open until accounts exist.
+"""`appliance front`: the page that anybody on the site's network may open until the appliance is set up.
 
 It tells which box this is, whether all is well, and the fingerprint to compare with the box's own screen; no name of a
 place or a camera, no picture, nothing to type in. Its process can reach neither the recorder nor the recordings: it
@@ -9,8 +9,6 @@ import asyncio
 import base64
 import html
 import json
-import os
-import socket
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -19,7 +17,7 @@ from aiohttp import web
 
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.supervise import Supervisor
-from appliance.services.errors import NoPortGiven
+from appliance.services.port import box_number, first_line, given_port
 from appliance.services.process import say_ready, say_stopping, start_logs, stop_event
 from appliance.services.watchdog import keep_watchdog
 from appliance.web.certificate import ensure_certificate, fingerprint_of, hex_lines, in_words, server_context
@@ -27,9 +25,6 @@ from appliance.web.security import HEADERS
 
 STALE_US: Final = 60_000_000
 """us. A line of the console older than this tells nothing any more."""
-
-PORTS_FROM: Final = 3
-"""The first descriptor that systemd hands over (sd_listen_fds(3))."""
 
 STYLE: Final = (
     "body{font:18px/1.5 system-ui,sans-serif;max-width:40em;margin:2em auto;padding:0 1em;color:#111;background:#fff}"
@@ -68,10 +63,10 @@ def page_text(number: str, version: str, fingerprint: str, *, well: bool | None)
 <p>État : <strong>{fr}</strong></p>
 <p>Empreinte de cette page, à comparer avec l'écran de l'appareil :<br><strong><code>{words}</code></strong><br>
 <code>{hexes}</code></p>
-<p>Aucune image n'est visible ici : les comptes ne sont pas encore ouverts.</p>
+<p>Aucune image n'est visible ici : l'appareil n'est pas encore mis en service.</p>
 <section lang="en"><h2>Témoin, video recorder</h2>
 <p>State: <strong>{en}</strong>. Compare the fingerprint above with the appliance's own screen.
-No picture can be seen here: there are no accounts yet.</p></section></main></body></html>
+No picture can be seen here: the appliance is not set up yet.</p></section></main></body></html>
 """
 
 
@@ -97,31 +92,15 @@ def make_front(fingerprint: str, number: str, version: str, told: Path, clock: C
     return app
 
 
-def _given(number: int) -> socket.socket:
-    if not os.environ.get("LISTEN_FDS"):
-        raise NoPortGiven
-    try:
-        return socket.socket(fileno=number)
-    except OSError as error:
-        raise NoPortGiven from error
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
-
-
 async def _serve(folder: Path, told: Path, clock: Clock) -> None:
     stop = stop_event()
-    number = _read(Path("/etc/machine-id"))[:12] or "?"
+    number = box_number()
     pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{number}")
     fingerprint = fingerprint_of(await asyncio.to_thread(pem.read_text, "ascii"))
-    app = make_front(fingerprint, number, _read(Path("/usr/lib/appliance/version")), told, clock)
+    app = make_front(fingerprint, number, first_line(Path("/usr/lib/appliance/version")), told, clock)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=5.0)
     await runner.setup()
-    await web.SockSite(runner, _given(PORTS_FROM), ssl_context=server_context(pem)).start()
+    await web.SockSite(runner, given_port(), ssl_context=server_context(pem)).start()
     jobs = Supervisor(clock)
     keep_watchdog(jobs)
     say_ready(in_words(fingerprint))

@@ -155,9 +155,12 @@ def _take_over(plan: "Plan", places: Places) -> None:
     places.sealed.mkdir(parents=True, exist_ok=True)
     places.site.mkdir(parents=True, exist_ok=True)
     for one in plan.sealed:
-        draft = places.sealed / f"{one.name}.new"
+        target = places.sealed / one.name
+        target.parent.mkdir(exist_ok=True)
+        draft = target.with_name(f"{target.name}.new")
         _write(draft, one.data, one.mode)
-        draft.replace(places.sealed / one.name)
+        draft.replace(target)
+        _flush(target.parent)
     _flush(places.sealed)
     revision = places.site / plan.name
     for left in (revision, places.site / f"{plan.name}.new"):

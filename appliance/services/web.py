@@ -1,16 +1,24 @@
-"""The page's process: serves the API and the page on loopback, reading through the recorder's socket."""
+"""The page's process: serves the API and the page, reading through the recorder's socket.
+
+On loopback without encryption, and by TLS on the port that systemd hands over: the site's network.
+"""
 
 import asyncio
 import errno
+import logging
 import os
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from aiohttp import web
+from pydantic import ValidationError
+
 from appliance import __version__
 from appliance.accounts.desk import AccountDesk
 from appliance.accounts.look_store import LookStore
+from appliance.accounts.manage import adopt
 from appliance.accounts.store import WITHOUT
 from appliance.alerts.client import DetectorClient
 from appliance.core.clock import Clock, SystemClock
@@ -21,22 +29,33 @@ from appliance.ring.access.reader import RecorderClient
 from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
+from appliance.services.port import box_number, first_line, given_port, port_given
 from appliance.services.process import die_with_parent, say_ready, say_stopping, start_logs, stop_event
 from appliance.services.records import ACCOUNTS, LOOKS
 from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
+from appliance.site.provision_model import FirstAccount
 from appliance.web.app import make_app, serve
+from appliance.web.certificate import ensure_certificate, server_context
 from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.look_check import JournalFiles
 from appliance.web.notice import notice_of
 from appliance.web.recorder import SiteInfo
 
+log = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
-"""The only address until accounts exist."""
+"""What is served without encryption reaches no wire."""
 
 STATIC = Path(__file__).parents[2] / "webui" / "dist"
 """The page as built by Vite; an installed appliance names its own place by APPLIANCE_STATIC."""
+
+CERTIFICATE: Final = Path("/var/lib/appliance/front")
+"""The certificate's folder, which the page of an appliance that is not set up uses, too."""
+
+FIRST: Final = "sealed_first-account.json"
+"""Name of the credential with the first manager, of the provisioning file (see appliance-web.service)."""
 
 EXPIRE_S: Final = 24 * 3600.0
 """Seconds between two looks for rows whose three years are over."""
@@ -78,12 +97,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await book.store.database.open()
     await book.load()
     app = make_app(client, detector, static, about, book, desk, tell)
-    try:
-        runner = await serve(app, LOOPBACK, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port=port) from error
-        raise
+    await _adopt(desk)
+    runner = await _listen(app, port)
     address = runner.addresses[0]
     tell("service-started", {"version": __version__, "pid": os.getpid(), "port": int(address[1])})
     await begin(journal)
@@ -108,6 +123,44 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await desk.close()
     tell("service-stopped", {"version": __version__})
     await end(journal)
+
+
+async def _listen(app: web.Application, port: int) -> web.AppRunner:
+    """On loopback, and on the port that was handed over if there is one. Raises PortTaken, and as `_encrypted`."""
+    try:
+        runner = await serve(app, LOOPBACK, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port=port) from error
+        raise
+    if port_given():
+        await _encrypted(runner)
+    return runner
+
+
+async def _encrypted(runner: web.AppRunner) -> None:
+    """Serve by TLS on the port that was handed over. Raises NoPortGiven, CertificateNotMade."""
+    folder = Path(os.environ.get("APPLIANCE_CERTIFICATE", CERTIFICATE))
+    pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{await asyncio.to_thread(box_number)}")
+    context = await asyncio.to_thread(server_context, pem)
+    await web.SockSite(runner, given_port(), ssl_context=context).start()
+
+
+def _first() -> FirstAccount | None:
+    """The first manager as the office's file names them; None when it names nobody. Blocks."""
+    text = first_line(Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / FIRST)
+    try:
+        return FirstAccount.model_validate_json(text) if text else None
+    except ValidationError:
+        log.error("the first account is not readable")  # noqa: TRY400 - the error would hold the password
+        return None
+
+
+async def _adopt(desk: AccountDesk) -> None:
+    """Open the first account where there is none at all."""
+    first = await asyncio.to_thread(_first)
+    if first is not None:
+        _ = await adopt(desk, first.login, first.name, first.function, first.password)
 
 
 async def _copy_changed(changed: asyncio.Event, copies: DatabaseCopies) -> None:

@@ -178,7 +178,7 @@ def make_plan(provision: Provision, site_text: str, digest: str, file: str) -> t
     sealed = []
     if provision.first_account is not None:
         account = json.dumps(provision.first_account.model_dump(), ensure_ascii=False)
-        sealed.append(Written("first-account.json", 0o600, account.encode()))
+        sealed.append(Written("page/first-account.json", 0o600, account.encode()))
     if provision.enrolment_password is not None:
         sealed.append(Written("enrolment-password", 0o600, provision.enrolment_password.encode()))
     return Plan(digest[:16], tuple(files), tuple(sealed)), site

@@ -54,7 +54,9 @@ def fingerprint_of(pem: str) -> str:
 
 
 def ensure_certificate(folder: Path, name: str) -> Path:
-    """The file with key and certificate (PEM, 0600), made when it is not there; one rename, so never half of it.
+    """The file with key and certificate (PEM, 0640: its group is the folder's), made when it is not there.
+
+    One rename, so never half of it.
 
     Raises CertificateNotMade. Blocks.
     """
@@ -72,7 +74,7 @@ def ensure_certificate(folder: Path, name: str) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_OPENSSL_S, umask=0o077)
         if done.returncode != 0:
             raise CertificateNotMade(reason=done.stderr.strip()[-200:])
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         with os.fdopen(fd, "wb") as target:
             target.write(key.read_bytes() + certificate.read_bytes())
             target.flush()

@@ -1,7 +1,8 @@
-"""What every response and request must have before accounts exist: strict headers, loopback names, own site.
+"""What every response and request must have: strict headers, one host, own site.
 
-Sources: OWASP secure headers; Fetch metadata (W3C); DNS rebinding is stopped by the Host check, since a
-rebound name reaches 127.0.0.1 with its own name in Host.
+Sources: OWASP secure headers; Fetch metadata (W3C). Without encryption DNS rebinding is stopped by the Host check,
+since a rebound name reaches 127.0.0.1 with its own name in Host. With it the certificate is not that name's, and the
+session's `__Host-` cookie goes to the very host that set it alone; the appliance has whatever address the site gave it.
 """
 
 from ipaddress import ip_address
@@ -58,7 +59,7 @@ def loopback_host(host: str) -> bool:
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse foreign hosts and cross-site changes; the refusals carry the same headers as the rest."""
     hosts = request.headers.getall("Host", [])
-    if len(hosts) != 1 or not loopback_host(hosts[0]):
+    if len(hosts) != 1 or not (request.secure or loopback_host(hosts[0])):
         return problem_response(ForeignHost(port=_port(request)))
     if request.method not in _READING and request.headers.get("Sec-Fetch-Site", "cross-site") not in _OWN:
         return problem_response(CrossSite())

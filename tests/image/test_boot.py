@@ -59,7 +59,7 @@ def camera() -> Iterator[int]:
     loop.close()
 
 
-SERVICES = ("recorder", "detector", "web", "front", "console", "inputs")
+SERVICES = ("recorder", "detector", "web", "console", "inputs")
 
 
 def all_up(report: dict[str, Any]) -> bool:
@@ -135,7 +135,7 @@ def planned(text: str) -> dict[str, str]:
 
 def test_the_credential_has_set_the_site_up_whole_and_the_first_account_lies_sealed(box: Box, camera: int) -> None:
     assert box.first["written"] == planned(provision(camera))
-    assert box.first["written"]["/var/lib/appliance/sealed/first-account.json"].startswith("0600 ")
+    assert box.first["written"]["/var/lib/appliance/sealed/page/first-account.json"].startswith("0600 ")
 
 
 def test_the_screen_tells_the_site_and_the_fingerprint_that_the_page_shows(box: Box) -> None:
@@ -146,9 +146,9 @@ def test_the_screen_tells_the_site_and_the_fingerprint_that_the_page_shows(box: 
     for told in ("Essai, Banc", "NON CHIFFRÉS", "caméras 10.0.2.15", "site 10.0.3.15", in_words(fingerprint)):
         assert told in screen, screen
     assert "caméras 10.20" not in screen, "the address of the file alone"
-    assert in_words(fingerprint) in box.page.text
-    assert "Aucune image n'est visible ici" in box.page.text
-    assert "Portail" not in box.page.text
+    assert "require-trusted-types-for 'script'" in box.page.text
+    assert "<title>Témoin" in box.page.text
+    assert "Portail" not in box.page.text, "nothing of the site before a log-in"
 
 
 def test_without_tpm_and_secure_boot_it_says_loudly_that_disks_are_not_encrypted(box: Box) -> None:

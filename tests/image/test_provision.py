@@ -49,7 +49,7 @@ def test_the_stick_sets_it_up_and_it_starts_again_as_that_site(set_up: SetUp) ->
     screen = "\n".join(set_up.after["screen"])
     assert "Clé, Banc" in screen
     assert "caméras 10.0.2.15" in screen
-    assert "/var/lib/appliance/sealed/first-account.json" in set_up.after["written"]
+    assert "/var/lib/appliance/sealed/page/first-account.json" in set_up.after["written"]
 
 
 def test_with_everything_running_and_no_camera_it_needs_little_memory(set_up: SetUp) -> None:

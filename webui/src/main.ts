@@ -230,7 +230,7 @@ class AppElement extends LitElement {
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
-        ${this.told()}${this.inside ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
+        ${this.told()}${this.inside && this.rights.has("footage") ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
         ${this.body()}
       </main>
       <footer><nav aria-label=${t("app.about")}>${this.menu("foot")}</nav></footer>`;

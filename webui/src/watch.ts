@@ -10,8 +10,9 @@ const REFRESH_MS = 5000;
 const HOURS = [1, 4, 12, 24, 72]; // the longest is a long weekend; what lasts longer belongs in the calendar
 
 export class WatchElement extends LitElement {
-  static override properties = { data: { attribute: false }, cameras: { state: true }, refusal: { state: true }, alone: { state: true } };
+  static override properties = { data: { attribute: false }, rights: { attribute: false }, cameras: { state: true }, refusal: { state: true }, alone: { state: true } };
   declare data: State | null;
+  declare rights: ReadonlySet<string> | null;
   declare cameras: Armed[] | null;
   declare refusal: string;
   declare alone: Stop | null; // what one person alone may not do
@@ -19,7 +20,7 @@ export class WatchElement extends LitElement {
 
   constructor() {
     super();
-    this.data = this.cameras = this.alone = null;
+    this.data = this.rights = this.cameras = this.alone = null;
     this.refusal = "";
   }
 
@@ -93,12 +94,12 @@ export class WatchElement extends LitElement {
       ${this.alone ? html`<p class="notice">${t("second.why")} <button class="primary ask" @click=${() => void this.askSecond(this.alone!)}>${t("second.ask")}</button></p>` : nothing}
       ${this.cameras === null ? nothing : html`<table class="stack"><thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th><th scope="col">${t("watch.until")}</th></tr></thead>
         <tbody>${this.cameras.map((each) => this.row(each, state))}</tbody></table>
-      <details class="report"><summary>${t("watch.change")}</summary><form @submit=${(event: SubmitEvent) => void this.say(event)}>
+      ${this.rights !== null && !this.rights.has("arm") ? nothing : html`<details class="report"><summary>${t("watch.change")}</summary><form @submit=${(event: SubmitEvent) => void this.say(event)}>
         <label>${t("jump.camera")} <select name="camera">${[...state.cameras, { id: "", name: t("watch.all") }].map((each) => html`<option value=${each.id}>${each.name}</option>`)}</select></label>
         <label>${t("watch.what")} <select name="armed"><option value="no">${t("watch.stop")}</option><option value="yes">${t("watch.start")}</option></select></label>
         <label>${t("watch.for")} <select name="hours">${HOURS.map((each) => html`<option value=${each}>${t("watch.hours", { n: each })}</option>`)}</select></label>
         <label>${t("watch.why")} <input name="why" required minlength="5" maxlength="500"></label>
-        <button>${t("watch.send")}</button><p class="hint">${t("watch.hint")}</p></form></details>`}</section>`;
+        <button>${t("watch.send")}</button><p class="hint">${t("watch.hint")}</p></form></details>`}`}</section>`;
   }
 
   private row(each: Armed, state: State) {

@@ -21,10 +21,10 @@ def test_words_are_proquints_of_the_first_64_bits() -> None:
     assert in_words("0" * 64) == "babab babab babab babab"
 
 
-def test_a_certificate_is_made_once_and_is_its_owners_alone(tmp_path: Path) -> None:
+def test_a_certificate_is_made_once_and_is_its_owners_and_their_groups_alone(tmp_path: Path) -> None:
     file = ensure_certificate(tmp_path, "temoin-1")
     made = file.read_bytes()
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
     assert ensure_certificate(tmp_path, "temoin-1").read_bytes() == made
     assert [path.name for path in tmp_path.iterdir()] == ["server.pem"], "no key is left beside"
     assert len(hex_lines(fingerprint_of(made.decode()))) == 2

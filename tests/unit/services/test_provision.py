@@ -64,7 +64,7 @@ def test_secrets_are_their_owners_alone_and_nowhere_else(places: Places, file: P
         path for path in places.site.parent.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()
     ]
     assert holding == [places.sealed / "enrolment-password"]
-    for path in (holding[0], places.sealed / "first-account.json", places.current / "cameras.toml"):
+    for path in (holding[0], places.sealed / "page/first-account.json", places.current / "cameras.toml"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((places.current / "site.toml").stat().st_mode) == 0o644
 

@@ -75,10 +75,10 @@ def test_a_good_file_has_its_files_each_with_the_rights_it_needs() -> None:
     assert b"\nAddress=" not in image, "systemd 252 would keep both"
     assert {name for name, one in files.items() if one.mode & 0o077 == 0} == {
         "cameras.toml",
-        "first-account.json",
+        "page/first-account.json",
         "enrolment-password",
     }
-    assert {one.name for one in plan.sealed} == {"first-account.json", "enrolment-password"}
+    assert {one.name for one in plan.sealed} == {"page/first-account.json", "enrolment-password"}
 
 
 def test_no_secret_is_shown_by_repr() -> None:
