@@ -195,5 +195,5 @@ class CompatibleReaderFailed(CaptureError):
     """The compatible reader (libav, a process of its own) could not read the camera, or died."""
 
     code = "camera-compatible"
-    fr = "Le lecteur de secours ne lit pas cette caméra. Réglez-la sur RTP par TCP, en H.264 ou H.265."
+    fr = "Le lecteur de compatibilité ne lit pas cette caméra. Réglez-la sur RTP par TCP, en H.264 ou H.265."
     en = "The compatible reader cannot read this camera ({reason}). Set it to RTP over TCP, H.264 or H.265."

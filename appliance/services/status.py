@@ -73,7 +73,10 @@ def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bo
         return False, f"N’ENREGISTRE PAS : {why}" if french else f"NOT RECORDING: {why}"
     rate = f"{stream['fps']:.0f} {'im/s' if french else 'fps'}"
     words = "enregistre" if french else "recording"
-    return True, f"{words}, {stream['width']}x{stream['height']}, {rate}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
+    said = f"{words}, {stream['width']}x{stream['height']}, {rate}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
+    if stream.get("reader") == "compatible":
+        said += ", par le lecteur de compatibilité" if french else ", by the compatible reader"
+    return True, said
 
 
 def status(file: Path, language: Language) -> int:

@@ -27,8 +27,11 @@ async def test_home_says_in_words_what_is_so(desk: Desk) -> None:
     assert await desk.page.text("h1") == "Tout va bien"
     assert "Mme Durand" in await desk.page.text("header .who")
     assert await desk.page.run("document.querySelectorAll('video, img:not([src=\"/favicon.svg\"])').length") == 0
+    assert "lecteur de compatibilité" not in await desk.page.text("main")
+    desk.recorder.compatible.add("portail")
     desk.recorder.stopped["cour"] = GapCause.CAMERA_SILENT
     await desk.page.until("document.querySelector('h1').innerText.includes('attention')")
+    assert "(lecteur de compatibilité)" in await desk.page.text("table.stack tbody tr")
     issue = await desk.page.text(".issues li")
     assert "Cour\u202f: n'enregistre plus (la caméra n'envoie plus d'image)" in issue
     assert "depuis 07:59:21" in issue

@@ -225,6 +225,7 @@ class FakeRecorder:
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
         self.stopped: dict[str, GapCause] = {}  # camera: why
+        self.compatible: set[str] = set()  # cameras that the compatible reader reads
         self.pauses: dict[str, dict[str, Any]] = {}  # camera: its pause under way, as in the state
         self.past_pauses: dict[str, list[tuple[int, int, str]]] = {}  # camera: earlier ones
         self.next_pause_us: int | None = None
@@ -306,6 +307,7 @@ class FakeRecorder:
             "width": form.width,
             "height": form.height,
             "codec": "h264",
+            "reader": "compatible" if camera in self.compatible else "native",
             "durable_utc_us": self.durable_us() if cause is None else self.now_us - 95_000_000,
             "first_utc_us": self._first_us(),
             "lost_packets": 0,

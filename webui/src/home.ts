@@ -133,9 +133,10 @@ export class HomeElement extends LitElement {
     for (const [name, stream] of Object.entries(camera.streams)) {
       const words = name === "main" || name === "sub" ? t(`stream.${name}`) : name;
       const size = stream.width && stream.height ? ` ${stream.width}×${stream.height}` : "";
+      const reader = stream.reader === "compatible" ? ` (${t("stream.compatible")})` : "";
       const key = `${stream.status} ${stream.cause}`;
       const group = groups.get(key) ?? [stream, []];
-      group[1].push(words + size);
+      group[1].push(words + size + reader);
       groups.set(key, group);
     }
     return [...groups.values()].map(([stream, names]) => {

@@ -16,7 +16,9 @@ from appliance.capture.errors import (
     SdpInvalid,
     TransportRefused,
 )
+from appliance.core.errors import Language
 from appliance.media.depacketiser import MAX_UNIT_BYTES
+from appliance.services.status import sentences
 
 BAD = RtspInvalid(reason="x", at=1)
 OTHERS = [CameraAuthentication(), CameraSilent(reason="x"), CameraClosed(reason="x")]
@@ -73,3 +75,15 @@ def test_any_header_is_bounded_or_refused(data: bytes) -> None:
         return
     assert kind in Kind
     assert length <= MAX_UNIT_BYTES
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("fr", "par le lecteur de compatibilité"), ("en", "by the compatible reader")]
+)
+def test_the_console_says_which_reader_reads(language: Language, words: str) -> None:
+    stream = {"durable_utc_us": 1, "fps": 25.0, "width": 640, "height": 360, "bitrate": 10**6}
+    for reader in ("native", "compatible"):
+        camera = {"id": "cour", "name": "Cour", "streams": {"main": {**stream, "reader": reader}}}
+        ((line,), well) = sentences({"now_utc_us": 2, "cameras": [camera], "disks": []}, language)
+        assert well
+        assert (words in line) == (reader == "compatible")
