@@ -4,6 +4,7 @@
 """
 
 import json
+from typing import Any
 
 from tests.bench.row import Missing, Options, Turn, row
 from tests.peers.need import ROOT
@@ -12,12 +13,12 @@ IMAGE = ROOT / "build/image"
 STARTS = ROOT / "build/image-test"
 
 
-def _told(start: str) -> dict[str, float]:
+def _told(start: str) -> dict[str, Any]:
     """What the box told of that start in the last `make image-test`."""
     file = STARTS / f"{start}.json"
     if not file.exists():
         raise Missing("a start of the image: make image-test")
-    told: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return told
 
 
@@ -34,6 +35,13 @@ def slot(_options: Options) -> Turn:
 def boot(_options: Options) -> Turn:
     """From power-on to the first recorded picture, under software emulation."""
     return Turn(_told("first")["recording_s"])
+
+
+@row("image-recorder-start-s", unit="s", better="lower", target=10)
+def recorder(_options: Options) -> Turn:
+    """From mounted disks (local-fs) to the recorder's READY, its first start on an empty disk; nothing emulated."""
+    times = _told("container")["times"]
+    return Turn(times["appliance-recorder.service"][1] - times["local-fs.target"][1])
 
 
 @row("image-ram-mb", unit="MB", better="lower", target=450)

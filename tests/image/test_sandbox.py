@@ -23,14 +23,20 @@ import pytest
 
 from tests.image.disks import partitions
 from tests.image.office import NOBODY, provision
-from tests.image.vm import CAMERAS_MAC, UPLINK_MAC, signed
+from tests.image.vm import CAMERAS_MAC, LOGS, UPLINK_MAC, signed
 from tests.peers.need import ROOT, need, need_loop, need_network_namespaces
 from tests.peers.netns import Host, hosts
 
 IMAGE = ROOT / "build/image"
 KEY: Final = "0123456789abcdef"
+SERVICES: Final = tuple(f"appliance-{name}" for name in ("disks", "recorder", "detector", "web", "inputs"))
+"""What runs once the machine has started; the screen is played and nobody knocks at the page without pictures."""
+
 START_S: Final = 120.0
 """A start takes 5 s alone; machines are shared."""
+
+AGAIN: Final = 133
+"""Status that systemd-nspawn ends with when what it runs asks to be started again (with --keep-unit)."""
 
 OWN: Final = "/usr/bin/python3 -sP -c 'import sys; sys.path.insert(0, \"/usr/lib/appliance/python\"); {}'"
 DISKS: Final = (
@@ -125,12 +131,14 @@ class Container:
     def text(self) -> str:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", bytes(self.shown).decode("utf-8", "replace"))
 
-    def until(self, words: str) -> None:
-        limit = time.monotonic() + START_S
-        while words not in self.text:
-            assert time.monotonic() < limit, f"never shown: {words}\n{self.text[-6000:]}"
-            assert self._process.poll() is None, f"ended before {words}\n{self.text[-6000:]}"
-            time.sleep(0.1)
+    def started_again(self) -> None:
+        """Wait until it ends in order to be started again; its last words are read then."""
+        try:
+            ended = self._process.wait(START_S)
+        except subprocess.TimeoutExpired:
+            ended = None
+        self._reader.join(5)
+        assert ended == AGAIN, f"{ended}\n{self.text[-6000:]}"
 
     def __enter__(self) -> Self:
         return self
@@ -199,7 +207,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         device = stack.enter_context(loop(disk))
         played(tree, device, [])
         with Container(tree, network, [], "multi-user.target") as first:
-            first.until("Rebooting.")  # nothing shows the new partitions here, so the state cannot be mounted
+            first.started_again()  # nothing shows the new partitions here, so the state cannot be mounted
         laid = partitions(disk)
         assert "temoin-state" in laid, first.text[-6000:]
         links = []
@@ -211,14 +219,16 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         options += [f"--bind={port}:/dev/virtio-ports/temoin.report"]
         with Container(tree, network, options, "multi-user.target") as second:
             limit = time.monotonic() + START_S
-            while not (told := reports(port)) or told[-1]["units"]["appliance-web"] != "active":
+            while not (told := reports(port)) or any(told[-1]["units"][name] != "active" for name in SERVICES):
                 assert time.monotonic() < limit, second.text[-6000:]
                 time.sleep(0.2)
             named = {link["ifname"] for link in json.loads(network.run("ip", "-json", "link"))}
         with Container(
             tree, network, [*options, "systemd.wants=appliance-confirm.service"], "multi-user.target"
         ) as third:
-            third.until("Rebooting.")
+            third.started_again()
+        LOGS.mkdir(parents=True, exist_ok=True)
+        (LOGS / "container.json").write_text(json.dumps(told[-1]), encoding="utf-8")
         yield Started(first.text, laid, second.text + third.text, told[-1], named)
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -232,13 +242,20 @@ def test_the_disk_is_laid_out_from_within_a_sandbox_that_mounts_nothing(started:
 
 def test_every_service_runs_and_no_unit_of_ours_failed(started: Started) -> None:
     units = started.report["units"]
-    for name in ("appliance-recorder", "appliance-detector", "appliance-web", "appliance-disks"):
+    for name in SERVICES:
         assert units[name] == "active", name
     failed = {line.split()[0] for line in started.report["failed"].splitlines()}
     assert not {name for name in failed if name.startswith("appliance-")}
     mounts = {line.split()[1]: line.split()[3] for line in started.report["mounts"]}
     assert {"nosuid", "nodev", "noexec"} <= set(mounts["/var"].split(","))
     assert {"nosuid", "nodev", "noexec"} <= set(mounts["/srv/recordings/1"].split(","))
+
+
+def test_recording_waits_for_its_disks_and_the_site_alone(started: Started) -> None:
+    times = started.report["times"]
+    local, provision = (times[name][1] for name in ("local-fs.target", "appliance-provision.service"))
+    began, ready, _ = times["appliance-recorder.service"]
+    assert local <= provision <= began <= ready, times
 
 
 def test_cards_bear_the_names_of_what_they_are_for(started: Started) -> None:
@@ -250,4 +267,4 @@ def test_the_confirmation_sees_services_and_recorder_and_a_refusal_starts_the_ma
     assert "('appliance-recorder', 'active')" in seen
     assert seen.rstrip().endswith("True")
     assert "appliance-refused.service: Triggering" not in started.console
-    assert "Rebooting." in started.console
+    assert "Reached target reboot.target" in started.console
