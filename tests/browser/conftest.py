@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from appliance.accounts.desk import AccountDesk
+from appliance.accounts.password import Passwords
 from appliance.accounts.roles import Role
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
@@ -25,7 +27,7 @@ from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
 from tests.peers.looking import Told, make_book, open_tape
 from tests.peers.need import need
-from tests.peers.sign_in import make_staff
+from tests.peers.sign_in import CHEAP, make_staff
 
 SITE = SiteInfo(
     "Collège Émile-Zola",
@@ -73,6 +75,24 @@ class Desk:
     clock: SimulatedClock
     told: Told
     staff: AccountDesk
+    folder: Path
+    built: Path
+    runner: web.AppRunner
+
+    async def stop(self) -> None:
+        """The page's process ends, as services/web.py does it."""
+        await self.runner.cleanup()
+        await self.book.flush()
+        await self.book.store.database.close()
+        await self.staff.close()
+
+    async def start(self) -> None:
+        """It begins anew at the same address; its databases alone remain."""
+        self.book = await make_book(self.folder, self.clock, self.told, self.book.journal)
+        self.staff = AccountDesk(self.folder / "accounts.db", self.staff.clock, self.told, Passwords(CHEAP))
+        await self.staff.open()
+        app = make_app(self.recorder, self.detector, self.built, SITE, self.book, self.staff, self.told)
+        self.runner = await serve(app, "127.0.0.1", int(self.base.rpartition(":")[2]))
 
     async def sign_in(self, who: Role | str | None = Role.MANAGER) -> None:
         """Whose page it is from now on; None: nobody's."""
@@ -132,9 +152,12 @@ async def served(
         async with chromium() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            desk = Desk(page, base, recorder, detector, book, clock, told, staff)
+            desk = Desk(page, base, recorder, detector, book, clock, told, staff, folder, built_page, runner)
             await desk.sign_in()
-            yield desk
+            try:
+                yield desk
+            finally:
+                runner, book, staff = desk.runner, desk.book, desk.staff
             assert page.troubles == []
     finally:
         await runner.cleanup()

@@ -11,6 +11,8 @@ import { SECOND } from "./time";
 const SETTLE_MS = 300; // the hand has stopped: full definition may come
 const PUMP_MS = 100; // how often playing looks ahead; a tenth of the shortest GOP
 const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
+const AGAIN_MS = 500; // between two questions to a server that does not answer while playing
+const PATIENCE_MS = 20_000; // that it may be silent before playing is given up: it starts anew in less
 const LEAD = 30_000; // us: a browser stops up to a screen refresh or two before the last picture of its buffer
 const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
 
@@ -54,6 +56,8 @@ export class Player {
   private seeking: Promise<Shown | null> | null = null;
   private settle = 0;
   private pump = 0;
+  private silent = 0; // ms of this page: since when the server has not answered; 0: it does
+  private again = 0; // ms of this page: when it is asked anew
   private tailFresh = false;
   private fetching = false;
   private closed = false;
@@ -152,6 +156,7 @@ export class Player {
     if (this.at === null || this.playing) return;
     clearTimeout(this.settle);
     this.playing = true;
+    this.silent = this.again = 0;
     this.tailFresh = false;
     this.quality = this.speed <= 2 && !this.beside && this.streams.main && !this.mainRefused ? "main" : this.light;
     this.video.playbackRate = this.speed;
@@ -226,7 +231,7 @@ export class Player {
   // ---- playing
 
   private async ahead(): Promise<void> {
-    if (!this.playing || this.fetching || this.seeking || this.at === null) return;
+    if (!this.playing || this.fetching || this.seeking || this.at === null || performance.now() < this.again) return;
     this.fetching = true;
     try {
       const now = this.position();
@@ -249,11 +254,27 @@ export class Player {
         if (!found || !this.playing) break;
         gop = found;
       }
+      if (this.silent > 0) this.listener.notice({ kind: "none" });
+      this.silent = 0;
     } catch (error) {
-      this.failed(this.position(), error);
+      if (!this.waits(error)) this.failed(this.position(), error);
     } finally {
       this.fetching = false;
     }
+  }
+
+  /** A server that starts anew, or the recorder behind it, ends no replay: what is fetched plays on meanwhile. */
+  private waits(error: unknown): boolean {
+    if (!this.playing || !(error instanceof Refused) || (error.problem.status > 0 && error.problem.status < 500)) return false;
+    const now = performance.now();
+    this.silent ||= now;
+    this.again = now + AGAIN_MS;
+    if (now - this.silent > PATIENCE_MS) {
+      this.silent = this.again = 0;
+      return false;
+    }
+    if (this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) this.listener.notice({ kind: "missing", at: this.position(), problem: error.problem });
+    return true;
   }
 
   /** Behind this GOP the full definition alone is missing: playing goes on with the light stream. */
