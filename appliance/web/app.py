@@ -44,7 +44,7 @@ FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
 
-PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/affiche", "/accessibilite")
+PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/compte", "/affiche", "/accessibilite")
 """Addresses of the page's screens: one document, every state in its URL."""
 
 

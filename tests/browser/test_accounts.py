@@ -64,8 +64,8 @@ async def test_each_role_finds_its_own_pages_and_no_other(desk: Desk) -> None:
         Role.CENTRAL: ["Accueil"],
         Role.VIEWER: [],
     }
-    desk.page.expected = ("401 (Unauthorized)",)  # the page of whoever was there before
     for role, menu in menus.items():
+        await desk.page.open("about:blank")  # the page of whoever was there before asks no more
         await desk.sign_in(role)
         await desk.page.open(f"{desk.base}/")
         await desk.page.until(f"document.querySelector('header .who')?.innerText.includes({PEOPLE[role][1]!r})")
@@ -89,3 +89,50 @@ async def test_the_code_is_asked_for_after_the_password_in_either_language_and_n
             assert await barriers(desk.page, word) == []
     await send(desk, code=code_of(desk.staff))
     await desk.page.until("document.querySelector('h1').innerText === 'Tout va bien'")
+
+
+async def test_a_recovery_sheet_is_made_told_once_and_opens_the_account(desk: Desk) -> None:
+    await desk.home()
+    await click(desk, "header .who a")
+    await desk.page.until("document.querySelector('t-own .make')")
+    assert await barriers(desk.page, "Vous n'avez pas de fiche de secours") == []
+    await click(desk, "t-own .make")
+    await desk.page.until("document.querySelector('.sheet code')")
+    sheet = await desk.page.text(".sheet code")
+    await desk.page.until("document.querySelector('t-own').innerText.includes('Vous avez une fiche de secours')")
+    await desk.page.call("Emulation.setEmulatedMedia", media="print")
+    shown = "[...document.querySelectorAll('t-own section')].filter((each) => each.checkVisibility()).length"
+    assert await desk.page.run(shown) == 1, "the sheet alone is printed"
+    await desk.page.call("Emulation.setEmulatedMedia", media="")
+    await desk.sign_in(None)
+    desk.page.expected = ("401 (Unauthorized)",)
+    await desk.page.open(f"{desk.base}/")
+    await desk.page.until("document.querySelector('t-login .plain')")
+    await click(desk, "t-login .plain")
+    await desk.page.until("document.querySelector('t-login input[name=sheet]')")
+    await send(desk, name="durand", sheet=sheet.lower(), new=OWN, again=OWN)
+    await desk.page.until("document.querySelector('t-login h1').innerText === 'Votre second facteur'")
+    assert desk.told.of("recovery-sheet-used") == [{"account": "durand", "by": "durand"}]
+
+
+@pytest.mark.full
+async def test_ones_own_password_and_telephone_are_changed_on_ones_own_page(desk: Desk) -> None:
+    await desk.page.open(f"{desk.base}/compte")
+    await desk.page.until("document.querySelector('t-own form')")
+    for width, language, word in ((320, "en", "no recovery sheet"), (1280, "fr", "pas de fiche de secours")):
+        await desk.page.resize(width, 900)
+        await speak(desk.page, language)
+        assert await barriers(desk.page, word) == []
+    for name, value in {"old": PASSWORD, "new": OWN, "again": OWN}.items():
+        await fill(desk, f"t-own input[name={name}]", value)
+    await desk.page.run("document.querySelector('t-own form').requestSubmit()")
+    await desk.page.until("document.querySelector('t-own').innerText.includes('Mot de passe changé')")
+    await desk.page.run("document.querySelectorAll('t-own section button')[1].click()")
+    await desk.page.until("document.querySelector('t-login form')")
+    await send(desk)
+    await desk.page.until("document.querySelector('t-login .secret')")
+    secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
+    await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
+    await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")
+    await desk.page.run("document.querySelector('t-login .primary').click()")
+    await desk.page.until("document.querySelector('t-own').innerText.includes('Il vous reste 10 codes de secours')")

@@ -317,6 +317,11 @@ export async function confirmSecondFactor(code: string): Promise<{ session: Sess
   return { session, codes: session.codes };
 }
 
+/** The code of a new recovery sheet, told this once. */
+export async function newSheet(): Promise<string> {
+  return ((await (await ask("/api/v1/session/sheet", {})).json()) as { code: string }).code;
+}
+
 export async function readNotices(number: number): Promise<Session> {
   return (await (await ask("/api/v1/session/read", { number })).json()) as Session;
 }

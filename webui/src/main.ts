@@ -224,7 +224,7 @@ class AppElement extends LitElement {
         <span class="site">${site ? html`<b>${site.name}</b> <span>${site.place}</span>` : nothing}</span>
         <nav aria-label=${t("app.menu")}>${this.menu("top")}</nav>
         <div class="language" role="group" aria-label=${t("app.language")}>${button("fr")}${button("en")}</div>
-        ${this.mine ? html`<p class="who"><span>${this.mine.who}</span> <button @click=${() => void this.leave()}>${t("login.out")}</button></p>` : nothing}${this.inside ? this.clock() : nothing}</header>
+        ${this.mine ? html`<p class="who">${this.inside ? html`<a href="/compte">${this.mine.who}</a>` : html`<span>${this.mine.who}</span>`} <button @click=${() => void this.leave()}>${t("login.out")}</button></p>` : nothing}${this.inside ? this.clock() : nothing}</header>
       <main id="content" tabindex="-1">
         ${this.down
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
@@ -263,6 +263,8 @@ class AppElement extends LitElement {
         return html`<t-accounts .data=${this.data}></t-accounts>`;
       case "/consultations":
         return html`<t-journal .data=${this.data}></t-journal>`;
+      case "/compte":
+        return html`<t-own .data=${this.data} .mine=${this.mine}></t-own>`;
       case "/affiche":
         return html`<t-notice .data=${this.data}></t-notice>`;
       case "/accessibilite":

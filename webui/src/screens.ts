@@ -20,6 +20,7 @@ export const SCREENS: Screen[] = [
   { path: "/acces", title: "access.link", right: "accounts", menu: "top", load: () => import("./accounts") },
   { path: "/consultations", title: "journal.link", right: "looks", menu: "top", load: () => import("./journal") },
   { path: "/affiche", title: "notice.link", right: "state", menu: "foot", load: () => import("./notice") },
+  { path: "/compte", title: "own.title", right: null, menu: null, load: () => import("./own") },
   { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },
 ];
 
