@@ -4,12 +4,14 @@ import re
 
 import pytest
 
-from appliance.accounts.roles import Right, Role
+from appliance.accounts.roles import Grant, Right, Role
+from appliance.core.clock import SimulatedClock
 from appliance.web.app import routes
 from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.browser.test_alerts import visited
-from tests.peers.fake_recorder import START_US
+from tests.peers.fake_recorder import LENGTH_US, START_US
+from tests.peers.looking import open_all
 from tests.peers.sign_in import PEOPLE
 
 SECOND = 1_000_000
@@ -46,6 +48,28 @@ async def test_a_technician_gets_no_picture_by_the_page_nor_by_an_address(desk: 
     assert {each.path for each in held} <= entered
     assert {each["account"] for each in desk.told.of("access-refused")} == {PEOPLE[Role.TECHNICIAN][0]}
     assert desk.told.of("look-seen") == []
+
+
+async def test_a_viewers_access_ends_in_mid_play_and_it_is_said(desk: Desk) -> None:
+    name, now = PEOPLE[Role.VIEWER][0], desk.staff.clock.utc_us()
+    grant = Grant(frozenset({"portail"}), START_US, now, now, now + 120 * SECOND)
+    await desk.staff.store.grant(name, grant)
+    viewer = await desk.staff.store.find(name)
+    assert viewer is not None
+    await open_all(desk.book, ["portail"], START_US, START_US + LENGTH_US, viewer[0])
+    await desk.sign_in(Role.VIEWER)
+    await desk.at(START_US + SECOND)
+    await desk.page.run(f"{SCREEN}.player.play()")
+    await desk.page.until(f"{SCREEN}.player.at > {START_US + 2 * SECOND}")
+    desk.page.expected = ("403 (Forbidden)",)
+    assert isinstance(desk.staff.clock, SimulatedClock)
+    desk.staff.clock.advance(121)
+    asked = f"fetch('/api/v1/cameras/portail/gop?t={START_US + SECOND}').then((answer) => answer.status)"
+    assert await desk.page.run(asked) == 403
+    await desk.page.until("document.querySelector('h1').innerText === 'Votre accès est terminé'")
+    assert await desk.page.run("document.querySelectorAll('video, t-looks').length") == 0
+    assert "ne répond pas" not in await desk.page.text("main")
+    assert desk.told.of("access-refused")
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter than what is fetched", "longer"])

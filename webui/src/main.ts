@@ -18,9 +18,10 @@ const SILENT_MS = 6000; // without an event: the state is asked for
 const SIGN_MS = 60_000; // between two words to the server that somebody sits here: a session left alone ends
 
 class AppElement extends LitElement {
-  static override properties = { data: { state: true }, down: { state: true }, address: { state: true }, mine: { state: true } };
+  static override properties = { data: { state: true }, down: { state: true }, over: { state: true }, address: { state: true }, mine: { state: true } };
   declare data: State | null;
   declare down: boolean;
+  declare over: boolean; // the authorisation has ended while its session lasts
   declare address: URL;
   declare mine: Session | null | undefined; // null: nobody is logged in; undefined: not known yet
   private signed = 0;
@@ -30,7 +31,7 @@ class AppElement extends LitElement {
   constructor() {
     super();
     this.data = null;
-    this.down = false;
+    this.down = this.over = false;
     this.address = new URL(location.href);
     this.mine = undefined;
   }
@@ -100,12 +101,14 @@ class AppElement extends LitElement {
   private async poll(): Promise<void> {
     clearTimeout(this.timer);
     try {
+      if (!this.mine && this.over) return; // what is asked here would keep the session awake
       if (!this.mine) this.mine = await fetchSession();
       if (!this.inside) return;
       this.show(await fetchState());
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (error.problem.status === 401) this.mine = null;
+      else if (error.problem.status === 403) this.over = true;
       else this.down = true;
     } finally {
       if (this.mine !== null) this.timer = window.setTimeout(() => void this.poll(), this.events ? SILENT_MS : REFRESH_MS);
@@ -116,7 +119,7 @@ class AppElement extends LitElement {
   private show(state: State): void {
     setZone(state.site.timezone);
     this.data = state;
-    this.down = false;
+    this.down = this.over = false;
   }
 
   /** Home is told the state by the server as long as somebody looks at it: a browser has six connections to one server
@@ -230,7 +233,7 @@ class AppElement extends LitElement {
           ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
-        ${this.told()}${this.inside && this.rights.has("footage") ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
+        ${this.told()}${this.inside && !this.over && this.rights.has("footage") ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
         ${this.body()}
       </main>
       <footer><nav aria-label=${t("app.about")}>${this.menu("foot")}</nav></footer>`;
@@ -248,6 +251,9 @@ class AppElement extends LitElement {
   }
 
   private body() {
+    if (this.over) {
+      return html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h1>${t("over.title")}</h1><p>${t("over.text")}</p></div></section>`;
+    }
     const where = place(this.address);
     if (!this.inside && this.address.pathname !== "/accessibilite") {
       return this.mine === undefined ? html`<p class="verdict waiting">${t("login.checking")}</p>` : html`<t-login .mine=${this.mine}></t-login>`;
