@@ -13,7 +13,7 @@ from appliance.web.errors import BookmarksFull, NoSuchBookmark, UnknownCamera
 from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotYours
 from appliance.web.media import RECORDER, json_response
-from appliance.web.who import account_of
+from appliance.web.who import account_of, people_of
 
 
 class BookmarkBody(query.Strict):
@@ -70,7 +70,9 @@ def _store(request: web.Request) -> Bookmarks:
 
 async def _list(request: web.Request, status: int = 200) -> web.StreamResponse:
     account, now = account_of(request), request.app[BOOK].clock.utc_us()
-    told = [_body(each, account, now) for each in await _store(request).all(now) if readable(each, account, now)]
+    people = await people_of(request)
+    found = [each for each in await _store(request).all(now) if readable(each, account, now)]
+    told = [{**_body(each, account, now), "person": people.get(each.who, each.who)} for each in found]
     return json_response({"bookmarks": told}, status=status)
 
 

@@ -20,6 +20,7 @@ from appliance.web.lock import BOOK, entry_body
 from appliance.web.look_check import check
 from appliance.web.look_errors import NoJournal
 from appliance.web.media import RECORDER, json_response
+from appliance.web.who import people_of
 
 MAX_LOOKS: Final = 200
 """Looks of one answer: a page shows 50."""
@@ -68,14 +69,14 @@ async def looks(request: web.Request) -> web.StreamResponse:
     entries = await book.store.newest(asked.from_, asked.to, asked.limit)
     seen = await _seen(request, entries)
     refusals = await book.store.refusals(asked.from_, asked.to, asked.limit)
-    return json_response(
-        {
-            "looks": [
-                {**entry_body(each, book), "seen": [_stretch(row) for row in seen[each.number]]} for each in entries
-            ],
-            "refusals": [each._asdict() for each in refusals],
-        }
-    )
+    people = await people_of(request)
+
+    def row(entry: Entry) -> dict[str, Any]:
+        stretches = [_stretch(each) for each in seen[entry.number]]
+        return {**entry_body(entry, book), "person": people.get(entry.look.who, entry.look.who), "seen": stretches}
+
+    refused = [{**each._asdict(), "person": people.get(each.who, each.who)} for each in refusals]
+    return json_response({"looks": [row(each) for each in entries], "refusals": refused})
 
 
 async def check_looks(request: web.Request) -> web.StreamResponse:

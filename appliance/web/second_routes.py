@@ -17,7 +17,7 @@ from appliance.web.clips import TELL
 from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotASecondPerson, NoWitnesses, SecondNeeded, SecondOver
 from appliance.web.media import json_response
-from appliance.web.who import ACCOUNTS, account_of
+from appliance.web.who import account_of, people_of
 
 LEAST_WHY: Final = 5
 """Characters of a reason, as the detector asks for it."""
@@ -65,7 +65,7 @@ async def ask_second(request: web.Request) -> web.StreamResponse:
     what = {"cameras": list(asked.cameras), "armed": False, "why": asked.why, "until_us": asked.until_us}
     made = await _table(request).ask(account.name, account.function, what, asked.why, now)
     _tell(request, "second-asked", made, {"why": asked.why, "until_us": asked.until_us})
-    return json_response({"request": _body(made, account.name, await _people(request), now)}, status=201)
+    return json_response({"request": _body(made, account.name, await people_of(request), now)}, status=201)
 
 
 async def seconds(request: web.Request) -> web.StreamResponse:
@@ -73,7 +73,7 @@ async def seconds(request: web.Request) -> web.StreamResponse:
     query.query(request, query.NoQuery)
     account, now = account_of(request), request.app[BOOK].clock.utc_us()
     found = await _table(request).since(now - WAIT_US - URGENT_US)
-    people = await _people(request)
+    people = await people_of(request)
     return json_response({"now_us": now, "requests": [_body(each, account.name, people, now) for each in found]})
 
 
@@ -113,7 +113,7 @@ async def _do(request: web.Request, asked: Request, signer: str, witnesses: tupl
     table, now = _table(request), request.app[BOOK].clock.utc_us()
     if not await table.done(asked.number, now, signer, witnesses):
         raise SecondOver
-    people = await _people(request)
+    people = await people_of(request)
     asker = people.get(asked.asker, asked.asker)
     hands = f"{asker} + {people.get(signer, signer)}" if signer else f"{asker}, non contresigné"
     try:
@@ -130,12 +130,6 @@ def _tell(request: web.Request, kind: str, asked: Request, facts: Facts) -> None
     cameras = ",".join(asked.what["cameras"])
     about: Facts = {"request": asked.number, "who": asked.asker, "function": asked.function, "cameras": cameras}
     request.app[TELL](kind, {**about, **facts})
-
-
-async def _people(request: web.Request) -> dict[str, str]:
-    """What people are called, by account."""
-    found = await request.app[ACCOUNTS].store.all()
-    return {account.name: account.person or account.name for account, _ in found}
 
 
 def _body(asked: Request, who: str, people: Mapping[str, str], now_us: int) -> dict[str, Any]:

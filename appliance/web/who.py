@@ -57,6 +57,12 @@ def can(request: web.Request, right: Right) -> bool:
     return may(account_of(request), right, request.app[ACCOUNTS].clock.utc_us())
 
 
+async def people_of(request: web.Request) -> dict[str, str]:
+    """What people are called, by account: those of the past, too."""
+    found = await request.app[ACCOUNTS].store.all()
+    return {account.name: account.person or account.name for account, _ in found}
+
+
 @web.middleware
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Find out who asks and hold the route's right against it. Raises NotLoggedIn, RightMissing, SetUpFirst."""

@@ -1,9 +1,11 @@
 // On the manager's home: who looked last, whose access or authorisation ends soon.
 import { LitElement, html, nothing } from "lit";
 import { type AccountRow, accounts } from "./accounts-api";
-import { type Look, Refused, type State, ask } from "./api";
+import { type Look as Opened, Refused, type State, ask } from "./api";
 import { type Key, t } from "./i18n";
 import { DAY, moment, shortDate } from "./time";
+
+type Look = Opened & { person: string };
 
 const REFRESH_MS = 30_000;
 const LAST = 3; // looks shown; the journal has them all
@@ -66,7 +68,7 @@ export class AccessElement extends LitElement {
     if (!this.data || this.looks === null) return nothing;
     const now = this.data.now_utc_us;
     const ends = this.ends(now);
-    const look = (each: Look) => html`<li>${t("home.look", { time: moment(each.opened_us, now), who: each.who, reason: t(`reason.${each.reason}` as Key) })}</li>`;
+    const look = (each: Look) => html`<li>${t("home.look", { time: moment(each.opened_us, now), who: each.person, reason: t(`reason.${each.reason}` as Key) })}</li>`;
     return html`<section class="card"><h2>${t("home.access")}</h2>
       ${this.looks.length === 0 ? html`<p>${t("home.noLook")}</p>` : html`<ul class="plain-list">${this.looks.map(look)}</ul>`}
       <p><a href="/consultations">${t("journal.title")}</a></p>

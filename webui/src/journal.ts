@@ -16,11 +16,12 @@ interface Stretch {
   to_us: number;
 }
 
-type Kept = Look & { seen: Stretch[] };
+type Kept = Look & { person: string; seen: Stretch[] };
 
 interface Refusal {
   utc_us: number;
   who: string;
+  person: string;
   function: string;
   camera: string;
   from_us: number;
@@ -144,7 +145,7 @@ export class JournalElement extends LitElement {
     const now = this.data!.now_utc_us;
     const span = look.to_us === null ? t("journal.followed", { from: moment(look.from_us, now) }) : this.between(look.from_us, look.to_us);
     const seen = look.seen.slice(0, STRETCHES).map((each) => html`<span class="hint">${this.camera(each.camera)} · ${this.between(each.from_us, each.to_us)}</span>`);
-    return html`<tr><th scope="row">${look.who}<span class="hint">${look.function}</span></th>
+    return html`<tr><th scope="row">${look.person}<span class="hint">${look.function}</span></th>
       <td data-label=${t("review.when")}>${moment(look.opened_us, now)}${look.remaining_us > 0 ? html`<span class="hint">${t("journal.open")}</span>` : nothing}</td>
       <td data-label=${t("reason.which")}>${t(`reason.${look.reason}` as Key)}${look.alert === null ? nothing : html` <a href="/alertes?n=${look.alert}">n° ${look.alert}</a>`}
         ${look.text ? html`<span class="hint">« ${look.text} »</span>` : nothing}${look.reference ? html`<span class="hint">${look.reference}</span>` : nothing}
@@ -154,7 +155,7 @@ export class JournalElement extends LitElement {
   }
 
   private refused(each: Refusal) {
-    return html`<tr><th scope="row">${each.who}<span class="hint">${each.function}</span></th><td data-label=${t("review.when")}>${moment(each.utc_us, this.data!.now_utc_us)}</td>
+    return html`<tr><th scope="row">${each.person}<span class="hint">${each.function}</span></th><td data-label=${t("review.when")}>${moment(each.utc_us, this.data!.now_utc_us)}</td>
       <td data-label=${t("journal.what")}>${this.camera(each.camera)}<span class="hint">${this.between(each.from_us, each.to_us)}</span></td>
       <td data-label=${t("journal.why")}>${t(keyOr(`refused.${each.why}`, "refused.else"))}</td></tr>`;
   }

@@ -12,6 +12,7 @@ interface Mark {
   at_us: number;
   text: string;
   who: string;
+  person: string;
   made_us: number;
   removable: boolean;
 }
@@ -81,7 +82,7 @@ export class MarksElement extends LitElement {
     const time = moment(mark.at_us, this.data.now_utc_us);
     const go = (): void => void this.dispatchEvent(new CustomEvent("jump", { detail: { camera: mark.camera, at: mark.at_us }, bubbles: true }));
     return html`<tr><td data-label=${t("marks.at")}>${time}</td><td data-label=${t("jump.camera")}>${this.name(mark.camera)}</td>
-      <td data-label=${t("marks.text")}>${mark.text}</td><td data-label=${t("marks.by")}>${mark.who}</td>
+      <td data-label=${t("marks.text")}>${mark.text}</td><td data-label=${t("marks.by")}>${mark.person}</td>
       <td class="act"><button @click=${go} aria-label=${t("marks.goOf", { time, text: mark.text })}>${t("marks.go")}</button>
         ${mark.removable ? html`<button @click=${() => void this.change(() => list(`${ROUTE}/${mark.number}`, {}, "DELETE"), t("marks.removed"))} aria-label=${t("marks.removeOf", { time, text: mark.text })}>${t("marks.remove")}</button>` : nothing}</td></tr>`;
   }

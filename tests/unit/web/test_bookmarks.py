@@ -19,6 +19,7 @@ async def test_one_is_set_listed_and_taken_away(api: Api) -> None:
         "at_us": AT,
         "text": "sac noir",
         "who": "durand",
+        "person": "Mme Durand",
         "made_us": api.clock.utc_us(),
         "removable": True,
     }

@@ -176,7 +176,9 @@ async def test_the_list_tells_who_saw_what_and_what_was_refused(api: Api) -> Non
     (look,) = told["looks"]
     assert [(each["camera"], each["stream"]) for each in look["seen"]] == [("portail", "sub")]
     assert look["seen"][0]["to_us"] - look["seen"][0]["from_us"] == pytest.approx(2 * SECOND, abs=100)
-    assert [(each["who"], each["why"]) for each in told["refusals"]] == [("durand", "look-over")]
+    assert [(each["who"], each["person"], each["why"]) for each in told["refusals"]] == [
+        ("durand", "Mme Durand", "look-over")
+    ]
     assert (await api.json("checkLooks", "/api/v1/looks/check", status=503))["code"] == "no-journal"
 
 
