@@ -26,6 +26,7 @@ from appliance.core.database import DatabaseUnusable
 from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
+from appliance.ring.faults import RecordLost
 from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
@@ -36,7 +37,7 @@ from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.site.provision_model import FirstAccount
-from appliance.web.app import make_app, serve
+from appliance.web.app import LOST, make_app, serve
 from appliance.web.certificate import ensure_certificate, server_context
 from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.look_check import JournalFiles
@@ -97,6 +98,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await book.store.database.open()
     await book.load()
     app = make_app(client, detector, static, about, book, desk, tell)
+    faults = [*people_copies.faults(), *copies.faults()]
+    app[LOST].extend(fault for fault in faults if fault["code"] == RecordLost.code)
     await _adopt(desk)
     runner = await _listen(app, port)
     address = runner.addresses[0]

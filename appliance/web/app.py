@@ -40,6 +40,9 @@ from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
 from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can, still_may
 
+LOST: Final = web.AppKey("lost", list[dict[str, str]])
+"""What of this process's own databases began empty: `code`, `fr`, `en`. The recorder tells what it gave back."""
+
 FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
@@ -66,6 +69,7 @@ def make_app(
     """
     app = web.Application(middlewares=[guard, problems, admit], client_max_size=LARGEST_REQUEST)
     app[ACCOUNTS] = desk
+    app[LOST] = []
     app[media.RECORDER] = recorder
     app[DETECTOR] = detector
     app[clips.SITE] = site
@@ -181,6 +185,7 @@ async def state_events(request: web.Request) -> web.StreamResponse:
 async def _state(request: web.Request) -> dict[str, Any]:
     site = request.app[clips.SITE]
     told = await request.app[media.RECORDER].state()
+    told = {**told, "records": [*told.get("records", ()), *request.app[LOST]]}
     names = {row["id"]: row["name"] for row in told["cameras"]}
     overdue = looks.overdue_issues(request.app[lock.BOOK])
     body = build_state(told, [*sight_issues(await alerts.blind_cameras(request), names), *overdue])

@@ -11,6 +11,8 @@ import av
 import pytest
 
 from appliance.core.cause import GapCause
+from appliance.ring.faults import RecordLost
+from appliance.web.app import LOST
 from appliance.web.recorder import Answer
 from tests.peers.fake_recorder import CHUNK_BORDER_S, FIRST_RUN_S, FORMS, GAP_S, LENGTH_US, START_US
 from tests.unit.web.conftest import Api
@@ -225,6 +227,14 @@ async def test_recorder_down_is_said_and_over_when_it_is_back(api: Api) -> None:
     await api.json("gop", f"{CAMERA}/gop", status=503, t=START_US)
     api.recorder.down = False
     await api.json("state", "/api/v1/state")
+
+
+async def test_a_database_that_began_empty_is_told_on_home(api: Api) -> None:
+    fault = RecordLost(name="looks.db")
+    api.app[LOST].append({"code": fault.code, "fr": fault.sentence("fr"), "en": fault.sentence("en")})
+    body = await api.json("state", "/api/v1/state")
+    assert body["verdict"] == "attention"
+    assert [each["fr"] for each in body["issues"]] == [fault.sentence("fr")]
 
 
 async def test_many_seeks_at_once_are_each_right(api: Api) -> None:
