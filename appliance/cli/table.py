@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from appliance.cli import boot, cameras, console, detection, disks, holds, journals, provision, services, site
+from appliance.cli import accounts, boot, cameras, console, detection, disks, holds, journals, provision, services, site
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -16,4 +16,5 @@ VERBS: Final[tuple[Verb, ...]] = (
     *boot.VERBS,
     *provision.VERBS,
     *console.VERBS,
+    *accounts.VERBS,
 )

@@ -301,6 +301,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "{account} revient par sa fiche de secours, second facteur à refaire",
         "{account} comes back by their recovery sheet, second factor to be set again",
     ),
+    "recovery-refused": (
+        "réouverture du compte {account} refusée à l'écran de l'appareil : le code ne convient pas",
+        "the account {account} was not opened again at the appliance's screen: the code does not fit",
+    ),
     "account-recovered": (
         "compte {account} rouvert à l'écran de l'appareil, par un code de l'équipe centrale",
         "account {account} opened again at the appliance's screen, by a code of the central team",

@@ -175,6 +175,8 @@ def make_plan(provision: Provision, site_text: str, digest: str, file: str) -> t
     ]
     if provision.ca_certificate is not None:
         files.append(Written("ca.pem", 0o644, provision.ca_certificate.encode()))
+    if provision.recovery_key is not None:
+        files.append(Written("recovery.pem", 0o644, provision.recovery_key.encode()))
     sealed = []
     if provision.first_account is not None:
         account = json.dumps(provision.first_account.model_dump(), ensure_ascii=False)

@@ -49,8 +49,14 @@ PROVISION_MISTAKES: Final = {
         "il faut un certificat PEM (-----BEGIN CERTIFICATE-----)",
         "a PEM certificate is needed (-----BEGIN CERTIFICATE-----)",
     ),
+    "public-key": (
+        "il faut une clé publique PEM (-----BEGIN PUBLIC KEY-----)",
+        "a PEM public key is needed (-----BEGIN PUBLIC KEY-----)",
+    ),
     "long-password": ("au moins 12 caractères", "at least 12 characters"),
 }
+
+_PUBLIC: Final = re.compile(r"\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\r\n]{32,800}-----END PUBLIC KEY-----\s*")
 
 _PEM: Final = re.compile(
     r"\s*(-----BEGIN CERTIFICATE-----\r?\n[A-Za-z0-9+/=\r\n]{64,}-----END CERTIFICATE-----\s*){1,8}"
@@ -93,6 +99,12 @@ def _address(value: str) -> str:
 def _pem(value: str) -> str:
     if not _PEM.fullmatch(value):
         raise _own("pem")
+    return value.strip() + "\n"
+
+
+def _public_key(value: str) -> str:
+    if not _PUBLIC.fullmatch(value):
+        raise _own("public-key")
     return value.strip() + "\n"
 
 
@@ -184,7 +196,10 @@ def _beside(value: str) -> str:
 
 
 class Provision(Table):
-    """The whole file. `cameras`: passwords by camera id. No value of it is shown by `repr`."""
+    """The whole file. `cameras`: passwords by camera id; `recovery_key`: the central team's (services/recovery.py).
+
+    No value of it is shown by `repr`.
+    """
 
     version: Literal[1]
     site_toml: str | None = Field(default=None, repr=False)
@@ -193,6 +208,7 @@ class Provision(Table):
     ca_certificate: Annotated[str, AfterValidator(_pem)] | None = None
     cameras: dict[CameraId, CameraPassword] = Field(default={}, repr=False)
     first_account: FirstAccount | None = None
+    recovery_key: Annotated[str, AfterValidator(_public_key)] | None = None
     enrolment_password: NewPassword | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")

@@ -81,6 +81,13 @@ def test_a_good_file_has_its_files_each_with_the_rights_it_needs() -> None:
     assert {one.name for one in plan.sealed} == {"page/first-account.json", "enrolment-password"}
 
 
+def test_the_central_teams_public_key_lies_with_the_site() -> None:
+    key = "-----BEGIN PUBLIC KEY-----\n" + "A" * 60 + "\n-----END PUBLIC KEY-----\n"
+    files = {one.name: one for one in plan_of(good(recovery_key=key)).site}
+    assert (files["recovery.pem"].data, files["recovery.pem"].mode) == (key.encode(), 0o644)
+    assert "recovery.pem" not in {one.name for one in plan_of(good()).site}
+
+
 def test_no_secret_is_shown_by_repr() -> None:
     data = json.dumps(good()).encode()
     shown = repr(parse_provision(data, "provision.json")) + repr(plan_of(good()))
@@ -105,6 +112,7 @@ def test_a_mistake_is_told_with_its_line_and_what_to_write() -> None:
         ({"site_toml": None}, "une fois"),
         ({"site_file": "../etc/shadow", "site_toml": None}, "sans dossier"),
         ({"enrolment_password": "court"}, "12 caractères"),
+        ({"recovery_key": "-----BEGIN PRIVATE KEY-----\n" + "A" * 64 + "\n-----END PRIVATE KEY-----"}, "clé publique"),
         ({"enrolment_password": "deux\nlignes et plus"}, "invisible"),
         ({"ca_certificate": "rien"}, "PEM"),
         ({"cameras": {"cour": {"user": "a", "password": "b"}}}, "aucune caméra"),
