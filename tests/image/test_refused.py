@@ -85,3 +85,8 @@ def test_why_it_was_refused_is_kept_and_told_on_the_screen(refused: Refused) -> 
     assert "appliance-recorder does not run" in refused.after["boot"]
     screen = " ".join(" ".join(refused.after["screen"]).split())
     assert "Un démarrage précédent a été refusé : le service appliance-recorder ne fonctionne pas" in screen, screen
+
+
+def test_the_refused_start_leaves_its_journal_and_the_machine_its_identity(refused: Refused) -> None:
+    assert refused.during["boot_id"].replace("-", "") in refused.after["boots"]
+    assert refused.during["machine_id"] == refused.after["machine_id"]
