@@ -15,8 +15,11 @@ COMMAND_LINE: Final = (
     "root=/dev/mapper/root ro rootfstype=erofs systemd.verity_root_options=panic-on-corruption panic=10 oops=panic "
     "lockdown=integrity slab_nomerge init_on_alloc=1 init_on_free=1 page_alloc.shuffle=1 randomize_kstack_offset=on "
     "vsyscall=none debugfs=off rd.shell=0 rd.emergency=reboot rd.systemd.gpt_auto=0 systemd.gpt_auto=0 "
-    "rd.systemd.mask=systemd-repart.service console=tty0 console=ttyS0,115200 quiet systemd.show_status=yes"
+    "rd.systemd.mask=systemd-repart.service transparent_hugepage=madvise console=tty0 console=ttyS0,115200 quiet "
+    "systemd.show_status=yes"
 )
+"""Pages of 2 MiB for whoever asks for them alone: given to everybody, they are memory that a dozen small programs hold
+and do not use, and a recorder that waits while the kernel moves memory about to make one."""
 
 
 def command_line(root_hash: str) -> str:

@@ -109,3 +109,4 @@ def test_the_signed_command_line_locks_the_kernel_and_panics_on_a_changed_root()
     line = uki.command_line("ab" * 32).split()
     wanted = {"roothash=" + "ab" * 32, "ro", "lockdown=integrity", "rd.shell=0"}
     assert wanted | {"systemd.verity_root_options=panic-on-corruption", "panic=10"} <= set(line)
+    assert "transparent_hugepage=madvise" in line
