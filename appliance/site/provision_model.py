@@ -171,7 +171,7 @@ class Network(Table):
 
 
 class FirstAccount(Table):
-    """Kept sealed until accounts exist."""
+    """The first manager: opened by the page's service where there is no account at all."""
 
     login: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,63}$")]
     name: Plain

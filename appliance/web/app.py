@@ -1,6 +1,7 @@
 """The local UI's application: API under /api/v1 (contract: webui/openapi.yaml) and the built page.
 
-Loopback only until accounts exist. What is recorded can only be read; people answer alerts and say what is watched.
+`serve` listens on loopback; the site's network comes by TLS (services/web.py). What is recorded can only be read;
+people answer alerts and say what is watched.
 """
 
 import asyncio

@@ -198,11 +198,11 @@ class RecorderDown(WebError):
 
 
 class NotLoopback(WebError):
-    """The server was told to listen where others could reach it, and there are no accounts yet."""
+    """The server was told to listen where others could reach it, without encryption."""
 
     code = "not-loopback"
-    fr = "Refus d'écouter sur {host}\u202f: sans comptes, la page n'est servie que sur 127.0.0.1 ou ::1."
-    en = "Refusing to listen on {host}: without accounts the page is served on 127.0.0.1 or ::1 only."
+    fr = "Refus d'écouter sur {host}\u202f: sans chiffrement, la page n'est servie que sur 127.0.0.1 ou ::1."
+    en = "Refusing to listen on {host}: without encryption the page is served on 127.0.0.1 or ::1 only."
     status = 500
 
 
