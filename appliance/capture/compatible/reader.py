@@ -6,10 +6,12 @@ recorder's own parsers.
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import Final, Self
 
 from appliance.capture.compatible.wire import HEADER, Kind, Message, head
@@ -31,7 +33,10 @@ from appliance.media.depacketiser import Picture
 from appliance.media.input_errors import SpsInvalid
 from appliance.media.stream import Codec
 
-COMMAND: Final = (sys.executable, "-m", "appliance.capture.compatible.child")
+COMMAND: Final = (sys.executable, "-sP", "-m", "appliance.capture.compatible.child")
+
+CHILD_PATH: Final = str(Path(__file__).parents[3])
+"""Where the child finds this package and libav: in the image no folder that Python looks in by itself."""
 
 OPEN_S: Final = 20.0
 """Seconds until libav has opened a stream: it loads in 1 s, asks for 1 s, and listens for up to 5 s."""
@@ -90,6 +95,7 @@ class CompatibleReader:
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": CHILD_PATH},
                 stderr=subprocess.DEVNULL,  # libav's words may hold the URL with its password
             )
         except OSError as error:

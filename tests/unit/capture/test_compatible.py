@@ -1,10 +1,14 @@
 """Which reader reads, and what the parent believes of its child: a framing, and nothing else."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.capture.choice import PATIENCE, ReaderChoice, Setting
+from appliance.capture.compatible.reader import CHILD_PATH, COMMAND
 from appliance.capture.compatible.wire import HEADER, Kind, encode, head
 from appliance.capture.errors import (
     CameraAuthentication,
@@ -87,3 +91,17 @@ def test_the_console_says_which_reader_reads(language: Language, words: str) -> 
         ((line,), well) = sentences({"now_utc_us": 2, "cameras": [camera], "disks": []}, language)
         assert well
         assert (words in line) == (reader == "compatible")
+
+
+def test_the_child_finds_the_product_where_python_does_not_look_by_itself(tmp_path: Path) -> None:
+    """As in the image: `-S` takes away every folder but the standard library's."""
+    python, *words = COMMAND
+    done = subprocess.run(
+        [python, "-S", *words],
+        env={"PYTHONPATH": CHILD_PATH},
+        cwd=tmp_path,
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    assert b"JSONDecodeError" in done.stderr  # it runs, and its order is missing
