@@ -22,7 +22,7 @@ from appliance.demo.rig import CameraRig
 from appliance.demo.site import CAMERAS, PASSWORD, USER, format_disks, fresh_folder, write_site
 from appliance.demo.staff import PEOPLE, PHRASE, SHOW, STRIKE, make_staff
 from appliance.demo.strike import Strike, announce, expected_of, striking, struck
-from appliance.demo.verify import Evidence, Expected, Gap, Sent, Verdict, judge
+from appliance.demo.verify import TOLERANCE_US, Evidence, Expected, Gap, Sent, Verdict, judge
 from appliance.demo.words import Voice
 
 ALL_RECORD_S = 30.0
@@ -278,11 +278,14 @@ class Show:
         query = {"from": str(from_us), "to": str(end_us), "stream": stream}
         timeline = await recorder.get(f"cameras/{camera}/timeline", **query)
         first = timeline["first_us"] or end_us
+        judged_us = min(
+            (done.utc_us - TOLERANCE_US for done in self._under_way(camera, stream, end_us)), default=end_us
+        )
         spans = [(span["from_us"], span["to_us"]) for span in timeline["spans"]]
         gaps = [
             Gap(gap["from_us"], gap["to_us"], gap["cause"])
             for gap in timeline["gaps"]
-            if gap["to_us"] > first and gap["cause"] != "NOT_YET" and gap["from_us"] >= first
+            if gap["to_us"] > first and gap["cause"] != "NOT_YET" and first <= gap["from_us"] < judged_us
         ]
         start = max(first, from_us)
         expected = [e for e in self._expected(camera, stream, end_us) if e.from_us > start + 1_000_000]
@@ -302,13 +305,22 @@ class Show:
 
     def _expected(self, camera: str, stream: str, end_us: int) -> list[Expected]:
         found = []
+        under_way = self._under_way(camera, stream, end_us)
         for done in self._done:
             fault = done.planned
-            if fault.camera != camera or stream not in fault.streams or done.utc_us > end_us - LAST_FAULT_US:
+            if fault.camera != camera or stream not in fault.streams or done in under_way:
                 continue
             back = None if fault.back_s is None else done.utc_us + int((fault.lasts_s + fault.back_s) * 1e6)
             found.append(Expected(done.utc_us, back, fault.cause.name))
         return found + expected_of(self._strikes)
+
+    def _under_way(self, camera: str, stream: str, end_us: int) -> list[DoneFault]:
+        """Faults that were not over when somebody stopped the show: nothing is asked of what follows them."""
+        return [
+            done
+            for done in self._done
+            if done.planned.camera == camera and stream in done.planned.streams and done.utc_us > end_us - LAST_FAULT_US
+        ]
 
     def _show(self, name: str, verdict: Verdict) -> None:
         gaps = f"{len(verdict.gaps)} ({verdict.matched}/{verdict.expected})"

@@ -58,9 +58,14 @@ async def make_staff(folder: Path, cameras: Iterable[str], clock: Clock) -> None
         if secret:
             secrets[name] = secret.hex()
     await desk.close()
-    descriptor = os.open(folder / FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        json.dump(secrets, file)
+    await asyncio.to_thread(_write_own, folder / FILE, json.dumps(secrets))
+
+
+def _write_own(file: Path, text: str) -> None:
+    """A file that its owner alone reads. Blocks."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as handle:
+        handle.write(text)
 
 
 def codes(folder: Path, clock: Clock) -> dict[str, str]:
@@ -75,17 +80,37 @@ def codes(folder: Path, clock: Clock) -> dict[str, str]:
 
 async def sign_in(http: aiohttp.ClientSession, url: str, folder: Path, name: str, clock: Clock) -> None:
     """Log in, with the next code where this one was taken already; every request of `http` is this person's from then
-    on. Raises RecorderAnswer, NoDemonstration.
+    on. A session of before is gone on with: the next code may be half a minute away. Raises RecorderAnswer,
+    NoDemonstration.
     """
+    kept = folder / f"{name}.session"
+    if await _goes_on(http, url, kept):
+        return None
     for left in reversed(range(TRIES)):
         shown = await asyncio.to_thread(codes, folder, clock)
         try:
-            return await _log_in(http, url, name, shown[name])
+            await _log_in(http, url, name, shown[name])
+            return await asyncio.to_thread(_write_own, kept, http.headers["Cookie"])
         except RecorderAnswer as refused:
             if left == 0 or refused.facts["status"] != 401:
                 raise
         await asyncio.sleep(totp.STEP_S - clock.utc_us() / US_PER_SECOND % totp.STEP_S)
     return None
+
+
+async def _goes_on(http: aiohttp.ClientSession, url: str, kept: Path) -> bool:
+    """Is the session that was kept still one?"""
+    if not await asyncio.to_thread(kept.exists):
+        return False
+    http.headers["Cookie"] = await asyncio.to_thread(kept.read_text, encoding="ascii")
+    try:
+        async with http.get(f"{url}api/v1/session") as answer:
+            if answer.status == 200:
+                return True
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise RecorderAnswer(status="-", path="session", why=str(error) or type(error).__name__) from error
+    del http.headers["Cookie"]
+    return False
 
 
 async def _log_in(http: aiohttp.ClientSession, url: str, name: str, code: str) -> None:
