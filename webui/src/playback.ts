@@ -179,9 +179,11 @@ export class PlaybackElement extends LitElement {
     const second = Math.floor(at / 100_000);
     if (second === this.shownSecond && this.player?.playing) return;
     this.shownSecond = second;
+    const seen = (each: number | null) => each !== null && this.from <= each && each < this.to;
+    const follows = this.player?.playing || seen(this.at); // a late picture of a player at rest takes nobody back
     this.at = at;
     const span = this.to - this.from;
-    if (at < this.from || at >= this.to) this.look(at - span * 0.1, span, at);
+    if (follows && !seen(at)) this.look(at - span * 0.1, span, at);
   }
 
   private look(from: number, span: number, keep: number): void {
