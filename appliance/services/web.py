@@ -90,12 +90,12 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     people_copies = DatabaseCopies(desk.store.database, ACCOUNTS, site.recorder.socket, tell, without=WITHOUT)
     changed = asyncio.Event()
     desk.changed = changed.set
-    await desk.open()
     about = SiteInfo(site.site.name, site.site.place, site.site.timezone, notice_of(site))
     files = JournalFiles(journal_folder(site), WEB, journal.flush)
     book = LookBook(LookStore(state_folder(site) / LOOKS), clock, tell, files)
     copies = DatabaseCopies(book.store.database, LOOKS, site.recorder.socket, tell)
-    await book.store.database.open()
+    # together: a recorder that does not answer yet is waited for once
+    _ = await asyncio.gather(desk.open(), book.store.database.open())
     await book.load()
     app = make_app(client, detector, static, about, book, desk, tell)
     faults = [*people_copies.faults(), *copies.faults()]

@@ -117,6 +117,7 @@ async def test_the_disks_know_how_long_the_journal_was(
         assert "lignes retirées à la fin (numéros 1 à" in capsys.readouterr().out
 
 
+@pytest.mark.full  # it waits for a recorder that may have copies of its databases
 async def test_the_pages_service_has_a_journal_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "page").mkdir()
     await asyncio.to_thread((tmp_path / "page" / "index.html").write_text, "<!doctype html>", encoding="utf-8")
