@@ -24,7 +24,7 @@ class JournalDamaged(ApplianceError):
 
     code = "journal-damaged"
     fr = "Journal altéré, ligne {line} ({why}) : conservé sous le nom {kept}, prévenez le responsable du site."
-    en = "Journal altered at line {line} ({why}): kept under the name {kept}, tell the person in charge of the site."
+    en = "Journal altered at line {line} ({why}): kept under the name {kept}, tell the manager of the site."
 
 
 class JournalLinesLost(ApplianceError):
@@ -45,7 +45,7 @@ class JournalTruncated(ApplianceError):
     )
     en = (
         "The journal {path} ends at line {last}, a disk knows of {known}: "
-        "lines are missing, tell the person in charge of the site."
+        "lines are missing, tell the manager of the site."
     )
 
 

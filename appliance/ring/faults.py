@@ -112,7 +112,7 @@ class RecordLost(ApplianceError):
 
     code = "record-lost"
     fr = "{name} était abîmé et aucun disque n'en a de copie : il repart vide ; prévenez le responsable du site."
-    en = "{name} was damaged and no disk has a copy: it begins empty; tell the person in charge of the site."
+    en = "{name} was damaged and no disk has a copy: it begins empty; tell the manager of the site."
 
 
 class DiskTooSmall(ApplianceError):

@@ -76,7 +76,7 @@ def verdict(name: str, result: Verification, anchors: int, language: Language) -
     head = (
         f"✖ {name} : {result.count} anomalie(s), {lines} lignes. Conservez ce journal, prévenez le responsable du site."
         if french
-        else f"✖ {name}: {result.count} problem(s) in {lines} lines. Keep this journal, tell the person in charge."
+        else f"✖ {name}: {result.count} problem(s) in {lines} lines. Keep this journal, tell the manager of the site."
     )
     return [head, *(f"  {_problem(problem, language)}" for problem in result.problems)]
 

@@ -10,7 +10,7 @@ HOUR_US: Final = 3_600_000_000
 
 _CLOCK_TODO: Final = (
     " Un responsable peut aussi confirmer l'heure sur l'appareil\u202f: appliance clock confirm",
-    " A person in charge can confirm the time on the appliance, too: appliance clock confirm",
+    " A manager of the site can confirm the time on the appliance, too: appliance clock confirm",
 )
 
 
