@@ -89,13 +89,17 @@ def skipped_bytes(width: int, height: int) -> int:
     return SLICE_BYTES + int(macroblocks * SKIP_BITS / 8)
 
 
+def _of_slice(kind: int, codec: Codec) -> bool:
+    """Is the NAL unit whose header begins with this byte a coded slice? (ITU-T H.264 table 7-1, H.265 table 7-1)"""
+    return 1 <= kind & 0x1F <= 5 if codec == "h264" else kind >> 1 & 0x3F < 32
+
+
 def coded_bytes(data: bytes | bytearray, codec: Codec) -> tuple[int, int]:
     """(bytes, slices) of the coded slices of an access unit with 4-byte lengths; what is cut short counts as it is."""
     at, size, slices = 0, 0, 0
     while at + 4 < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4]
-        if (1 <= kind & 0x1F <= 5) if codec == "h264" else (kind >> 1 & 0x3F) < 32:
+        if _of_slice(data[at + 4], codec):
             size += length
             slices += 1
         at += 4 + length
@@ -110,11 +114,8 @@ def first_slice(data: bytes | bytearray, codec: Codec) -> int:
     at = 0
     while at + 5 < len(data):
         kind = data[at + 4]
-        if codec == "h264":
-            if 1 <= kind & 0x1F <= 5:
-                return kind
-        elif kind >> 1 & 0x3F < 32:
-            return kind << 8 | data[at + 5]
+        if _of_slice(kind, codec):
+            return kind if codec == "h264" else kind << 8 | data[at + 5]
         at += 4 + int.from_bytes(data[at : at + 4], "big")
     return -1
 
