@@ -78,10 +78,10 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     seat = await desk.seat_of(request.cookies.get(COOKIE, ""), wakes=wakes)
     if seat is None:
         raise NotLoggedIn
-    right = None if route is None else route.right
-    now = desk.clock.utc_us()
-    asked = [right, *([route.also] if route is not None and route.also is not None else [])]
-    if right is None or not all(each is not None and may(seat.account, each, now) for each in asked):
+    if route is None or route.right is None:  # nobody has said who may: nobody may
+        raise _refused(request, seat.account, None)
+    right, now = route.right, desk.clock.utc_us()
+    if not may(seat.account, right, now) or (route.also is not None and not may(seat.account, route.also, now)):
         raise _refused(request, seat.account, right)
     if right is Right.FOOTAGE and not _camera_given(request, seat.account):
         raise _refused(request, seat.account, right)
