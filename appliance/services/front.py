@@ -94,13 +94,14 @@ def make_front(fingerprint: str, number: str, version: str, told: Path, clock: C
 
 async def _serve(folder: Path, told: Path, clock: Clock) -> None:
     stop = stop_event()
-    number = box_number()
+    number = await asyncio.to_thread(box_number)
+    version = await asyncio.to_thread(first_line, Path("/usr/lib/appliance/version"))
     pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{number}")
     fingerprint = fingerprint_of(await asyncio.to_thread(pem.read_text, "ascii"))
-    app = make_front(fingerprint, number, first_line(Path("/usr/lib/appliance/version")), told, clock)
+    app = make_front(fingerprint, number, version, told, clock)
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=5.0)
     await runner.setup()
-    await web.SockSite(runner, given_port(), ssl_context=server_context(pem)).start()
+    await web.SockSite(runner, given_port(), ssl_context=await asyncio.to_thread(server_context, pem)).start()
     jobs = Supervisor(clock)
     keep_watchdog(jobs)
     say_ready(in_words(fingerprint))
