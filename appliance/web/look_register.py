@@ -117,7 +117,7 @@ async def table(request: web.Request) -> web.StreamResponse:
     seen = await _seen(request, entries)
     refusals = await book.store.refusals(asked.from_, asked.to, ALL)
     names = {str(row["id"]): str(row["name"]) for row in await _cameras(request)}
-    text = write_table(entries, seen, refusals, names, request.app[ZONE])
+    text = write_table(entries, seen, refusals, names, await people_of(request), request.app[ZONE])
     name = "journal-des-consultations.csv"
     return web.Response(
         body=text.encode("utf-8-sig"),  # a spreadsheet takes UTF-8 for what it is by its mark alone
@@ -130,15 +130,19 @@ def write_table(
     seen: Mapping[int, Iterable[Seen]],
     refusals: Iterable[Refusal],
     names: Mapping[str, str],
+    people: Mapping[str, str],
     zone: ZoneInfo,
 ) -> str:
-    """Semicolons, as French spreadsheets read them. Pure."""
+    """Semicolons, as French spreadsheets read them. `names`: of cameras; `people`: of accounts. Pure."""
 
     def at(us: int) -> str:
         return (_EPOCH + timedelta(microseconds=us)).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %z")
 
     def span(from_us: int, to_us: int | None) -> str:
         return f"{at(from_us)} - {'alerte en cours' if to_us is None else at(to_us)}"
+
+    def called(account: str) -> str:
+        return people.get(account, account)
 
     out = io.StringIO()
     rows = csv.writer(out, delimiter=";", lineterminator="\r\n")
@@ -152,7 +156,7 @@ def write_table(
             map(
                 _plain,
                 (
-                    entry.number, look.who, entry.function, at(look.opened_us), at(end), REASONS[given.reason],
+                    entry.number, called(look.who), entry.function, at(look.opened_us), at(end), REASONS[given.reason],
                     given.text, given.number, "" if given.alert is None else given.alert, cameras,
                     span(look.from_us, look.to_us), " | ".join(stretches), entry.justification,
                 ),
@@ -161,7 +165,8 @@ def write_table(
     for each in refusals:
         camera = names.get(each.camera, each.camera)
         asked = span(each.from_us, each.to_us)
-        cells = ("", each.who, each.function, at(each.utc_us), "", "refus", each.why, "", "", camera, asked, "", "")
+        who, utc = called(each.who), at(each.utc_us)
+        cells = ("", who, each.function, utc, "", "refus", each.why, "", "", camera, asked, "", "")
         rows.writerow(map(_plain, cells))
     return out.getvalue()
 

@@ -194,5 +194,5 @@ async def test_the_table_is_a_spreadsheets_and_no_cell_is_a_formula(api: Api) ->
     assert (rows[0]["Texte"], rows[0]["Réquisition"], rows[0]["Caméras"]) == (
         '\'=HYPERLINK("x";"y")', "2026/12", "Cour",
     )  # fmt: skip
-    assert rows[0]["Ouverte"] == "2026-11-24 08:00:56 +0100"
+    assert (rows[0]["Nom"], rows[0]["Ouverte"]) == ("Mme Durand", "2026-11-24 08:00:56 +0100")
     assert len(rows) == 2
