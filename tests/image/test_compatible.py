@@ -7,7 +7,6 @@ import asyncio
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Final
@@ -21,6 +20,7 @@ from tests.peers.live import clip_of
 from tests.peers.loop_disk import loop_disk
 from tests.peers.need import need, need_loop, need_network_namespaces
 from tests.peers.netns import Host, hosts
+from tests.peers.patience import reached
 
 MIB: Final = 2048
 """MiB of the recording disk: 20 chunks, where one camera needs 12."""
@@ -121,10 +121,8 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> str:
         (units / "trial.service").write_text(TELLS, encoding="utf-8")
         options = [f"--bind={folder / 'state'}:/var/lib/appliance", f"--bind={disk.mount}:/srv/recordings/1"]
         with Container(tree, network, options, "trial.service") as container:
-            limit = time.monotonic() + RECORDED_S
-            while not ("END" in container.text and " im/s" in container.text):
-                assert time.monotonic() < limit, container.text[-6000:]
-                time.sleep(0.2)
+            recorded = reached(lambda: "END" in container.text and " im/s" in container.text, RECORDED_S)
+            assert recorded, container.text[-6000:]
             return container.text
 
 

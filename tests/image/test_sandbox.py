@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from tests.image.office import NOBODY, provision
 from tests.image.vm import CAMERAS_MAC, LOGS, UPLINK_MAC, signed
 from tests.peers.need import ROOT, need, need_loop, need_network_namespaces
 from tests.peers.netns import Host, hosts
+from tests.peers.patience import reached
 
 IMAGE = ROOT / "build/image"
 KEY: Final = "0123456789abcdef"
@@ -172,6 +172,11 @@ def reports(port: Path) -> list[dict[str, Any]]:
     return [signed(line, KEY.encode()) for line in lines if line.endswith("\n")]
 
 
+def all_active(told: list[dict[str, Any]]) -> bool:
+    """Does the last report tell that every service runs?"""
+    return bool(told) and all(told[-1]["units"][name] == "active" for name in SERVICES)
+
+
 def played(tree: Path, disk: str, links: list[str]) -> None:
     """What a container has not: the disk below a verified root, udev's links, its own cards, a screen."""
     nodes = "for i in $$(seq 0 31); do mknod /dev/loop$$i b 7 $$i; done; mknod /dev/loop-control c 10 237"
@@ -218,10 +223,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
         options = [f"--load-credential=provision.json:{given}", f"--set-credential=report.key:{KEY}"]
         options += [f"--bind={port}:/dev/virtio-ports/temoin.report"]
         with Container(tree, network, options, "multi-user.target") as second:
-            limit = time.monotonic() + START_S
-            while not (told := reports(port)) or any(told[-1]["units"][name] != "active" for name in SERVICES):
-                assert time.monotonic() < limit, second.text[-6000:]
-                time.sleep(0.2)
+            assert reached(lambda: all_active(reports(port)), START_S, 0.2), second.text[-6000:]
+            told = reports(port)
             named = {link["ifname"] for link in json.loads(network.run("ip", "-json", "link"))}
         with Container(
             tree, network, [*options, "systemd.wants=appliance-confirm.service"], "multi-user.target"

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tests.peers.block_rig import PREFIX, BlockDisk, block_disks, sweep
 from tests.peers.need import ROOT, need_block_layer
+from tests.peers.patience import reached
 
 KEPT, LOST = b"\x01" * 4096, b"\x02" * 4096
 
@@ -109,10 +109,7 @@ def test_what_a_killed_test_left_is_swept(killed: tuple[int, str], tmp_path: Pat
     gone = sweep()
     assert f"mount {tmp_path / 'disk'}" in gone
     assert f"loop device {loop}" in gone
-    end = time.monotonic() + 20
-    while traces(process, loop) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert traces(process, loop) == []
+    assert reached(lambda: not traces(process, loop), 20), traces(process, loop)
     assert sweep() == []
 
 

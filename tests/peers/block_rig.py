@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from tests.peers.patience import reached
+
 PREFIX: Final = "temoin-block-"
 _OWNED: Final = re.compile(rf"/[^ ]*/{PREFIX}(\d+)-[^ /]*")
 
@@ -165,20 +167,14 @@ class BlockDisk:
         self.power_on()
 
     def _wait(self, ready: Callable[[], bool], what: str) -> None:
-        end = time.monotonic() + ANSWER_S
-        while not ready():
-            if time.monotonic() > end:
-                raise RigBroken(f"{what} is not ready after {ANSWER_S:g} s")
-            time.sleep(0.005)
+        if not reached(ready, ANSWER_S, 0.005):  # a cut is timed to hundredths
+            raise RigBroken(f"{what} is not ready after {ANSWER_S:g} s")
 
     def _until_done(self, *command: str) -> None:
         """A mount stays busy for a moment after its last user was killed."""
-        end = time.monotonic() + ANSWER_S
-        while privileged(*command, check=False).returncode != 0:
-            if time.monotonic() > end:
-                privileged("umount", "--lazy", command[-1], check=False)
-                raise RigBroken(f"{' '.join(command)}: still busy after {ANSWER_S:g} s")
-            time.sleep(0.02)
+        if not reached(lambda: privileged(*command, check=False).returncode == 0, ANSWER_S):
+            privileged("umount", "--lazy", command[-1], check=False)
+            raise RigBroken(f"{' '.join(command)}: still busy after {ANSWER_S:g} s")
 
 
 @contextmanager

@@ -6,13 +6,13 @@ VLC does not run as root: it runs as `nobody` then, and gets the clip as its sta
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.peers.need import need
+from tests.peers.patience import reached
 
 START_S: Final = 20.0
 """Seconds until it listens; it takes 1 when the machine is its own."""
@@ -34,11 +34,8 @@ def serving(clip: Path, home: Path) -> Iterator[str]:
         subprocess.Popen(command, stdin=source, stderr=subprocess.DEVNULL, env=environment, user=user) as process,
     ):
         try:
-            limit = time.monotonic() + START_S
-            while not _listens(port):
-                assert process.poll() is None, "VLC has ended"
-                assert time.monotonic() < limit, "VLC does not listen"
-                time.sleep(0.1)
+            assert reached(lambda: _listens(port) or process.poll() is not None, START_S), "VLC does not listen"
+            assert process.poll() is None, "VLC has ended"
             yield url
         finally:
             process.kill()
