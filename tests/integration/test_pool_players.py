@@ -14,8 +14,8 @@ from appliance.media.stream import AccessUnit
 from appliance.ring.disks.disk import DEMO_GEOMETRY, chunk_name
 from appliance.ring.disks.identity import read_identity
 from tests.integration.test_players import PLAYERS, decoded, expected, ffprobe, hashes, mp4box, pictures, whole
-from tests.integration.test_ring_protected import asked, hold, until
 from tests.peers.footage import FRAME, HEADER, Footage, encode
+from tests.peers.holding import asked, hold, until
 from tests.peers.pictures import run_start
 from tests.peers.ring_rig import KEY, Rig
 

@@ -18,8 +18,8 @@ from appliance.ring.dating.redate import Redating
 from appliance.ring.disks.disk import chunk_name
 from appliance.services.clock_words import instant
 from appliance.services.ring_words import rebuild, sentence
-from tests.integration.test_ring_protected import asked, hold
-from tests.integration.test_ring_protected import until as ticked_until
+from tests.peers.holding import asked, hold
+from tests.peers.holding import until as ticked_until
 from tests.peers.live import chain, small_clips, until
 from tests.peers.need import need
 from tests.peers.pictures import Camera

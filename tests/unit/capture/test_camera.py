@@ -3,157 +3,19 @@
 import asyncio
 import logging
 import random
-from base64 import b64encode
 from collections.abc import Callable
 
 import pytest
 
 from appliance.capture.backoff import AUTH_BACKOFF_S, BACKOFF_MAX_S, auth_backoff_s, backoff_s
 from appliance.capture.camera import CameraRunner
-from appliance.capture.connection import RtspConnection
 from appliance.capture.errors import CameraRefused, CameraUnreachable, CaptureError, NetworkDown
 from appliance.capture.state import CaptureState
 from appliance.capture.timeline import NTP_UNIX_S
-from appliance.capture.url import Credentials, RtspUrl
+from appliance.capture.url import Credentials
 from appliance.core.cause import GapCause
-from appliance.core.clock import Clock, SimulatedClock
-from appliance.media.stream import StreamKey
-from tests.peers.h264_rtp import PPS, SPS, Packetiser, framed, goodbye, picture, sender_report
-from tests.peers.sink import KeepingSink
-
-KEY = StreamKey("gate", "main")
-URL = "rtsp://10.0.0.7/live"
-SDP = "\r\n".join([
-    "v=0", "s=x", "a=control:*", "m=video 0 RTP/AVP 96", "a=rtpmap:96 H264/90000",
-    f"a=fmtp:96 sprop-parameter-sets={b64encode(SPS).decode()},{b64encode(PPS).decode()}", "a=control:video",
-    "m=audio 0 RTP/AVP 8", "a=control:audio", "",
-])  # fmt: skip
-
-
-class Scripted(asyncio.Transport):
-    """A camera at the other end of one connection: answers at once, sends pictures when the clock moves."""
-
-    def __init__(self, bench: "Bench", connection: RtspConnection) -> None:
-        super().__init__()
-        self.bench = bench
-        self.connection = connection
-        self.sender = Packetiser(sequence=bench.rng.randrange(65536), ssrc=0x55)
-        self.playing = False
-        self.gone = False
-        self.number = 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[type-arg, unused-ignore]
-        method, url, _ = bytes(data).split(b" ", 2)
-        text = bytes(data).decode()
-        sequence = text.split("CSeq: ")[1].split("\r\n")[0]
-        self.bench.requests.append(f"{method.decode()} {url.decode()}")
-        self.bench.texts.append(text)
-        status, headers, body = self.bench.answer(method.decode(), text)
-        if status and not self.gone:
-            lines = [f"RTSP/1.0 {status} X", f"CSeq: {sequence}", *headers, f"Content-Length: {len(body)}", "", body]
-            self.send("\r\n".join(lines).encode())
-        if method == b"PLAY" and status == 200:
-            self.playing = True
-
-    def send(self, data: bytes) -> None:
-        """Bytes on the wire; taken before anything else runs, as the event loop would."""
-        asyncio.get_running_loop().call_soon(self._deliver, data)
-
-    def _deliver(self, data: bytes) -> None:
-        if not self.gone:
-            room = self.connection.get_buffer(-1)
-            room[: len(data)] = data
-            self.connection.buffer_updated(len(data))
-
-    def picture(self, *, lose: bool = False) -> None:
-        nals = picture(self.number, keyframe=self.number % 10 == 0, size=400)
-        packets = self.sender.unit(nals, self.number * 18_000)
-        if lose:
-            packets.pop(1)
-        self._deliver(b"".join(framed(packet) for packet in packets))
-        self.number += 1
-
-    def close(self, error: Exception | None = None) -> None:
-        if not self.gone:
-            self.gone = True
-            self.connection.connection_lost(error)
-
-    def abort(self) -> None:
-        self.gone = True
-
-    def is_closing(self) -> bool:
-        return self.gone
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return default
-
-
-class Bench:
-    """Clock, sink, runner and the script. `at[n]` is done before the runner's n-th wait ends."""
-
-    def __init__(self, credentials: Credentials | None = None, first_cause: GapCause = GapCause.NONE) -> None:
-        self.rng = random.Random(4)
-        self.clock = SimulatedClock()
-        self.sink = KeepingSink()
-        self.requests: list[str] = []
-        self.texts: list[str] = []
-        self.waits: list[float] = []
-        self.errors: list[CaptureError] = []
-        self.answers: dict[str, tuple[int, list[str], str]] = {}
-        self.at: dict[int, Callable[[], None]] = {}
-        self.camera: Scripted | None = None
-        self.connections = 0
-        self.silent = False
-        self.enough = 10**9
-        self.done = asyncio.Event()
-        self.runner = CameraRunner(
-            KEY, URL, credentials, self.sink, self.clock,
-            connect=self.connect, rng=random.Random(1), sleep=self.sleep, first_cause=first_cause,
-        )  # fmt: skip
-
-    def answer(self, method: str, _text: str) -> tuple[int, list[str], str]:
-        if method in self.answers:
-            return self.answers[method]
-        return {
-            "DESCRIBE": (200, ["Content-Base: rtsp://10.0.0.7/live/"], SDP),
-            "SETUP": (200, ["Session: 77;timeout=10", "Transport: RTP/AVP/TCP;interleaved=0-1"], ""),
-            "OPTIONS": (200, ["Public: OPTIONS, GET_PARAMETER"], ""),
-        }.get(method, (200, [], ""))
-
-    async def connect(self, _url: RtspUrl, clock: Clock) -> RtspConnection:
-        self.connections += 1
-        if self.errors:
-            raise self.errors.pop(0)
-        connection = RtspConnection(clock)
-        self.camera = Scripted(self, connection)
-        connection.connection_made(self.camera)
-        return connection
-
-    async def sleep(self, seconds: float) -> None:
-        """The runner waits: five pictures a second come meanwhile, then the script's step is done."""
-        self.waits.append(seconds)
-        if len(self.waits) > self.enough:
-            self.done.set()
-            await asyncio.Event().wait()
-        for _ in range(round(seconds * 5)):
-            self.clock.advance(0.2)
-            if self.camera is not None and self.camera.playing and not self.silent and not self.camera.gone:
-                self.camera.picture()
-        if step := self.at.pop(len(self.waits), None):
-            step()
-        await asyncio.sleep(0)
-
-    async def run(self, waits: int) -> None:
-        self.enough = waits
-        task = asyncio.create_task(self.runner.run())
-        finished = asyncio.create_task(self.done.wait())
-        await asyncio.wait({task, finished}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        self.state = self.runner.state()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert self.runner.state().state is CaptureState.STOPPED
+from tests.peers.h264_rtp import framed, goodbye, sender_report
+from tests.peers.scripted import KEY, SDP, URL, Bench, reaches
 
 
 async def test_a_camera_is_recorded_and_its_audio_never_set_up() -> None:
@@ -338,15 +200,6 @@ async def test_a_failure_is_logged_once_and_so_is_the_recovery(caplog: pytest.Lo
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
-async def reached(runner: CameraRunner, state: CaptureState) -> None:
-    """Turns of the loop until it is there: a busy machine needs more of them than a quiet one."""
-    for _ in range(1_000_000):
-        if runner.state().state is state:
-            return
-        await asyncio.sleep(0)
-    raise AssertionError(f"{state} was not reached")
-
-
 async def test_retry_now_does_not_wait_out_the_backoff() -> None:
     bench = Bench()
     bench.errors = [CameraRefused(host="c", reason="x")]
@@ -359,9 +212,9 @@ async def test_retry_now_does_not_wait_out_the_backoff() -> None:
         KEY, URL, None, bench.sink, bench.clock, connect=bench.connect, rng=random.Random(1), sleep=never
     )  # fmt: skip
     task = asyncio.create_task(runner.run())
-    await reached(runner, CaptureState.WAITING)
+    await reaches(runner, CaptureState.WAITING)
     runner.retry_now()
-    await reached(runner, CaptureState.WAITING_KEYFRAME)  # the sleep of the backoff never ends here
+    await reaches(runner, CaptureState.WAITING_KEYFRAME)  # the sleep of the backoff never ends here
     assert runner.state().state is CaptureState.WAITING_KEYFRAME
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -402,118 +255,6 @@ def test_waits_grow_to_a_minute_and_differ() -> None:
     assert backoff_s(3, rng) != backoff_s(3, rng)
     assert 60 <= auth_backoff_s(1, rng) <= 75
     assert 300 <= auth_backoff_s(9, rng) <= 375
-
-
-async def settled() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-async def test_a_pause_ends_the_run_at_once_hangs_up_politely_and_stays_away() -> None:
-    bench = Bench()
-    pictures: list[int] = []
-
-    def pause() -> None:
-        bench.runner.pause(GapCause.PLANNED)
-        pictures.append(bench.sink.pictures)
-        assert bench.sink.causes == [(GapCause.NONE, GapCause.PLANNED)]
-        assert bench.camera is not None
-        bench.camera.picture()  # one that was on its way
-
-    bench.at[3] = pause
-    task = asyncio.create_task(bench.runner.run())
-    await reaches(bench, CaptureState.PAUSED)
-    bench.clock.advance(36_000)
-    await settled()
-    assert bench.requests[-1].startswith("TEARDOWN")
-    assert (bench.connections, bench.sink.pictures) == (1, pictures[0])
-    assert bench.runner.state().cause is GapCause.PLANNED
-    bench.runner.resume()
-    await reaches(bench, CaptureState.PLAYING)
-    assert bench.connections == 2
-    assert bench.sink.causes == [(GapCause.NONE, GapCause.PLANNED), (GapCause.PLANNED, None)]
-    await ended(task)
-
-
-async def reaches(bench: Bench, state: CaptureState) -> None:
-    for _ in range(2000):
-        if bench.runner.state().state is state:
-            return
-        await asyncio.sleep(0)
-    raise AssertionError(bench.runner.state())
-
-
-async def ended(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_camera_that_is_paused_before_it_is_met_is_not_met() -> None:
-    bench = Bench(first_cause=GapCause.POWER)
-    bench.runner.pause(GapCause.PLANNED)
-    task = asyncio.create_task(bench.runner.run())
-    await settled()
-    assert (bench.connections, bench.runner.state().state) == (0, CaptureState.PAUSED)
-    bench.runner.resume()
-    await reaches(bench, CaptureState.PLAYING)
-    assert bench.sink.runs[0].start.cause is GapCause.POWER, "the gap began without the pause"
-    await ended(task)
-
-
-async def test_a_pause_waits_for_no_backoff_and_neither_does_its_end() -> None:
-    bench = Bench(first_cause=GapCause.APPLIANCE_OFF)
-    bench.errors = [CameraRefused(host="c", reason="x")] * 9
-    never = asyncio.Event()
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        await never.wait()
-
-    bench.runner._sleep = sleep
-    task = asyncio.create_task(bench.runner.run())
-    await settled()
-    assert bench.runner.state().cause is GapCause.CAMERA_REFUSED
-    bench.runner.pause(GapCause.PLANNED)
-    await settled()
-    state = bench.runner.state()
-    assert (state.state, state.cause, state.sentence_fr) == (CaptureState.PAUSED, GapCause.PLANNED, "")
-    bench.runner.resume()
-    await settled()
-    assert (bench.connections, bench.runner.state().cause) == (2, GapCause.CAMERA_REFUSED)
-    assert len(waits) == 2
-    await ended(task)
-
-
-@pytest.mark.parametrize("step", ["DESCRIBE", "SETUP", "PLAY"])
-async def test_a_pause_while_the_camera_is_being_met(step: str) -> None:
-    bench = Bench()
-    bench.answers[step] = (0, [], "")  # it does not answer
-    task = asyncio.create_task(bench.runner.run())
-    await settled()
-    assert any(request.startswith(step) for request in bench.requests)
-    bench.runner.pause(GapCause.PLANNED)
-    bench.answers.clear()
-    await settled()
-    assert bench.runner.state().state is CaptureState.PAUSED
-    assert bench.camera is not None
-    assert bench.camera.gone
-    await ended(task)
-
-
-async def test_a_pause_that_is_over_before_it_was_noticed_begins_a_new_session() -> None:
-    bench = Bench()
-    task = asyncio.create_task(bench.runner.run())
-    await reaches(bench, CaptureState.PLAYING)
-    bench.runner.pause(GapCause.PLANNED)
-    bench.runner.pause(GapCause.CLOCK_DOUBTFUL)
-    bench.runner.resume()
-    bench.runner.resume()
-    await settled()
-    assert bench.connections == 2
-    await reaches(bench, CaptureState.PLAYING)
-    assert bench.sink.causes == [(GapCause.NONE, GapCause.PLANNED), (GapCause.PLANNED, None)]
-    await ended(task)
 
 
 async def test_a_failure_that_is_the_networks_is_told_as_such_in_state_and_gap() -> None:
