@@ -51,6 +51,10 @@ def _say(words: Words, language: Language) -> str:
     return words[0 if language == "fr" else 1]
 
 
+COLUMN: Final = 12
+"""Characters for a verb's name beside its words: with the longest words a line stays within 110."""
+
+
 def help_text(language: Language) -> str:
     """The whole command on one screen."""
     head: Words = (
@@ -69,7 +73,10 @@ def help_text(language: Language) -> str:
         lines.append(_say(title, language))
         for verb in VERBS:
             if verb.field is field:
-                lines += [f"  {verb.path:12} {_say(verb.words, language)}", f"  {'':12} {verb.example}"]
+                beside = len(verb.path) <= COLUMN  # a longer one has a line of its own
+                lines += [] if beside else [f"  {verb.path}"]
+                lines.append(f"  {verb.path if beside else '':{COLUMN}} {_say(verb.words, language)}")
+                lines.append(f"  {'':{COLUMN}} {verb.example}")
         lines.append("")
     more: Words = ("Aide d'une commande : appliance COMMANDE --help", "Help on one command: appliance COMMAND --help")
     return "\n".join([*lines, _say(more, language), _say(_EXIT_CODES, language)])
@@ -88,11 +95,11 @@ def verb_help(verb: Verb, language: Language) -> str:
     """One verb: what it does, each argument, an example."""
     usage = " ".join(_usage(argument) for argument in verb.arguments)
     lines = [f"appliance {verb.path} {usage}", "", _say(verb.words, language).capitalize() + ".", ""]
+    column = max((len(argument.name) for argument in verb.arguments), default=0)
     for argument in verb.arguments:
-        default = (
-            "" if argument.default is None else f" ({_say(('sans cela', 'without it'), language)} {argument.default})"
-        )
-        lines.append(f"  {argument.name:12} {_say(argument.words, language)}{default}")
+        known = "" if argument.default is None else str(argument.default)
+        default = f" ({_say(('sans cela', 'without it'), language)} {known})" if known else ""
+        lines.append(f"  {argument.name:{column}}  {_say(argument.words, language)}{default}")
     example = _say(("Exemple :", "Example:"), language)
     return "\n".join([*lines, "", f"{example} {verb.example}", "", _say(_EXIT_CODES, language)])
 
