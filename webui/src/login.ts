@@ -7,6 +7,29 @@ import { said, t } from "./i18n";
 
 type Step = "enter" | "sheet" | "password" | "factor" | "codes";
 
+const LEAST = 12; // characters of a password, as the server asks for them
+const MOST = 128;
+
+/** The new password of a form; refused when it was not typed twice alike. */
+export function chosen(fields: FormData): string {
+  const words = String(fields.get("new"));
+  if (words === String(fields.get("again"))) return words;
+  throw new Refused({ status: 0, code: "not-alike", fr: t("login.notAlike"), en: t("login.notAlike") });
+}
+
+/** The fields in which a new password is chosen. */
+export function choosing() {
+  return html`<label>${t("login.new")} <input name="new" type="password" required minlength=${LEAST} maxlength=${MOST} autocomplete="new-password"></label>
+    <label>${t("login.again")} <input name="again" type="password" required maxlength=${MOST} autocomplete="new-password"></label>
+    <p class="hint">${t("login.rule")}</p>`;
+}
+
+/** The field of a password that one has, with the account's name beside it for the browser's own safe. */
+export function having(words: string, name: string) {
+  return html`<input name="username" autocomplete="username" .value=${name} hidden readonly>
+    <label>${words} <input name="old" type="password" required maxlength=${MOST} autocomplete="current-password"></label>`;
+}
+
 export class LoginElement extends LitElement {
   static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, refusal: { state: true },
     proposed: { state: true }, codes: { state: true }, busy: { state: true } };
@@ -63,24 +86,18 @@ export class LoginElement extends LitElement {
     }
   }
 
-  private fresh(fields: FormData): string {
-    const chosen = String(fields.get("new"));
-    if (chosen === String(fields.get("again"))) return chosen;
-    throw new Refused({ status: 0, code: "not-alike", fr: t("login.notAlike"), en: t("login.notAlike") });
-  }
-
   private enter = (event: Event) => this.attempt(event, async (fields) => {
     const text = (name: string) => String(fields.get(name) ?? "");
     this.entered(await logIn({ name: text("name").trim(), password: text("password"), code: text("code").trim() }));
   });
 
   private back = (event: Event) => this.attempt(event, async (fields) => {
-    this.entered(await comeBack({ name: String(fields.get("name")).trim(), sheet: String(fields.get("sheet")), password: this.fresh(fields) }));
+    this.entered(await comeBack({ name: String(fields.get("name")).trim(), sheet: String(fields.get("sheet")), password: chosen(fields) }));
     this.sheet = false;
   });
 
   private own = (event: Event) => this.attempt(event, async (fields) => {
-    this.entered(await changePassword(String(fields.get("old")), this.fresh(fields)));
+    this.entered(await changePassword(String(fields.get("old")), chosen(fields)));
   });
 
   private propose = (event: Event) => this.attempt(event, async () => {
@@ -103,12 +120,6 @@ export class LoginElement extends LitElement {
     return html`<label>${t("login.name")} <input name="name" required maxlength="64" autocomplete="username" autocapitalize="none" spellcheck="false"></label>`;
   }
 
-  private choosing() {
-    return html`<label>${t("login.new")} <input name="new" type="password" required minlength="12" maxlength="128" autocomplete="new-password"></label>
-      <label>${t("login.again")} <input name="again" type="password" required maxlength="128" autocomplete="new-password"></label>
-      <p class="hint">${t("login.rule")}</p>`;
-  }
-
   private form() {
     switch (this.step) {
       case "enter":
@@ -119,13 +130,12 @@ export class LoginElement extends LitElement {
           <p><button type="button" class="plain" @click=${() => (this.sheet = true)}>${t("login.lost")}</button></p></form>`;
       case "sheet":
         return html`<h1>${t("login.sheetTitle")}</h1><p>${t("login.sheetText")}</p><form @submit=${this.back}>${this.name()}
-          <label>${t("login.sheet")} <input name="sheet" required maxlength="60" autocomplete="off" spellcheck="false"></label>${this.choosing()}
+          <label>${t("login.sheet")} <input name="sheet" required maxlength="60" autocomplete="off" spellcheck="false"></label>${choosing()}
           <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
           <p><button type="button" class="plain" @click=${() => (this.sheet = false)}>${t("login.back")}</button></p></form>`;
       case "password":
         return html`<h1>${t("login.ownTitle")}</h1><p>${t("login.ownText", { who: this.mine!.who })}</p><form @submit=${this.own}>
-          <input name="username" autocomplete="username" .value=${this.mine!.name} hidden readonly>
-          <label>${t("login.old")} <input name="old" type="password" required maxlength="128" autocomplete="current-password"></label>${this.choosing()}
+          ${having(t("login.old"), this.mine!.name)}${choosing()}
           <button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`;
       case "factor":
         return html`<h1>${t("login.factorTitle")}</h1><p>${t("login.factorText")}</p>

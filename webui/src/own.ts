@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type SessionRow, endSession, sessions } from "./accounts-api";
 import { Refused, type Session, type State, changePassword, newSheet, session } from "./api";
 import { plural, said, t } from "./i18n";
-import "./login";
+import { choosing, chosen, having } from "./login";
 import { moment } from "./time";
 
 export class OwnElement extends LitElement {
@@ -60,8 +60,7 @@ export class OwnElement extends LitElement {
     const form = event.target as HTMLFormElement;
     const fields = new FormData(form);
     void this.try(async () => {
-      if (fields.get("new") !== fields.get("again")) throw new Refused({ status: 0, code: "not-alike", fr: t("login.notAlike"), en: t("login.notAlike") });
-      this.entered(await changePassword(String(fields.get("old")), String(fields.get("new"))));
+      this.entered(await changePassword(String(fields.get("old")), chosen(fields)));
       form.reset();
       this.done = t("own.changed");
     });
@@ -87,12 +86,8 @@ export class OwnElement extends LitElement {
   }
 
   private password(mine: Session) {
-    const field = (name: string, words: string, auto: "current-password" | "new-password") =>
-      html`<label>${words} <input name=${name} type="password" required minlength=${auto === "new-password" ? 12 : 1} maxlength="128" autocomplete=${auto}></label>`;
     return html`<details class="card report"><summary>${t("own.password")}</summary><form class="stacked" @submit=${(event: SubmitEvent) => this.change(event)}>
-      <input name="username" autocomplete="username" .value=${mine.name} hidden readonly>
-      ${field("old", t("own.old"), "current-password")}${field("new", t("login.new"), "new-password")}${field("again", t("login.again"), "new-password")}
-      <p class="hint">${t("login.rule")}</p><button class="primary">${t("login.keep")}</button></form></details>`;
+      ${having(t("own.old"), mine.name)}${choosing()}<button class="primary">${t("login.keep")}</button></form></details>`;
   }
 
   private sessions(mine: Session, now: number) {
