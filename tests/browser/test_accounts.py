@@ -21,6 +21,16 @@ async def send(desk: Desk, **fields: str) -> None:
     await desk.page.run("document.querySelector('t-login form').requestSubmit()")
 
 
+async def set_telephone(desk: Desk) -> None:
+    """From the screen that offers a second factor to behind its recovery codes."""
+    await send(desk)
+    await desk.page.until("document.querySelector('t-login .secret')")
+    secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
+    await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
+    await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")
+    await desk.page.run("document.querySelector('t-login .primary').click()")
+
+
 async def test_a_manager_opens_an_account_and_its_person_comes_in(desk: Desk) -> None:
     await desk.page.open(f"{desk.base}/acces")
     await desk.page.until("document.querySelector('t-accounts form')")
@@ -46,12 +56,7 @@ async def test_a_manager_opens_an_account_and_its_person_comes_in(desk: Desk) ->
     await desk.page.until("document.querySelector('t-login input[name=again]')")
     await send(desk, old=given, new=OWN, again=OWN)
     await desk.page.until("document.querySelector('t-login h1').innerText === 'Votre second facteur'")
-    await send(desk)
-    await desk.page.until("document.querySelector('t-login .secret')")
-    secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
-    await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
-    await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")
-    await desk.page.run("document.querySelector('t-login .primary').click()")
+    await set_telephone(desk)
     await desk.page.until("document.querySelector('h1').innerText === 'Tout va bien'")
     assert "M. Petit" in await desk.page.text("header .who")
 
@@ -129,10 +134,5 @@ async def test_ones_own_password_and_telephone_are_changed_on_ones_own_page(desk
     await desk.page.until("document.querySelector('t-own').innerText.includes('Mot de passe changé')")
     await desk.page.run("document.querySelectorAll('t-own section button')[1].click()")
     await desk.page.until("document.querySelector('t-login form')")
-    await send(desk)
-    await desk.page.until("document.querySelector('t-login .secret')")
-    secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
-    await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
-    await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")
-    await desk.page.run("document.querySelector('t-login .primary').click()")
+    await set_telephone(desk)
     await desk.page.until("document.querySelector('t-own').innerText.includes('Il vous reste 10 codes de secours')")

@@ -1,14 +1,13 @@
 """Bookmarks on the playback page: set at the instant shown, listed, opened again, taken away."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import WEBUI, Desk
+from tests.browser.barriers import barriers
+from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.peers.fake_recorder import START_US
-from tests.peers.need import need
 
 SECOND = 1_000_000
 
@@ -46,17 +45,9 @@ async def test_one_is_set_and_leads_back_to_its_camera_and_instant(desk: Desk) -
 @pytest.mark.full
 @pytest.mark.parametrize("width", [1280, 320])
 async def test_no_barrier_that_axe_can_see(desk: Desk, width: int, tmp_path: Path) -> None:
-    need("axe-core")
-    axe = await asyncio.to_thread((WEBUI / "node_modules" / "axe-core" / "axe.min.js").read_text, encoding="utf-8")
     await desk.page.resize(width, 900)
     await desk.at(START_US + 5 * SECOND)
     await desk.page.until("document.querySelector('.marks form')")
     await set_one(desk, "sac noir")
-    await desk.page.run(axe + "; void 0")
-    found = await desk.page.run(
-        """axe.run(document, { rules: { 'video-caption': { enabled: false } } }).then((r) => r.violations.map((v) =>
-        `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120) + ' ' + n.failureSummary).join(' | ')}`))"""
-    )
-    assert found == []
-    assert await desk.page.run("document.documentElement.scrollWidth") <= width
+    assert await barriers(desk.page, "sac noir") == []
     await desk.page.screenshot(tmp_path / f"marks-{width}.png", whole=True)

@@ -1,6 +1,5 @@
 """A day with planned pauses on the page: apart from the gaps, in words, with the hour at which recording goes on."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ import pytest
 
 from appliance.core.cause import GapCause
 from appliance.web.recorder import Answer
-from tests.browser.conftest import WEBUI, Desk, served
+from tests.browser.barriers import barriers
+from tests.browser.conftest import Desk, served
 from tests.peers.fake_recorder import FakeRecorder
-from tests.peers.need import need
 from tests.unit.site.test_calendar import at
 
 MIDNIGHT, NOW = at("2026-11-24T00:00"), at("2026-11-24T16:20")
@@ -102,12 +101,8 @@ async def test_an_instant_of_the_pause_says_when_recording_goes_on(school: Desk)
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_barrier_that_axe_can_see(school: Desk, scheme: str) -> None:
-    need("axe-core")
-    axe = await asyncio.to_thread((WEBUI / "node_modules" / "axe-core" / "axe.min.js").read_text, encoding="utf-8")
     await school.page.media(scheme)
     for address, there in (("/", ".state.paused"), ("/lecture?cam=cour", ".pauses")):
         await school.page.open(f"{school.base}{address}")
         await school.page.until(f"document.querySelector('{there}')")
-        await school.page.run(axe + "; void 0")
-        found = await school.page.run("axe.run(document).then((r) => r.violations.map((v) => v.id))")
-        assert found == [], (scheme, address)
+        assert await barriers(school.page, "pause") == [], (scheme, address)
