@@ -34,6 +34,12 @@ def _detector(options: argparse.Namespace, _language: Language) -> int:
     return detector(options.site)
 
 
+def _stills(_options: argparse.Namespace, _language: Language) -> int:
+    from appliance.services.stills import main as stills
+
+    return stills()
+
+
 def _demo(strike: str) -> Callable[[argparse.Namespace, Language], int]:
     """The demonstration is a program of its own, which nothing of the product imports: started as one."""
 
@@ -100,6 +106,14 @@ VERBS: Final = (
         "appliance detector --site site.toml",
         (SITE,),
         _detector,
+        field=False,
+    ),
+    Verb(
+        "stills",
+        ("le service qui prépare une image à la fois, seul", "the service that prepares one picture at a time, alone"),
+        "appliance stills",
+        (),
+        _stills,
         field=False,
     ),
     Verb(

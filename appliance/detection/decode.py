@@ -8,7 +8,7 @@ sub-stream: its main stream's keyframes (measured: 0.5 to 0.9 % of a core at 108
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import av
 import av.error
@@ -99,9 +99,12 @@ class Picture:
         """Width by height."""
         return self.width / self.height
 
-    def frame(self, layout: str) -> VideoFrame:
-        """The picture in a pixel layout of libav, for an encoder."""
-        return VideoReformatter().reformat(self._frame, format=layout)
+    def frame(self, layout: str, widest: int | None = None) -> VideoFrame:
+        """The picture in a pixel layout of libav, for an encoder; scaled down to `widest` pixels if it is wider."""
+        if widest is None or self.width <= widest:
+            return VideoReformatter().reformat(self._frame, format=layout)
+        high = max(2, round(self.height * widest / self.width) & ~1)
+        return VideoReformatter().reformat(self._frame, width=widest, height=high, format=layout, interpolation="AREA")
 
     def colourfulness(self) -> float:
         """Mean distance of the chroma from grey, in levels: about 0 from an infrared picture."""
@@ -234,18 +237,27 @@ class PartDecoder:
             ticks += duration
         return found
 
+    def rest(self) -> list[Picture]:
+        """What libav still holds when nothing follows: pictures that wait for their turn to be shown."""
+        found = self._decoded(None, 0)
+        self._next = self._context = None
+        return found
+
     def _decode(self, data: bytes | memoryview, time_us: int) -> list[Picture]:
-        if self._context is None:
-            return []
         packet = Packet(bytes(data))
         packet.pts = packet.dts = time_us
+        return self._decoded(packet, len(data))
+
+    def _decoded(self, packet: "Packet[Any] | None", size: int) -> list[Picture]:
+        if self._context is None:
+            return []
         try:
             frames = self._context.decode(packet)
         except av.error.FFmpegError:
             self._lose()
             return []
         due = [frame for frame in frames if frame.pts is not None and self._pace.takes(frame.pts)]
-        return [Picture(frame, int(frame.pts or 0), len(data), self._scaler) for frame in due]
+        return [Picture(frame, int(frame.pts or 0), size, self._scaler) for frame in due]
 
     def _lose(self) -> None:
         self.refused += 1

@@ -57,7 +57,7 @@ class _Losses(logging.Handler):
         self.noted = self.noted or any(word in text for word in _LOST_WORDS)
 
 
-def _limit() -> None:
+def confine() -> None:
     """For good: files cannot be written, memory cannot grow, nothing is dumped, and the parent's end is ours."""
     with suppress(OSError):  # the recorder is the last to go when memory is short; its child is the first
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
@@ -147,7 +147,7 @@ def _pass_on(packet: Any, scale: float, losses: _Losses) -> None:
 def main() -> None:
     """The child's entry."""
     order = json.loads(sys.stdin.readline())
-    _limit()
+    confine()
     import av.error
 
     try:
