@@ -5,7 +5,7 @@ once are as many. What is refused and what is opened is told to the journal, nev
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -38,6 +38,9 @@ NAME_LONGEST: Final = 64
 """Characters of a name that are looked at."""
 
 Draw = Callable[[int], bytes]
+
+Second = Callable[[Account], Awaitable[None]]
+"""Another second factor than a code, shown already; it raises when it is not the account's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,11 @@ class AccountDesk:
 
     # coming in
 
-    async def log_in(self, name: str, password: str, code: str, address: str) -> str:
-        """The token of a new session. `code`: of the telephone or of the paper, "" when there is none.
+    async def log_in(self, name: str, password: str, code: str, address: str, second: Second | None = None) -> str:
+        """The token of a new session. `code`: of the telephone or of the paper, "" when there is none; `second`: what
+        stands in its place.
 
-        Raises TooManyTries, WrongAnswer, CodeNeeded, AuthorisationOver.
+        Raises TooManyTries, WrongAnswer, CodeNeeded, AuthorisationOver, and what `second` raises.
         """
         account, proof, keys = await self._asked(name, address)
         right = await self.passwords.right(proof.password if proof else "", password)
@@ -111,7 +115,9 @@ class AccountDesk:
             raise self._wrong(account, address)
         if not may(account, Right.SELF, now):
             raise AuthorisationOver
-        if proof.totp:
+        if proof.totp and second is not None:
+            await second(account)
+        elif proof.totp:
             if not code:
                 raise CodeNeeded
             if not await self._second_factor(account, code):
@@ -167,6 +173,19 @@ class AccountDesk:
         self.tell("password-changed", {"account": name})
         self.changed()
         return await self._begin(seat.account, address)
+
+    async def prove(self, seat: Seat, password: str, code: str) -> None:
+        """That it is still them, before a way in is added. Raises TooManyTries, WrongAnswer, NoSecondFactor."""
+        name, address = seat.account.name, seat.session.address
+        account, proof, keys = await self._asked(name, address)
+        if account is None or proof is None or not await self.passwords.right(proof.password, password):
+            raise self._wrong(account, address)
+        if not proof.totp:
+            await self.sessions.right(keys)
+            raise NoSecondFactor
+        if not await self._second_factor(account, code):
+            raise self._wrong(account, address)
+        await self.sessions.right(keys)
 
     async def propose_second_factor(self, seat: Seat) -> bytes:
         """A secret for the telephone; of no use before `confirm_second_factor`."""

@@ -125,3 +125,61 @@ class NoRecoveryKey(AccountError):
     code = "no-recovery-key"
     fr = "La clé de l'équipe centrale n'est pas dans cet appareil\u202f: demandez à un autre responsable du site."
     en = "The central team's key is not in this appliance: ask another manager of the site."
+
+
+class PasskeyRefused(AccountError):
+    """A security key's answer is not the one that was asked for; the journal says why, the page does not."""
+
+    code = "passkey-refused"
+    fr = "La clé de sécurité n'a pas été acceptée. Recommencez, ou tapez le code de votre téléphone."
+    en = "The security key was not accepted. Try again, or type the code of your telephone."
+    status = 401
+
+
+class PasskeyKnown(AccountError):
+    """The key belongs to an account already."""
+
+    code = "passkey-known"
+    fr = "Cette clé de sécurité sert déjà à un compte. Prenez-en une autre."
+    en = "This security key belongs to an account already. Take another one."
+    status = 400
+
+
+class PasskeyTooMany(AccountError):
+    """More keys than a person can look after."""
+
+    code = "passkey-too-many"
+    fr = "Un compte a {most} clés de sécurité au plus\u202f: retirez d'abord celle qui ne sert plus."
+    en = "An account has {most} security keys at the most: remove first the one that is of no use."
+    status = 400
+
+
+class NoSuchPasskey(AccountError):
+    """It was removed, or was never there."""
+
+    code = "no-such-passkey"
+    fr = "Cette clé de sécurité n'est plus là. Rechargez la liste."
+    en = "This security key is not there any more. Reload the list."
+    status = 404
+
+
+class PasskeyByName(AccountError):
+    """A key is bound to a name; the page was opened by an address, or by another name than the certificate's."""
+
+    code = "passkey-by-name"
+    fr = "Une clé de sécurité ne répond qu'au nom de l'enregistreur\u202f: ouvrez la page par https://{name}/."
+    en = "A security key answers to the recorder's name only: open the page by https://{name}/."
+
+
+class PasskeyNoName(AccountError):
+    """There is no name at all that a key could be bound to."""
+
+    code = "passkey-no-name"
+    fr = (
+        "Les clés de sécurité demandent une page chiffrée, ouverte par un nom, et cette page n'en a pas\u202f: "
+        "servez-vous du code de votre téléphone, et demandez un nom à l'équipe centrale."
+    )
+    en = (
+        "Security keys need an encrypted page that is opened by a name, and this page has none: use the code of your "
+        "telephone, and ask the central team for a name."
+    )

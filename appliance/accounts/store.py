@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.accounts import sessions
+from appliance.accounts import passkey_store, sessions
 from appliance.accounts.errors import LastManager, NameTaken, NoSuchAccount
 from appliance.accounts.roles import Account, Grant, Role
 from appliance.core.database import Database, Execute
@@ -31,6 +31,7 @@ STEPS: Final = (
         """CREATE TABLE notice_for (number INTEGER NOT NULL REFERENCES notice (number) ON DELETE CASCADE,
            account TEXT NOT NULL, PRIMARY KEY (account, number)) WITHOUT ROWID""",
     ),
+    passkey_store.STEP,
 )
 
 WITHOUT: Final = ("DELETE FROM session", "DELETE FROM tries")
@@ -143,7 +144,9 @@ class AccountStore:
         await self.database.do(work)
 
     async def set_password(self, name: str, password: str, once_until_us: int | None, *, forget: bool = False) -> None:
-        """A new password, every session over. `forget`: the second factor and all codes on paper go as well."""
+        """A new password, every session over. `forget`: the second factor, security keys and all codes
+        on paper go as well.
+        """
 
         def work(execute: Execute) -> None:
             sql = "UPDATE account SET password = ?, once_until_us = ? WHERE name = ?"
@@ -153,6 +156,7 @@ class AccountStore:
             if forget:
                 execute("UPDATE account SET totp = ?, totp_next = ?, totp_step = 0 WHERE name = ?", (b"", b"", name))
                 execute("DELETE FROM recovery WHERE account = ?", (name,))
+                execute("DELETE FROM passkey WHERE account = ?", (name,))
 
         await self.database.do(work)
 

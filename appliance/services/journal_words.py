@@ -295,6 +295,20 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "password of {account} replaced by {by}, second factor to be set again",
     ),
     "second-factor-set": ("{account} installe son second facteur", "{account} sets up their second factor"),
+    "passkey-added": ("{account} ajoute la clé de sécurité « {key} »", '{account} adds the security key "{key}"'),
+    "passkey-removed": ("{account} retire la clé de sécurité « {key} »", '{account} removes the security key "{key}"'),
+    "passkey-used": (
+        "{account} se sert de la clé de sécurité « {key} », depuis {address}",
+        '{account} uses the security key "{key}", from {address}',
+    ),
+    "passkey-refused": (
+        "{count} réponse(s) d'une clé de sécurité refusée(s) : {account}, depuis {address} ({reason})",
+        "{count} answer(s) of a security key refused: {account}, from {address} ({reason})",
+    ),
+    "passkey-copied": (
+        "une clé de sécurité de {account} existe peut-être en double : sa réponse est refusée",
+        "there may be two of a security key of {account}: its answer is refused",
+    ),
     "recovery-code-used": ("{account} se sert d'un code de secours", "{account} uses a recovery code"),
     "recovery-sheet-made": ("{account} fait une fiche de secours", "{account} makes a recovery sheet"),
     "recovery-sheet-used": (

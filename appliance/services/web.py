@@ -38,10 +38,11 @@ from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.site.provision_model import FirstAccount
 from appliance.web.app import LOST, make_app, serve
-from appliance.web.certificate import ensure_certificate, server_context
+from appliance.web.certificate import ensure_certificate, names_of, server_context
 from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.look_check import JournalFiles
 from appliance.web.notice import notice_of
+from appliance.web.passkey_routes import NAMES
 from appliance.web.recorder import SiteInfo
 
 log = logging.getLogger(__name__)
@@ -137,16 +138,20 @@ async def _listen(app: web.Application, port: int) -> web.AppRunner:
             raise PortTaken(port=port) from error
         raise
     if port_given():
-        await _encrypted(runner)
+        app[NAMES].update(await _encrypted(runner))
     return runner
 
 
-async def _encrypted(runner: web.AppRunner) -> None:
-    """Serve by TLS on the port that was handed over. Raises NoPortGiven, CertificateNotMade."""
+async def _encrypted(runner: web.AppRunner) -> frozenset[str]:
+    """Serve by TLS on the port that was handed over; the certificate's names. Raises NoPortGiven,
+    CertificateNotMade.
+    """
     folder = Path(os.environ.get("APPLIANCE_CERTIFICATE", CERTIFICATE))
     pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{await asyncio.to_thread(box_number)}")
     context = await asyncio.to_thread(server_context, pem)
+    names = await asyncio.to_thread(names_of, pem)  # read now: keys are offered from the first request on
     await web.SockSite(runner, given_port(), ssl_context=context).start()
+    return names
 
 
 def _first() -> FirstAccount | None:

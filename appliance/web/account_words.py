@@ -28,6 +28,10 @@ NOTICES: Final[Mapping[str, tuple[str, str]]] = {
         "{account} est revenu par sa fiche de secours. Était-ce bien cette personne ?",
         "{account} has come back by their recovery sheet. Was it really them?",
     ),
+    "passkey-copied": (
+        "Une clé de sécurité de {account} existe peut-être en double : elle a été refusée. Faites-la retirer.",
+        "There may be two of a security key of {account}: it was refused. Have it removed.",
+    ),
     "account-recovered": (
         "Le compte {account} a été rouvert à l'écran de l'appareil, par un code de l'équipe centrale.",
         "The account {account} was opened again at the appliance's screen, by a code of the central team.",

@@ -3,25 +3,18 @@
 from typing import Annotated, Any
 
 from aiohttp import web
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from appliance.accounts import manage
 from appliance.accounts.roles import Account, Grant, Right, Role, may
 from appliance.accounts.store import Proof
 from appliance.web import query
-from appliance.web.body import read_body
+from appliance.web.body import Printable, read_body
 from appliance.web.media import json_response
 from appliance.web.who import ACCOUNTS, account_of
 
-
-def _printable(value: str) -> str:
-    if not value.isprintable() or not value.strip():
-        raise ValueError("letters, digits and signs on one line")
-    return value.strip()
-
-
 Login = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,63}$")]
-Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_printable)]
+Line = Annotated[Printable, Field(min_length=1, max_length=120)]
 
 
 class AccountPath(query.Strict):

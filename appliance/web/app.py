@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from appliance.accounts.desk import AccountDesk
+from appliance.accounts.passkey_desk import PasskeyDesk
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
 from appliance.web import (
@@ -26,6 +27,7 @@ from appliance.web import (
     look_register,
     looks,
     media,
+    passkey_routes,
     query,
     second_routes,
     session,
@@ -70,6 +72,8 @@ def make_app(
     """
     app = web.Application(middlewares=[guard, problems, admit], client_max_size=LARGEST_REQUEST)
     app[ACCOUNTS] = desk
+    app[passkey_routes.PASSKEYS] = PasskeyDesk(desk)
+    app[passkey_routes.NAMES] = set()
     app[LOST] = []
     app[media.RECORDER] = recorder
     app[DETECTOR] = detector
@@ -142,6 +146,7 @@ def routes() -> tuple[Route, ...]:
 def own_routes() -> tuple[Route, ...]:
     """Log-ins, one's own account, and others' accounts."""
     account = f"{API}/accounts/{{name}}"
+    keys = f"{API}/session/keys"
     return (
         Route("POST", f"{API}/session", session.log_in, None),
         Route("POST", f"{API}/recovery", session.come_back, None),
@@ -149,6 +154,10 @@ def own_routes() -> tuple[Route, ...]:
         Route("DELETE", f"{API}/session", session.log_out, Right.SELF),
         Route("POST", f"{API}/session/password", session.password, Right.SELF),
         Route("POST", f"{API}/session/second-factor", session.second_factor, Right.SELF),
+        Route("GET", keys, passkey_routes.passkeys, Right.SELF),
+        Route("POST", keys, passkey_routes.add_passkey, Right.SELF),
+        Route("POST", f"{keys}/challenge", passkey_routes.ask_passkey, Right.SELF),
+        Route("DELETE", f"{keys}/{{id}}", passkey_routes.remove_passkey, Right.SELF),
         Route("POST", f"{API}/session/sheet", session.sheet, Right.SELF),
         Route("POST", f"{API}/session/read", session.read, Right.SELF),
         Route("GET", f"{API}/sessions", session.sessions, Right.SELF),

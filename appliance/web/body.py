@@ -1,15 +1,25 @@
 """The JSON body of a change, validated strictly."""
 
 import json
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from aiohttp import web
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from appliance.web import query
 from appliance.web.errors import BadBody
 
 B = TypeVar("B", bound=query.Strict)
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise ValueError("letters, digits and signs on one line")
+    return value.strip()
+
+
+Printable = Annotated[str, AfterValidator(_printable)]
+"""Text of one line, without what cannot be seen."""
 
 
 async def read_body(request: web.Request, model: type[B]) -> B:

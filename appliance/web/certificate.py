@@ -6,6 +6,7 @@ two programs would have to share.
 """
 
 import os
+import re
 import ssl
 import subprocess
 from hashlib import sha256
@@ -86,6 +87,18 @@ def ensure_certificate(folder: Path, name: str) -> Path:
         key.unlink(missing_ok=True)
         certificate.unlink(missing_ok=True)
     return file
+
+
+def names_of(file: Path) -> frozenset[str]:
+    """The DNS names that a certificate is for, in lower case (RFC 5280 section 4.2.1.6); none where it names none, or
+    cannot be read. Blocks.
+    """
+    command = ["openssl", "x509", "-in", str(file), "-noout", "-ext", "subjectAltName"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_OPENSSL_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return frozenset()
+    return frozenset(found.lower() for found in re.findall(r"DNS:([^\s,]+)", done.stdout))
 
 
 def server_context(file: Path) -> ssl.SSLContext:

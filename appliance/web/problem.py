@@ -24,7 +24,7 @@ _STATUS_OF_OTHERS: Final = 503
 class Problem(Exception):
     """An error with members of its own for the body (RFC 9457 section 3.2): the gap at an instant, say."""
 
-    def __init__(self, error: WebError, **members: object) -> None:
+    def __init__(self, error: ApplianceError, **members: object) -> None:
         super().__init__(str(error))
         self.error = error
         self.members = members

@@ -8,14 +8,16 @@ from aiohttp import web
 from pydantic import Field
 
 from appliance.accounts.desk import Seat
+from appliance.accounts.errors import CodeNeeded
 from appliance.accounts.password import LONGEST
 from appliance.accounts.roles import RIGHTS, Right
 from appliance.accounts.sessions import ABSOLUTE_US, IDLE_US
-from appliance.web import query
+from appliance.web import passkey_routes, query
 from appliance.web.account_words import notice_body
 from appliance.web.body import read_body
 from appliance.web.clips import SITE
 from appliance.web.media import json_response
+from appliance.web.problem import Problem
 from appliance.web.who import ACCOUNTS, can, give_cookie, seat_of, take_cookie
 
 ISSUER: Final = "Temoin"
@@ -27,11 +29,12 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class LogInBody(query.Strict):
-    """Name, password, and a code of the telephone or of the paper."""
+    """Name, password, and a code of the telephone or of the paper, or what a security key signed."""
 
     name: Name
     password: Password
     code: Code = ""
+    passkey: passkey_routes.AssertionBody | None = None
 
 
 class ComeBackBody(query.Strict):
@@ -68,10 +71,18 @@ class SessionPath(query.Strict):
 
 
 async def log_in(request: web.Request) -> web.StreamResponse:
-    """POST session."""
+    """POST session; where a code is needed a security key is asked for as well, if one answers at this name."""
     said = await read_body(request, LogInBody)
     desk = request.app[ACCOUNTS]
-    return await _opened(request, await desk.log_in(said.name, said.password, said.code, request.remote or ""))
+    second = None if said.passkey is None else passkey_routes.second_of(request, said.passkey)
+    try:
+        token = await desk.log_in(said.name, said.password, said.code, request.remote or "", second)
+    except CodeNeeded as needed:
+        asked = await passkey_routes.offer(request, said.name)
+        if asked is None:
+            raise
+        raise Problem(needed, passkey=asked) from None
+    return await _opened(request, token)
 
 
 async def come_back(request: web.Request) -> web.StreamResponse:
