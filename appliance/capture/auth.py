@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from appliance.capture.errors import CameraAuthentication, CameraAuthScheme, CameraPasswordMissing
 from appliance.capture.url import Credentials
 
-_SCHEMES = {"digest", "basic"}
+_PARAMETERS = {"realm", "nonce", "opaque", "stale", "algorithm", "qop", "domain", "charset", "userhash"}
+"""Names of parameters (RFC 7616 section 3.3), which some cameras leave without a value. Any other word that has none
+is a scheme, known or not."""
 _STRENGTH = {"sha-256": 3, "sha-256-sess": 3, "md5": 2, "md5-sess": 2}
 _TOKEN = re.compile(
     r"""([A-Za-z0-9_\-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.?)*)"?|'([^']*)'|([^\s,;"]*)))?""",
@@ -57,7 +59,7 @@ def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
     challenges: list[Challenge] = []
     for header in headers:
         for name, quoted, single, plain in _TOKEN.findall(header):
-            if not (quoted or single or plain) and name.lower() in _SCHEMES:
+            if not (quoted or single or plain) and name.lower() not in _PARAMETERS:
                 challenges.append(Challenge(name.lower()))
             elif challenges:
                 challenges[-1].parameters[name.lower()] = re.sub(r"\\(.)", r"\1", quoted) or single or plain
@@ -74,12 +76,14 @@ class Authenticator:
         self._cnonce = cnonce
         self._challenge: Challenge | None = None
         self._count = 0
+        self._let_in = False
 
     def challenged(self, headers: Iterable[str]) -> None:
         """Take a 401. Raises CameraAuthentication when it cannot be answered or was answered already.
 
         A camera that refuses an answer is not asked again on this connection: cameras lock accounts after a few
-        wrong passwords. Only `stale=true` (a nonce that expired, RFC 7616 section 3.3) is worth another try.
+        wrong passwords. Only another nonce is worth another try, and only when the camera says that the last one has
+        expired (`stale`, RFC 7616 section 3.3) or has let us in with it: many renew it without a word.
         """
         if self._credentials is None:
             raise CameraPasswordMissing
@@ -87,10 +91,15 @@ class Authenticator:
         if best is None or not best.strength:
             raise CameraAuthScheme
         stale = best.parameters.get("stale", "").lower() == "true"
-        fresh = stale and self._challenge is not None and best.parameters != self._challenge.parameters
-        if self._challenge is not None and not fresh:
+        before = self._challenge
+        renewed = before is not None and best.parameters.get("nonce") != before.parameters.get("nonce")
+        if before is not None and not (renewed and (stale or self._let_in)):
             raise CameraAuthentication
-        self._challenge, self._count = best, 0
+        self._challenge, self._count, self._let_in = best, 0, False
+
+    def accepted(self) -> None:
+        """A request was answered otherwise than by 401: what was sent with it is right."""
+        self._let_in = self._challenge is not None
 
     def header(self, method: str, uri: str) -> str | None:
         """The Authorization header of a request, or None before any challenge."""

@@ -78,6 +78,10 @@ _ANOTHER: Final = re.compile(rb"^(?:RTSP/\d|\$)", re.MULTILINE)
 description goes on, whatever its length was told to be; a length too large ends with our patience."""
 
 
+_BEGINNINGS: Final = (b"v=", b"o=", b"s=", b"m=", b"\xef\xbb")
+"""What descriptions begin with that are told neither by a type nor by a length; the last is a byte order mark."""
+
+
 class PacketReceiver(Protocol):
     """Takes the RTP packets of one channel (media.depacketiser)."""
 
@@ -344,7 +348,7 @@ class RtspConnection(asyncio.BufferedProtocol):
 def _describes(message: Message, begin: bytes | bytearray) -> bool:
     """The body is a session description: the header says so, or its first bytes do."""
     said = "sdp" in (message.header("content-type") or "").lower()
-    return begin == b"v=" or (said and message.header("content-length") is None)
+    return begin == b"v=" or (message.header("content-length") is None and (said or begin.startswith(_BEGINNINGS)))
 
 
 def _enough(body: bytes | bytearray) -> bool:

@@ -13,7 +13,10 @@ _BLANK: Final = " \t\r\0"
 """Around names and values; some firmware writes a string's end (NUL) too."""
 
 OK: Final = 200
-"""The one status that is success (RFC 2326 section 7.1.1)."""
+"""What success is as good as always told by (RFC 2326 section 7.1.1)."""
+
+SUCCESS: Final = range(200, 300)
+"""All of its class: 201 and 250 (Low on Storage Space) are no refusals either."""
 
 DEFAULT_SESSION_S: Final = 60
 """Seconds a session lives without keep-alive when the camera does not say (RFC 2326 section 12.37)."""
@@ -22,6 +25,7 @@ _STATUS_LINE = re.compile(r"RTSP/\d\.\d\s+(\d{3})(?!\d)", re.IGNORECASE | re.ASC
 _REQUEST_LINE = re.compile(r"([A-Z_]+)\s+(\S+)\s+RTSP/\d\.\d$")
 _TIMEOUT = re.compile(r"[;,\s]timeout\s*=\s*\"?(\d{1,9})", re.IGNORECASE | re.ASCII)
 _CHANNELS = re.compile(r"\D{0,3}(\d{1,3})(?!\d)(?:\D{1,3}(\d{1,3})(?!\d))?", re.ASCII)
+_OFFERS = re.compile(r",\s{0,9}(?=RTP\s?/|$)", re.IGNORECASE)
 _SSRC = re.compile(r"(?:0x)?([0-9A-Fa-f]{1,8})$", re.ASCII)
 
 
@@ -90,11 +94,11 @@ def parse_head(head: bytes, at: int) -> tuple[Message, int]:
     else:
         raise RtspInvalid(reason=f"unexpected line {first[:40]!r}", at=at)
     message = Message(status, method, _headers(lines[1:]))
-    text = message.header("content-length")
-    length = _leading_number(text)
-    if text and length is None:
+    lengths = [_leading_number(text) for text in message.headers.get("content-length", []) if text]
+    if None in lengths:
         raise RtspInvalid(reason="Content-Length is no number", at=at)
-    return message, length or 0
+    # Told twice: what is too large ends with our patience, what is too small loses the description.
+    return message, max((length for length in lengths if length is not None), default=0)
 
 
 def _headers(lines: list[str]) -> dict[str, list[str]]:
@@ -120,8 +124,16 @@ def parse_session(value: str) -> SessionHeader:
 
 
 def parse_transport(value: str) -> TransportHeader:
-    """The Transport header of SETUP's answer, its parts in any order and padded as they like."""
-    items = [item.strip() for item in value.split(",", maxsplit=1)[0].split(";")]
+    """The Transport header of SETUP's answer, its parts in any order and padded as they like.
+
+    Of several, apart by commas as values may hold them (`mode="PLAY,RECORD"`), the first over this connection.
+    """
+    offers = [_offer(text) for text in _OFFERS.split(value)]
+    return next((offer for offer in offers if offer.tcp), offers[0])
+
+
+def _offer(value: str) -> TransportHeader:
+    items = [item.strip() for item in value.split(";")]
     profile = "".join(items[0].split()).upper()
     if "SAVP" in profile:  # SRTP, which was not asked for, and whose keys nobody has
         return TransportHeader(False, None, None)

@@ -6,6 +6,7 @@ machine and port, and nowhere else.
 
 import asyncio
 import errno
+import re
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,10 +27,10 @@ from appliance.capture.errors import (
     StreamNotFound,
     TransportRefused,
 )
-from appliance.capture.message import DEFAULT_SESSION_S, OK, Message, parse_session, parse_transport
+from appliance.capture.message import DEFAULT_SESSION_S, SUCCESS, Message, parse_session, parse_transport
 from appliance.capture.sdp import VideoTrack, choose_video, parse_sdp
 from appliance.capture.tls import Trust
-from appliance.capture.url import Credentials, RtspUrl, base_url, join_control, redirected
+from appliance.capture.url import Credentials, RtspUrl, base_url, join_control, redirected, track_urls
 from appliance.core.clock import Clock
 
 CONNECT_S: Final = 5.0
@@ -49,7 +50,9 @@ _SDP: Final = {"Accept": "application/sdp"}
 _BUSY: Final = frozenset({453, 503})
 """Not Enough Bandwidth, Service Unavailable: too many clients."""
 _MISJOINED: Final = frozenset({400, 404, 454, 455, 459, 460})
-"""What cameras answer to a track's address that they do not know."""
+"""What cameras answer to an address that they do not know, or that is the track's and not the whole's (459, 460)."""
+_RANGELESS: Final = frozenset({451, 456, 457})
+"""Parameter Not Understood, Header Field Not Valid, Invalid Range: live video that has no beginning to be asked for."""
 
 
 async def open_connection(url: RtspUrl, clock: Clock, trust: Trust | None = None) -> RtspConnection:
@@ -95,6 +98,7 @@ class RtspSession:
         self._base = url.text
         self._presentation: str | None = None  # the description's own control
         self._aggregate = url.text
+        self._track = url.text
         self._session: str | None = None
         self._timeout_s = float(DEFAULT_SESSION_S)
         self._advertised: set[str] = set()
@@ -129,26 +133,40 @@ class RtspSession:
     async def setup(self, track: VideoTrack, receiver: PacketReceiver, on_rtcp: Callable[[bytes], None]) -> None:
         """SETUP the track over this connection; packets go to `receiver` from its answer on.
 
-        A camera that does not know the address under its own base is asked once more, under the one that it was
-        reached by: what works is what counts.
+        A camera that does not know the address under its own base is asked once more at each that it may mean.
         """
         wanted = {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1"}
-        url = join_control(self._base, track.control)
-        other = join_control(self._url.text, track.control)
-        answer = await self._send("SETUP", url, wanted)
-        if answer.status in _MISJOINED and other != url:
+        self._track, *others = track_urls(self._base, self._url.text, track.control)
+        answer = await self._send("SETUP", self._track, wanted)
+        for other in others:
+            if answer.status not in _MISJOINED:
+                break
             answer = await self._send("SETUP", other, wanted)
-            self._base, self._aggregate = self._url.text, join_control(self._url.text, self._presentation)
+            self._track, self._base = other, self._url.text
+            self._aggregate = join_control(self._base, self._presentation)
         self._expect_ok("SETUP", answer)
-        transport = parse_transport(answer.header("transport") or "RTP/AVP/TCP;interleaved=0-1")
+        said = ",".join(filter(None, answer.headers.get("transport", [])))
+        transport = parse_transport(said or "RTP/AVP/TCP;interleaved=0-1")
         if not transport.tcp:
-            raise TransportRefused(reason=answer.header("transport") or "")
+            raise TransportRefused(reason=said)
         self.ssrc_hint = transport.ssrc
         self.connection.receive(transport.channels or (0, 1), receiver, on_rtcp)
 
     async def play(self) -> None:
-        """Start the stream. RTP-Info is not used: it is a hint that is wrong too often."""
-        await self._ask("PLAY", self._aggregate, {"Range": "npt=0.000-"})
+        """Start the stream. RTP-Info is not used: it is a hint that is wrong too often.
+
+        A camera that knows no beginning, or the whole not by the name it gave itself, is asked once more.
+        """
+        headers = {"Range": "npt=0.000-"}
+        answer = await self._send("PLAY", self._aggregate, headers)
+        if answer.status in _RANGELESS:
+            headers = {}
+            answer = await self._send("PLAY", self._aggregate, headers)
+        for other in (self._track, self._url.text):
+            if answer.status in _MISJOINED and other != self._aggregate:
+                self._aggregate = other
+                answer = await self._send("PLAY", other, headers)
+        self._expect_ok("PLAY", answer)
 
     async def keep_alive(self) -> None:
         """Tell the camera that we are here. OPTIONS, then GET_PARAMETER if the camera advertises it.
@@ -165,10 +183,10 @@ class RtspSession:
             raise CameraClosed(reason="the session has expired")
         if method == "OPTIONS":
             self._advertised = {
-                word.strip().upper() for value in answer.headers.get("public", []) for word in value.split(",")
+                word.upper() for value in answer.headers.get("public", []) for word in re.split(r"[\s,;]+", value)
             }
             self._ping_with_parameter = "GET_PARAMETER" in self._advertised
-        elif answer.status != OK:
+        elif answer.status not in SUCCESS:
             self._ping_with_parameter = False
 
     async def close(self, reason: CaptureError) -> None:
@@ -179,15 +197,9 @@ class RtspSession:
                 await connection.request("TEARDOWN", self._aggregate, self._headers("TEARDOWN", {}), TEARDOWN_S)
         connection.abort(reason)
 
-    async def _ask(self, method: str, url: str, headers: dict[str, str]) -> Message:
-        """A request whose answer must be 200; anything else raises by name."""
-        answer = await self._send(method, url, headers)
-        self._expect_ok(method, answer)
-        return answer
-
     def _expect_ok(self, method: str, answer: Message) -> None:
         status = answer.status
-        if status == OK:
+        if status in SUCCESS:
             return
         if 300 <= status < 400:
             raise RedirectRefused
@@ -207,6 +219,7 @@ class RtspSession:
             answer = await self.connection.request(method, url, self._headers(method, headers, url))
             self._remember(answer)
             if answer.status != UNAUTHORIZED:
+                self._auth.accepted()
                 return answer
             self._auth.challenged(answer.headers.get("www-authenticate", []))
         raise CameraAuthentication
@@ -222,7 +235,7 @@ class RtspSession:
     def _remember(self, answer: Message) -> None:
         """The session's identifier may change from answer to answer; the shortest time-out named counts."""
         value = answer.header("session")
-        if value is None or answer.status != OK:
+        if value is None or answer.status not in SUCCESS:
             return
         identifier, timeout_s = parse_session(value)
         # A Session header in DESCRIBE's answer (Wowza) is taken too: harmless, and SETUP's replaces it.

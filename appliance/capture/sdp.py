@@ -102,14 +102,24 @@ def choose_video(session: SessionDescription) -> VideoTrack:
             continue
         # A section's own numbers first; where they are unreadable, those that are described.
         for number in dict.fromkeys([*media.payload_types, *media.encodings]):
-            name, clock = media.encodings.get(number, (_STATIC_TYPES.get(number, f"type {number}"), _VIDEO_CLOCK))
             formats = media.formats.get(number, {})
+            name, clock = media.encodings.get(number) or (_unmapped(number, formats), _VIDEO_CLOCK)
             codec = _CODECS.get(name)
             if codec is None or clock != _VIDEO_CLOCK or _reordered(formats):
-                seen.append(name)
+                seen.append(name if clock == _VIDEO_CLOCK else f"{name}/{clock}")
                 continue
             return VideoTrack(codec, number, media.control, _parameter_sets(codec, formats), audio)
     raise CodecRefused(codec=", ".join(seen) or "no video track")
+
+
+def _unmapped(number: int, formats: dict[str, str]) -> str:
+    """Encoding name of a type that no rtpmap names: by its number, or by format parameters that one codec alone has."""
+    if number not in _STATIC_TYPES:
+        if any(name in formats for name in ("sprop-vps", "sprop-sps", "sprop-pps")):
+            return "H265"
+        if any(name in formats for name in ("sprop-parameter-sets", "packetization-mode")):
+            return "H264"
+    return _STATIC_TYPES.get(number, f"type {number}")
 
 
 def _reordered(formats: dict[str, str]) -> bool:

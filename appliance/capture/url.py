@@ -4,10 +4,13 @@ Cameras follow no RFC's joining rule. What works with all that were seen: an abs
 is the base, anything else is base + "/" + control, query or not.
 """
 
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from appliance.capture.errors import CameraUrlInvalid
+
+_ABSOLUTE = re.compile(r"rtsps?://[^/\s]", re.IGNORECASE)
 
 DEFAULT_PORT = 554
 """IANA's port of rtsp (RFC 2326 section 3.2)."""
@@ -75,8 +78,8 @@ def redirected(url: RtspUrl, location: str) -> RtspUrl | None:
 
 
 def is_absolute(url: str) -> bool:
-    """True for rtsp:// and rtsps:// in any case."""
-    return url.lower().startswith(("rtsp://", "rtsps://"))
+    """True for rtsp:// and rtsps:// in any case, with something behind them."""
+    return _ABSOLUTE.match(url) is not None
 
 
 def base_url(request_url: str, content_base: str | None, content_location: str | None) -> str:
@@ -98,3 +101,25 @@ def join_control(base: str, control: str | None) -> str:
     if is_absolute(wanted):
         return wanted
     return f"{base.rstrip('/')}/{wanted.lstrip('/')}"
+
+
+def track_urls(base: str, reached: str, control: str | None) -> list[str]:
+    """Where a track may be, the likeliest first: what works is what counts.
+
+    Under the base that the camera names; under the address it was reached by; and there as RFC 3986 section 5.2
+    joins, an absolute address that names another machine (0.0.0.0, one behind a translator) keeping its path.
+    """
+    found = [join_control(base, control), join_control(reached, control)]
+    wanted = (control or "").strip(' \t"\0')
+    if wanted and wanted != "*":
+        scheme, _, rest = reached.partition("://")
+        place, slash, path = rest.partition("?")[0].partition("/")
+        if is_absolute(wanted):
+            path = wanted.partition("://")[2].partition("/")[2]
+        elif wanted.startswith("/"):
+            path = wanted[1:]
+        else:
+            folder = f"{slash}{path}".rpartition("/")[0][1:]
+            path = f"{folder}/{wanted}" if folder else wanted
+        found.append(f"{scheme}://{place}/{path}")
+    return list(dict.fromkeys(found))

@@ -116,15 +116,20 @@ class Said:
 
 
 async def converse(
-    answers: Mapping[str, Sequence[bytes]], sizes: Sequence[int] = (65_536,), credentials: Credentials | None = None
+    answers: Mapping[str, Sequence[bytes]],
+    sizes: Sequence[int] = (65_536,),
+    credentials: Credentials | None = None,
+    *,
+    said: Said | None = None,
 ) -> Said:
-    """DESCRIBE, SETUP, PLAY, a keep-alive and TEARDOWN; raises what the session raises."""
+    """DESCRIBE, SETUP, PLAY, a keep-alive and TEARDOWN; raises what the session raises. `said` is filled even then."""
     wire = Replayed(answers, sizes)
     connection = _Hasty(SimulatedClock())
     wire.connection = connection
     connection.connection_made(wire)
     session = RtspSession(connection, parse_url(URL), credentials)
-    said = Said(requests=wire.requests, heads=wire.heads)
+    said = said or Said()
+    said.requests, said.heads = wire.requests, wire.heads
     try:
         said.track = await session.describe()
         await session.setup(said.track, _Nobody(), lambda _data: None)

@@ -1,6 +1,7 @@
 """Answers in the style of many makes: each conversation ends in a stream that is asked for at the right addresses."""
 
 import asyncio
+import re
 from contextlib import suppress
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from appliance.capture.errors import (
     CameraAuthentication,
+    CameraRefused,
     CameraSilent,
     CaptureError,
     CodecRefused,
+    RedirectRefused,
+    RequestRejected,
     RtspInvalid,
     SdpInvalid,
     StreamNotFound,
@@ -19,9 +23,11 @@ from appliance.capture.errors import (
 )
 from appliance.capture.url import Credentials
 from appliance.media.parameters import parameter_sets
-from tests.peers.conversation import PLAIN, URL, bent, converse
+from tests.peers.conversation import PLAIN, URL, Said, bent, converse
 from tests.peers.makes import HEAD, MAKES, TYPE, VIDEO, Make, answered, described
+from tests.peers.makes_more import MORE_MAKES
 
+ALL = {**MAKES, **MORE_MAKES}
 CUTS = [(65_536,), (1,), (700, 3)]
 
 
@@ -29,10 +35,10 @@ def answers(make: Make) -> dict[str, list[bytes]]:
     return {"DESCRIBE": [make.describe], "SETUP": [make.setup], "PLAY": [make.play]}
 
 
-@pytest.mark.parametrize("name", MAKES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("sizes", CUTS, ids=["whole", "byte by byte", "in pieces"])
 async def test_each_make_is_understood(name: str, sizes: tuple[int, ...]) -> None:
-    make = MAKES[name]
+    make = ALL[name]
     said = await converse(answers(make), sizes if make.in_pieces else CUTS[0])
     assert said.track is not None
     assert (said.track.codec, len(said.track.parameter_sets)) == (make.codec, make.sets)
@@ -88,6 +94,60 @@ async def test_a_track_unknown_under_the_named_base_is_asked_for_under_the_one_t
         await converse({"DESCRIBE": [make], "SETUP": [refused]})
 
 
+def refusal(status: int) -> bytes:
+    return f"RTSP/1.0 {status} No\r\nCSeq: 1\r\n\r\n".encode()
+
+
+ODD_CONTROLS = {
+    "/live/ch0/track1": "/live/ch0/track1",
+    "rtsp://0.0.0.0:554/live/ch0/track1": "/live/ch0/track1",
+    "rtsp://10.9.9.9/x?y=1": "/x?y=1",
+    "track1": "/track1",
+    "track1?x=/": "/track1?x=/",
+}
+
+
+@pytest.mark.parametrize("control", ODD_CONTROLS)
+async def test_a_track_is_at_last_asked_for_where_the_standard_joins_it(control: str) -> None:
+    make = described(TYPE, sdp=(*HEAD, *VIDEO[:3], f"a=control:{control}"))
+    said = await converse({"DESCRIBE": [make], "SETUP": [refusal(404), PLAIN]})
+    assert said.asked("SETUP")[-1] == f"rtsp://192.168.1.10:554{ODD_CONTROLS[control]}"
+    assert len(said.asked("SETUP")) == 2
+
+
+@pytest.mark.parametrize("status", [451, 456, 457])
+async def test_live_video_that_has_no_beginning_is_played_without_one(status: int) -> None:
+    make = described(TYPE, sdp=(*HEAD, *VIDEO))
+    said = await converse({"DESCRIBE": [make], "PLAY": [refusal(status), PLAIN]})
+    assert [("Range: " in head) for head in said.heads if head.startswith("PLAY ")] == [True, False]
+    with pytest.raises(RequestRejected, match=str(status)):
+        await converse({"DESCRIBE": [make], "PLAY": [refusal(status)]})
+
+
+async def test_the_whole_that_the_camera_does_not_know_by_its_own_name_is_played_by_the_tracks_or_ours() -> None:
+    make = described(TYPE, sdp=(*HEAD, "a=control:rtsp://10.0.0.7/all", *VIDEO))
+    one = await converse({"DESCRIBE": [make], "PLAY": [refusal(459), PLAIN]})
+    assert one.asked("PLAY") == ["rtsp://10.0.0.7/all", f"{URL}/trackID=1"]
+    answers = {"SETUP": [answered("Session: 1")], "PLAY": [refusal(404), refusal(460), PLAIN]}
+    other = await converse({"DESCRIBE": [make]} | answers)
+    assert other.asked("PLAY")[2:] == [URL]
+    assert other.asked("OPTIONS") == other.asked("TEARDOWN") == [URL]
+    with pytest.raises(RequestRejected, match="454"):
+        await converse({"DESCRIBE": [make], "PLAY": [refusal(454)]})
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, RequestRejected), (403, CameraAuthentication), (453, CameraRefused), (461, TransportRefused),
+     (500, RequestRejected), (503, CameraRefused), (551, RequestRejected), (302, RedirectRefused)],
+)  # fmt: skip
+async def test_a_refusal_of_any_request_is_named(status: int, error: type[CaptureError]) -> None:
+    good = described(TYPE, sdp=(*HEAD, *VIDEO))
+    for method in ("DESCRIBE", "SETUP", "PLAY"):
+        with pytest.raises(error):
+            await converse({"DESCRIBE": [good], method: [refusal(status)]})
+
+
 CHALLENGES = {
     "Hikvision: both, Digest first": (
         'Digest realm="IP Camera(10)", nonce="a1", stale="FALSE"', 'Basic realm="IP Camera(10)"',
@@ -108,6 +168,13 @@ CHALLENGES = {
     'Digest realm="", nonce="a"'),
     "folded": ('Digest realm="x",\r\n  nonce="a",\r\n\talgorithm=MD5',),
     "options apart by blanks": ('Digest realm="x", nonce="a", qop="auth-int auth"',),
+    "an unknown way behind it, with a realm of its own": ('Digest realm="x", nonce="a", Bearer realm="y", nonce="z"',),
+    "an unknown way before it, bare": ('Negotiate, Digest realm="x", nonce="a", opaque="", stale',),
+    "RFC 7616 in full": (
+        'Digest realm="x", domain="/", qop="auth, auth-int", algorithm=SHA-256, nonce="a", charset=x, userhash=true',
+        'Digest realm="x", qop="auth, auth-int", algorithm=MD5, nonce="b", userhash=true',
+    ),
+    "nothing asked of the quality, padding in the nonce": ('Digest nonce=aGk==,realm=x,qop="",opaque=x=y=',),
 }  # fmt: skip
 
 
@@ -119,13 +186,40 @@ async def test_each_way_to_ask_for_a_password_is_answered(name: str) -> None:
     said = await converse({"DESCRIBE": [asks, good]}, credentials=Credentials("admin", "word"))
     answers = [head for head in said.heads if "Authorization: Digest " in head]
     assert len(answers) == len(said.heads) - 1
-    assert ("SHA" in name) == all("algorithm=SHA256" in head for head in answers)
+    assert ("SHA" in name or "7616" in name) == all("algorithm=SHA" in head for head in answers)
+    assert all('realm="y"' not in head for head in answers)
     assert 'nonce="00f2:a"' in answers[0] or 'nonce="a' in answers[0] or 'nonce="bd5c"' in answers[0]
     with pytest.raises(CameraAuthentication):
         await converse({"DESCRIBE": [asks]}, credentials=Credentials("admin", "wrong"))
 
 
-ANY = [text for make in MAKES.values() for text in (make.describe, make.setup, make.play)]
+def asked(nonce: str, *more: str) -> bytes:
+    """A 401 with that nonce."""
+    header = ", ".join(['WWW-Authenticate: Digest realm="x"', f'nonce="{nonce}"', *more])
+    return f"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n{header}\r\n\r\n".encode()
+
+
+async def test_a_nonce_for_each_request_is_followed_said_to_be_stale_or_not() -> None:
+    good = described(TYPE, sdp=(*HEAD, *VIDEO))
+    for more in ((), ("stale=true",)):
+        answers = {
+            "DESCRIBE": [asked("a"), good],
+            "SETUP": [asked("b", *more), PLAIN],
+            "PLAY": [asked("c", *more), PLAIN],
+        }
+        said = await converse(answers, credentials=Credentials("admin", "word"))
+        assert [re.findall('nonce="(.)"', head) for head in said.heads if head.startswith("PLAY")] == [["b"], ["c"]]
+
+
+async def test_a_password_that_was_refused_is_not_sent_again_whatever_the_nonce() -> None:
+    for answers in ([asked("a"), asked("b")], [asked("a"), asked("a", "stale=true")], [asked("a", "stale=true")] * 2):
+        said = Said()
+        with pytest.raises(CameraAuthentication):
+            await converse({"DESCRIBE": answers}, credentials=Credentials("admin", "wrong"), said=said)
+        assert len(said.asked("DESCRIBE")) == 2
+
+
+ANY = [text for make in ALL.values() for text in (make.describe, make.setup, make.play)]
 METHODS = ("DESCRIBE", "SETUP", "PLAY", "OPTIONS", "TEARDOWN")
 
 

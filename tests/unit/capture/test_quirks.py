@@ -115,9 +115,17 @@ Timestamps
         unit/capture/test_runs.py::test_a_jump_of_media_time_begins_a_run
     sender reports of 1970
         unit/capture/test_timeline.py::test_a_camera_that_was_never_told_the_time_is_unknown
-Answers in the style of thirty makes, whole and byte by byte
+Answers in the style of eighty makes, whole and byte by byte
     head, description, addresses, time-outs, lengths that are wrong
         unit/capture/test_makes.py::test_each_make_is_understood
+    addresses of a track that only the standard's rule joins
+        unit/capture/test_makes.py::test_a_track_is_at_last_asked_for_where_the_standard_joins_it
+    live video that has no beginning
+        unit/capture/test_makes.py::test_live_video_that_has_no_beginning_is_played_without_one
+    a whole that the camera does not know by its own name
+        unit/capture/test_makes.py::test_the_whole_that_the_camera_does_not_know_by_its_own_name_is_played_by_the_tracks_or_ours
+    a nonce for each request
+        unit/capture/test_makes.py::test_a_nonce_for_each_request_is_followed_said_to_be_stale_or_not
     ways to ask for a password
         unit/capture/test_makes.py::test_each_way_to_ask_for_a_password_is_answered
     a base that the camera itself does not know
