@@ -123,6 +123,7 @@ export interface ProblemBody {
   code: string;
   fr: string;
   en: string;
+  passkey?: PasskeyAsked; // a security key may answer in place of the code
   gap?: Gap;
   previous_us?: number | null;
   next_us?: number | null;
@@ -248,6 +249,23 @@ export interface Session {
   notices: { number: number; utc_us: number; kind: string; fr: string; en: string }[];
 }
 
+/** What a security key is to sign, for the name `party`; bytes as base64url (schema PasskeyAsked). */
+export interface PasskeyAsked {
+  challenge: string;
+  party: string;
+  keys: string[];
+  lasts_ms: number;
+}
+
+/** What it answered. */
+export interface PasskeyAnswer {
+  challenge: string;
+  id: string;
+  client_data: string;
+  authenticator_data: string;
+  signature: string;
+}
+
 /** A refusal of the server, with its sentences; or no answer at all. */
 export class Refused extends Error {
   constructor(readonly problem: ProblemBody) {
@@ -291,7 +309,7 @@ export async function session(): Promise<Session> {
   return (await (await ask("/api/v1/session")).json()) as Session;
 }
 
-export async function logIn(typed: { name: string; password: string; code: string }): Promise<Session> {
+export async function logIn(typed: { name: string; password: string; code: string; passkey?: PasskeyAnswer }): Promise<Session> {
   return (await (await ask("/api/v1/session", typed)).json()) as Session;
 }
 

@@ -1,7 +1,7 @@
 // The way in: name, password, the telephone's code; a first log-in's own password and second factor; the recovery sheet.
 // Nothing typed here is kept anywhere but in the fields.
 import { LitElement, html, nothing } from "lit";
-import type { Session } from "./api";
+import type { PasskeyAsked, Session } from "./api";
 import { Refused, changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./api";
 import { said, t } from "./i18n";
 
@@ -31,23 +31,25 @@ export function having(words: string, name: string) {
 }
 
 export class LoginElement extends LitElement {
-  static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, refusal: { state: true },
+  static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, keyed: { state: true }, refusal: { state: true },
     proposed: { state: true }, codes: { state: true }, busy: { state: true } };
   /** A log-in that is not finished; null: nobody is logged in. */
   declare mine: Session | null;
   declare sheet: boolean;
   declare coded: boolean;
+  declare keyed: boolean; // a security key may answer instead
   declare refusal: string;
   declare proposed: { secret: string; address: string } | null;
   declare codes: string[];
   declare busy: boolean;
   private done: Session | null = null;
+  private asked: PasskeyAsked | null = null; // for one answer
 
   constructor() {
     super();
     this.mine = null;
     this.sheet = false;
-    this.coded = false;
+    this.coded = this.keyed = false;
     this.refusal = "";
     this.proposed = null;
     this.codes = [];
@@ -75,21 +77,46 @@ export class LoginElement extends LitElement {
     if (this.busy) return;
     this.busy = true;
     try {
-      await work(new FormData(event.target as HTMLFormElement));
+      await work(new FormData((event.target as Element).closest("form")!));
       this.refusal = "";
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.coded ||= error.problem.code === "code-needed";
+      this.asked = error.problem.passkey ?? null;
+      this.keyed ||= this.asked !== null;
       this.refusal = said(error.problem);
     } finally {
       this.busy = false;
     }
   }
 
-  private enter = (event: Event) => this.attempt(event, async (fields) => {
+  private typed(fields: FormData) {
     const text = (name: string) => String(fields.get(name) ?? "");
-    this.entered(await logIn({ name: text("name").trim(), password: text("password"), code: text("code").trim() }));
+    return { name: text("name").trim(), password: text("password"), code: text("code").trim() };
+  }
+
+  private enter = (event: Event) => this.attempt(event, async (fields) => {
+    this.entered(await logIn(this.typed(fields)));
   });
+
+  /** A security key in the code's place; after a try that failed it is asked anew. */
+  private byKey = (event: Event) => this.attempt(event, async (fields) => {
+    const typed = { ...this.typed(fields), code: "" };
+    const asked = this.asked ?? (await this.askKey(typed));
+    this.asked = null;
+    const { answer } = await import("./passkey");
+    this.entered(await logIn({ ...typed, passkey: await answer(asked) }));
+  });
+
+  private async askKey(typed: { name: string; password: string; code: string }): Promise<PasskeyAsked> {
+    try {
+      await logIn(typed);
+    } catch (error) {
+      if (error instanceof Refused && error.problem.passkey) return error.problem.passkey;
+      throw error;
+    }
+    throw new Error("an account with a security key came in without any second factor");
+  }
 
   private back = (event: Event) => this.attempt(event, async (fields) => {
     this.entered(await comeBack({ name: String(fields.get("name")).trim(), sheet: String(fields.get("sheet")), password: chosen(fields) }));
@@ -127,6 +154,7 @@ export class LoginElement extends LitElement {
           <label>${t("login.password")} <input name="password" type="password" required maxlength="128" autocomplete="current-password"></label>
           ${this.coded ? html`<label>${t("login.code")} <input name="code" required maxlength="40" autocomplete="one-time-code" spellcheck="false"></label>` : nothing}
           <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
+          ${this.keyed ? html`<p><button type="button" class="key" ?disabled=${this.busy} @click=${this.byKey}>${t("login.key")}</button></p>` : nothing}
           <p><button type="button" class="plain" @click=${() => (this.sheet = true)}>${t("login.lost")}</button></p></form>`;
       case "sheet":
         return html`<h1>${t("login.sheetTitle")}</h1><p>${t("login.sheetText")}</p><form @submit=${this.back}>${this.name()}

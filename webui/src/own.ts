@@ -4,6 +4,7 @@ import { type SessionRow, endSession, sessions } from "./accounts-api";
 import { Refused, type Session, type State, changePassword, newSheet, session } from "./api";
 import { plural, said, t } from "./i18n";
 import { choosing, chosen, having } from "./login";
+import "./passkey";
 import { moment } from "./time";
 
 export class OwnElement extends LitElement {
@@ -105,7 +106,8 @@ export class OwnElement extends LitElement {
     if (!mine || !data) return html`<h1>${t("own.title")}</h1>`;
     return html`<h1>${t("own.title")}</h1><p><b>${mine.who}</b>, ${mine.function}. ${t("own.until", { time: moment(mine.until_us, data.now_utc_us) })}</p>
       ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}<p role="status">${this.done}</p>
-      ${this.sheet ? this.printed(mine) : nothing}${this.ways(mine)}${this.password(mine)}${this.sessions(mine, data.now_utc_us)}`;
+      ${this.sheet ? this.printed(mine) : nothing}${this.ways(mine)}
+      ${mine.role === "viewer" ? nothing : html`<t-passkeys .account=${mine.name}></t-passkeys>`}${this.password(mine)}${this.sessions(mine, data.now_utc_us)}`;
   }
 }
 
