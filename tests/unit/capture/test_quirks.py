@@ -133,6 +133,18 @@ Answers in the style of eighty makes, whole and byte by byte
 Nonsense at full speed
     packets, reports, requests, blanks, pictures that no camera sends so many of
         integration/test_hostile_camera.py::test_a_flood_costs_the_others_nothing
+GStreamer's server
+    Digest, groups with B-frames, the end of a clip
+        integration/test_capture_gst.py::test_every_nal_unit_of_the_clip_arrives
+    Basic, sound beside
+        integration/test_odd_gst.py::test_it_is_kept_whole_whatever_it_is_served_with
+    RTSP over TLS
+        integration/test_odd_gst.py::test_over_tls_it_is_believed_by_fingerprint_or_authority
+    only UDP
+        integration/test_odd_gst.py::test_one_that_knows_only_udp_is_read_by_the_compatible_reader
+VLC's server
+    UDP by broadcast
+        integration/test_capture_vlc.py::test_a_broadcast_of_vlc_is_recorded_bit_for_bit
 Transport
     only UDP
         integration/test_compatible_reader.py::test_a_camera_that_knows_only_udp_is_read_after_the_native_reader_was_refused
