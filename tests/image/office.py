@@ -10,6 +10,8 @@ from tests.image.vm import CAMERAS_MAC, HOST, UPLINK_MAC
 
 USER: Final = "enregistreur"
 PASSWORD: Final = "banc"
+LOGIN: Final = "m.durand"
+LOGIN_PASSWORD: Final = "premier compte"
 
 SITE: Final = """\
 [site]
@@ -48,10 +50,10 @@ def provision(port: int, name: str = "Essai") -> str:
         },
         "cameras": {"portail": {"user": USER, "password": PASSWORD}},
         "first_account": {
-            "login": "m.durand",
+            "login": LOGIN,
             "name": "M. Durand",
             "function": "gestionnaire",
-            "password": "premier compte",
+            "password": LOGIN_PASSWORD,
         },
         "enrolment_password": "une seule fois",
     }

@@ -13,9 +13,10 @@ import pytest
 
 from appliance.demo.camera import SimulatedCamera
 from appliance.site.provision import make_plan, parse_provision
-from appliance.web.certificate import fingerprint_of, in_words
+from appliance.web.certificate import fingerprint_of, hex_lines, in_words
 from tests.image.doors import SILENT_S, Page, page, tcp_answers, tells_time
-from tests.image.office import PASSWORD, USER, provision
+from tests.image.entry import OWN_PASSWORD, FirstLogIn, Visitor, code, first_log_in
+from tests.image.office import LOGIN, LOGIN_PASSWORD, PASSWORD, USER, provision
 from tests.image.slots import flip_bit
 from tests.image.vm import LOGS, Machine, NoReport, signed
 from tests.peers.live import clip_of
@@ -73,12 +74,13 @@ def all_up(report: dict[str, Any]) -> bool:
 
 @dataclass
 class Box:
-    """`heard`: which doors answered, by name, and the page that the site's people get."""
+    """`heard`: which doors answered, by name; the page that the site's people get, and their first log-in."""
 
     machine: Machine
     first: dict[str, Any]
     console: str
     page: Page | None
+    entry: FirstLogIn
     heard: dict[str, bool]
 
 
@@ -99,9 +101,10 @@ def box(camera: int, tmp_path_factory: pytest.TempPathFactory) -> Box:
             "time": tells_time(running.doors["time"]),
             "time from the site": tells_time(running.doors["time from the site"]),
         }
+        entry = first_log_in(running.doors["page"], LOGIN, LOGIN_PASSWORD)
         first = {**up, "recording_s": told["uptime_s"]}
         (LOGS / "first.json").write_text(json.dumps(first), encoding="utf-8")
-        return Box(machine, first, running.console(), shown, heard)
+        return Box(machine, first, running.console(), shown, entry, heard)
 
 
 def test_the_first_start_is_verified_lays_out_the_disks_and_records(box: Box) -> None:
@@ -154,6 +157,28 @@ def test_the_screen_tells_the_site_and_the_fingerprint_that_the_page_shows(box: 
     assert "Portail" not in box.page.text, "nothing of the site before a log-in"
 
 
+def test_the_first_account_logs_in_over_the_sites_network_and_sees_the_state_once_all_is_set(box: Box) -> None:
+    entry = box.entry
+    assert (entry.stranger[0], entry.stranger[1]["code"]) == (401, "not-logged-in")
+    assert (entry.wrong[0], entry.wrong[1]["code"]) == (401, "wrong-answer")
+    assert entry.right[0] == 200, entry.right
+    assert (entry.right[1]["name"], entry.right[1]["must"]) == (LOGIN, ["password", "second-factor"])
+    assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= {each.strip() for each in entry.set_cookie.split(";")}
+    assert (entry.too_early[0], entry.too_early[1]["code"]) == (403, "set-up-first")
+    assert (entry.changed[0], entry.changed[1]["must"]) == (200, ["second-factor"]), entry.changed
+    assert (entry.enrolled[0], entry.enrolled[1]["must"]) == (200, []), entry.enrolled
+    status, state = entry.state
+    assert (status, state["site"]["name"], [each["id"] for each in state["cameras"]]) == (200, "Essai", ["portail"])
+    assert entry.after[0] == 401, "logged out"
+
+
+def test_the_certificate_of_the_log_in_is_the_one_that_the_screen_shows_in_words_and_whole(box: Box) -> None:
+    screen = "\n".join(box.first["screen"])
+    fingerprint = fingerprint_of(box.entry.certificate)
+    for told in (in_words(fingerprint), *hex_lines(fingerprint)):
+        assert told in screen, screen
+
+
 def test_without_tpm_and_secure_boot_it_says_loudly_that_disks_are_not_encrypted(box: Box) -> None:
     assert (box.first["disks"], box.first["tpm"], box.first["secure_boot"]) == ("plain", False, False)
     assert "DISKS ARE NOT ENCRYPTED" in box.console
@@ -192,6 +217,11 @@ def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on
     with box.machine.start("second") as running:
         resumed = running.until(recording, BOOT_S + 120)
         again = running.until(lambda r: recording(r) and all_up(r), UP_S)
+        visitor = Visitor(running.doors["page"])
+        old = visitor.log_in(LOGIN, LOGIN_PASSWORD, code(box.entry.secret))
+        own = visitor.log_in(LOGIN, OWN_PASSWORD, code(box.entry.secret))
+    assert (old[0], own[0], own[1].get("must")) == (401, 200, []), "the account is as it was left"
+    assert fingerprint_of(visitor.certificate) == fingerprint_of(box.entry.certificate)
     assert resumed["uptime_s"] <= BOOT_S
     assert again["machine_id"] == box.first["machine_id"]
     assert len(again["machine_id"]) == 32
