@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from appliance.cli import accounts, boot, cameras, console, detection, disks, holds, journals, provision, services, site
+from appliance.cli import (
+    accounts,
+    boot,
+    cameras,
+    certificate,
+    console,
+    detection,
+    disks,
+    holds,
+    journals,
+    provision,
+    services,
+    site,
+)
 from appliance.cli.verb import Verb
 
 VERBS: Final[tuple[Verb, ...]] = (
@@ -16,5 +29,6 @@ VERBS: Final[tuple[Verb, ...]] = (
     *boot.VERBS,
     *provision.VERBS,
     *console.VERBS,
+    *certificate.VERBS,
     *accounts.VERBS,
 )

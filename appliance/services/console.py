@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import ssl
 import sys
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -23,7 +22,7 @@ from appliance.services.console_screen import Facts, drawn, faults_of, render
 from appliance.services.process import stop_event
 from appliance.site.load import load_site
 from appliance.site.model import Site
-from appliance.web.certificate import fingerprint_of
+from appliance.web.certificate import served_fingerprint
 
 LOOK_S: Final = 2.0
 """Seconds between two looks; a technician pulls a cable and waits for the screen."""
@@ -34,7 +33,6 @@ WIPE_LOOKS: Final = 15
 REFUSED_US: Final = 7 * 86_400_000_000
 """us. A refused start is told on the screen for a week; `appliance boot status` tells it for ever."""
 
-PAGE: Final = ("127.0.0.1", 443)
 PROVISION: Final = Path("/run/appliance/provision/outcome.json")
 BOOT: Final = Path("/var/lib/appliance/boot") / REFUSED
 TOLD: Final = Path("/run/appliance/console/state.json")
@@ -63,14 +61,6 @@ def addresses_now() -> tuple[tuple[str, str], ...]:
         for address in found
         if address.family.name == "AF_INET" and not address.address.startswith("127.")
     )
-
-
-def served_fingerprint(address: tuple[str, int] = PAGE) -> str:
-    """The fingerprint of the certificate that the page really shows, "" when nothing answers. Blocks."""
-    try:
-        return fingerprint_of(ssl.get_server_certificate(address, timeout=1.0))
-    except (OSError, ValueError):
-        return ""
 
 
 def told_lines(provision: dict[str, Any], refused: dict[str, Any], now_us: int, language: Language) -> tuple[str, ...]:

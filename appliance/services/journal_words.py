@@ -182,6 +182,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     HEADER_KIND: ("nouveau fichier de journal ({reason})", "new file of the journal ({reason})"),
     "journal-lost": ("{count} lignes n'ont pas pu être écrites", "{count} lines could not be written"),
     "journal-cut": ("{bytes} octets d'une ligne inachevée retirés", "{bytes} bytes of an unfinished line taken off"),
+    "certificate-served": (
+        "la page sert un autre certificat, empreinte {fingerprint}",
+        "the page serves another certificate, fingerprint {fingerprint}",
+    ),
     "service-started": ("démarrage, version {version}", "started, version {version}"),
     "camera-adjusted": (
         "caméra {address} réglée par ONVIF (flux léger, heure)",

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core.cause import GapCause
+from appliance.core.clock import SystemClock
 from appliance.core.errors import Language
 from appliance.ring.access.reader import RecorderClient
-from appliance.services import slot
+from appliance.services import certificate, slot
 from appliance.services.boot import FOLDER as BOOT_FOLDER
 from appliance.services.boot import REFUSED, last_refused
 from appliance.services.clock_words import sentence
@@ -87,4 +88,7 @@ def status(file: Path, language: Language) -> int:
         print("✔" if well else "✖", words)
     lines, well = sentences(asyncio.run(_ask(site)), language, site.site.zone)
     print("\n".join(lines))
-    return 0 if well and all(good for good, _ in image) else 1
+    page = certificate.lines(certificate.folder_given(), SystemClock(), language, site.site.zone)
+    for words in page:
+        print("✖", words)
+    return 0 if well and not page and all(good for good, _ in image) else 1

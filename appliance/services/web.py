@@ -21,12 +21,14 @@ from appliance.accounts.look_store import LookStore
 from appliance.accounts.manage import adopt
 from appliance.accounts.store import WITHOUT
 from appliance.alerts.client import DetectorClient
+from appliance.core.chain import Tell
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.database import DatabaseUnusable
 from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
 from appliance.ring.faults import RecordLost
+from appliance.services.certificate import folder_given
 from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
@@ -37,13 +39,14 @@ from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.site.provision_model import FirstAccount
-from appliance.web.app import LOST, make_app, serve
-from appliance.web.certificate import ensure_certificate, names_of, server_context
+from appliance.web.app import CERTIFICATE, LOST, make_app, serve
+from appliance.web.certificate import ensure_certificate
 from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.look_check import JournalFiles
 from appliance.web.notice import notice_of
 from appliance.web.passkey_routes import NAMES
 from appliance.web.recorder import SiteInfo
+from appliance.web.served import ServedCertificate
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +56,8 @@ LOOPBACK = "127.0.0.1"
 STATIC = Path(__file__).parents[2] / "webui" / "dist"
 """The page as built by Vite; an installed appliance names its own place by APPLIANCE_STATIC."""
 
-CERTIFICATE: Final = Path("/var/lib/appliance/front")
-"""The certificate's folder, which the page of an appliance that is not set up uses, too."""
+CERTIFICATE_S: Final = 5.0
+"""Seconds between two looks at the certificate's folder: whoever installs one waits for it."""
 
 FIRST: Final = "sealed_first-account.json"
 """Name of the credential with the first manager, of the provisioning file (see appliance-web.service)."""
@@ -102,7 +105,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     faults = [*people_copies.faults(), *copies.faults()]
     app[LOST].extend(fault for fault in faults if fault["code"] == RecordLost.code)
     await _adopt(desk)
-    runner = await _listen(app, port)
+    served = ServedCertificate(folder_given())
+    runner = await _listen(app, port, served)
     address = runner.addresses[0]
     tell("service-started", {"version": __version__, "pid": os.getpid(), "port": int(address[1])})
     await begin(journal)
@@ -114,6 +118,8 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     _ = jobs.supervise("copy of accounts", COPY_S, people_copies.once)
     _ = jobs.supervise("copy of changed accounts", SOON_S, partial(_copy_changed, changed, people_copies))
     _ = jobs.supervise("refusals", REFUSALS_S, partial(_refusals_due, desk))
+    if port_given():
+        _ = jobs.supervise("certificate", CERTIFICATE_S, partial(_certificate, served, app, site, clock, tell))
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     say_stopping()
@@ -129,7 +135,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await end(journal)
 
 
-async def _listen(app: web.Application, port: int) -> web.AppRunner:
+async def _listen(app: web.Application, port: int, served: ServedCertificate) -> web.AppRunner:
     """On loopback, and on the port that was handed over if there is one. Raises PortTaken, and as `_encrypted`."""
     try:
         runner = await serve(app, LOOPBACK, port)
@@ -138,20 +144,28 @@ async def _listen(app: web.Application, port: int) -> web.AppRunner:
             raise PortTaken(port=port) from error
         raise
     if port_given():
-        app[NAMES].update(await _encrypted(runner))
+        app[NAMES].update(await _encrypted(runner, served))
     return runner
 
 
-async def _encrypted(runner: web.AppRunner) -> frozenset[str]:
+async def _encrypted(runner: web.AppRunner, served: ServedCertificate) -> frozenset[str]:
     """Serve by TLS on the port that was handed over; the certificate's names. Raises NoPortGiven,
     CertificateNotMade.
     """
-    folder = Path(os.environ.get("APPLIANCE_CERTIFICATE", CERTIFICATE))
-    pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{await asyncio.to_thread(box_number)}")
-    context = await asyncio.to_thread(server_context, pem)
-    names = await asyncio.to_thread(names_of, pem)  # read now: keys are offered from the first request on
+    number = await asyncio.to_thread(box_number)
+    _ = await asyncio.to_thread(ensure_certificate, served.folder, f"temoin-{number}")
+    context = await asyncio.to_thread(served.context)
     await web.SockSite(runner, given_port(), ssl_context=context).start()
-    return names
+    return served.names  # known now: keys are offered from the first request on
+
+
+async def _certificate(served: ServedCertificate, app: web.Application, site: Site, clock: Clock, tell: Tell) -> None:
+    """A certificate that was installed, or spoilt, is served or told from now on; who is logged in stays so."""
+    if await asyncio.to_thread(served.look):
+        tell("certificate-served", {"fingerprint": served.fingerprint})
+        app[NAMES].clear()
+        app[NAMES].update(served.names)
+    app[CERTIFICATE][:] = served.faults(clock.utc_us(), site.site.zone)
 
 
 def _first() -> FirstAccount | None:

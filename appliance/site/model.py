@@ -268,10 +268,15 @@ class InputsSettings(Table):
     interface: str = Field(default="cameras", pattern=r"^[A-Za-z0-9._-]{1,15}$")
 
 
+HOST_NAME: Final = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"
+"""Labels of at most 63 characters, in lower case: what stands in certificates."""
+
+
 class WebSettings(Table):
-    """`[web]`: the port on loopback."""
+    """`[web]`: the port on loopback, and the DNS name that people on the site's network type (RFC 1123 section 2.1)."""
 
     port: int = Field(default=8080, ge=0, le=65535)
+    name: str | None = Field(default=None, max_length=253, pattern=HOST_NAME)
 
 
 class Site(Table):

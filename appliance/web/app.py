@@ -46,6 +46,9 @@ from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can, stil
 LOST: Final = web.AppKey("lost", list[dict[str, str]])
 """What of this process's own databases began empty: `code`, `fr`, `en`. The recorder tells what it gave back."""
 
+CERTIFICATE: Final = web.AppKey("certificate", list[dict[str, str]])
+"""What is to be told of the page's certificate, in the same form."""
+
 FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
 
 API: Final = "/api/v1"
@@ -75,6 +78,7 @@ def make_app(
     app[passkey_routes.PASSKEYS] = PasskeyDesk(desk)
     app[passkey_routes.NAMES] = set()
     app[LOST] = []
+    app[CERTIFICATE] = []
     app[media.RECORDER] = recorder
     app[DETECTOR] = detector
     app[clips.SITE] = site
@@ -195,7 +199,8 @@ async def state_events(request: web.Request) -> web.StreamResponse:
 async def _state(request: web.Request) -> dict[str, Any]:
     site = request.app[clips.SITE]
     told = await request.app[media.RECORDER].state()
-    told = {**told, "records": [*told.get("records", ()), *request.app[LOST]]}
+    own = [*request.app[LOST], *request.app[CERTIFICATE]]
+    told = {**told, "records": [*told.get("records", ()), *own]}
     names = {row["id"]: row["name"] for row in told["cameras"]}
     overdue = looks.overdue_issues(request.app[lock.BOOK])
     body = build_state(told, [*sight_issues(await alerts.blind_cameras(request), names), *overdue])

@@ -21,9 +21,16 @@ DAYS: Final = 36_500
 WORDS: Final = 4
 """64 bits of the fingerprint: nobody makes another certificate that shares them."""
 
+PAGE: Final = ("127.0.0.1", 443)
+"""Where the appliance itself sees what its page shows."""
+
+OWN: Final = "server.pem"
+"""Key and certificate that the appliance made for itself."""
+
 _CONSONANTS: Final = "bdfghjklmnprstvz"
 _VOWELS: Final = "aiou"
-_OPENSSL_S: Final = 60.0
+OPENSSL_S: Final = 60.0
+"""Seconds: a key under emulation takes some of them."""
 
 
 def in_words(fingerprint: str) -> str:
@@ -54,6 +61,14 @@ def fingerprint_of(pem: str) -> str:
     return sha256(ssl.PEM_cert_to_DER_cert(pem[begin:end] + "\n")).hexdigest()
 
 
+def served_fingerprint(address: tuple[str, int] = PAGE) -> str:
+    """The fingerprint of the certificate that the page really shows, "" when nothing answers. Blocks."""
+    try:
+        return fingerprint_of(ssl.get_server_certificate(address, timeout=1.0))
+    except (OSError, ValueError):
+        return ""
+
+
 def ensure_certificate(folder: Path, name: str) -> Path:
     """The file with key and certificate (PEM, 0640: its group is the folder's), made when it is not there.
 
@@ -61,7 +76,7 @@ def ensure_certificate(folder: Path, name: str) -> Path:
 
     Raises CertificateNotMade. Blocks.
     """
-    file = folder / "server.pem"
+    file = folder / OWN
     if file.exists():
         return file
     key, certificate, draft = folder / "key.new", folder / "certificate.new", folder / "server.new"
@@ -72,7 +87,7 @@ def ensure_certificate(folder: Path, name: str) -> Path:
         "-addext", "extendedKeyUsage=serverAuth", "-keyout", str(key), "-out", str(certificate),
     ]  # fmt: skip
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_OPENSSL_S, umask=0o077)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=OPENSSL_S, umask=0o077)
         if done.returncode != 0:
             raise CertificateNotMade(reason=done.stderr.strip()[-200:])
         fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
@@ -95,7 +110,7 @@ def names_of(file: Path) -> frozenset[str]:
     """
     command = ["openssl", "x509", "-in", str(file), "-noout", "-ext", "subjectAltName"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_OPENSSL_S)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=OPENSSL_S)
     except (OSError, subprocess.TimeoutExpired):
         return frozenset()
     return frozenset(found.lower() for found in re.findall(r"DNS:([^\s,]+)", done.stdout))

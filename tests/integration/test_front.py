@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from appliance.core.clock import SystemClock
-from appliance.services.console import served_fingerprint
-from appliance.web.certificate import fingerprint_of
+from appliance.web.certificate import fingerprint_of, served_fingerprint
 from tests.peers.need import ROOT, need
 
 

@@ -15,9 +15,8 @@ import aiohttp
 import pytest
 
 from appliance.core.clock import SystemClock
-from appliance.services.console import served_fingerprint
 from appliance.services.web import FIRST
-from appliance.web.certificate import fingerprint_of
+from appliance.web.certificate import fingerprint_of, served_fingerprint
 from tests.peers.live import SITE_CAMERA, SITE_HEADER
 from tests.peers.need import ROOT, need
 

@@ -10,9 +10,15 @@ import pytest
 from aiohttp import web
 
 from appliance.core.clock import SimulatedClock
-from appliance.services.console import served_fingerprint
 from appliance.services.front import STALE_US, make_front, page_text, well_of
-from appliance.web.certificate import ensure_certificate, fingerprint_of, hex_lines, in_words, server_context
+from appliance.web.certificate import (
+    ensure_certificate,
+    fingerprint_of,
+    hex_lines,
+    in_words,
+    served_fingerprint,
+    server_context,
+)
 from appliance.web.errors import CertificateNotMade
 
 
