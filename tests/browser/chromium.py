@@ -1,7 +1,7 @@
 """Debian's Chromium by its DevTools protocol (chromedevtools.github.io/devtools-protocol), through aiohttp alone.
 
 A page collects everything that must not happen: console errors and warnings, exceptions, reports of the content
-security policy, failed requests, requests to another host than the loopback.
+security policy, failed requests, requests to another host than the loopback or those that the test serves by name.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ FLAGS: Final = (
 VIRTUAL: Final = {"Escape": 27, "Enter": 13, "Tab": 9}
 """Keys that the browser itself acts upon are known to it by these numbers."""
 
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
+
 START_S: Final = 30.0
 CALL_S: Final = 45.0
 LARGEST: Final = 64 << 20
@@ -55,6 +57,7 @@ class Page:
     troubles: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     expected: tuple[str, ...] = ()  # texts of troubles that the test provokes itself
+    hosts: frozenset[str] = LOOPBACK
     _next: int = 0
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
 
@@ -96,10 +99,7 @@ class Page:
         elif method == "Network.requestWillBeSent":
             url = params["request"]["url"]
             self.requests.append(url)
-            if urlsplit(url).scheme not in {"blob", "data"} and urlsplit(url).hostname not in {
-                "127.0.0.1",
-                "localhost",
-            }:
+            if urlsplit(url).scheme not in {"blob", "data"} and urlsplit(url).hostname not in self.hosts:
                 self._trouble(f"outside request: {url}")
 
     def _trouble(self, text: str) -> None:
@@ -169,18 +169,25 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(program: str = "chromium") -> AsyncIterator[Page]:
-    """One headless browser with an own profile and one tab; gone afterwards, with all its children."""
+async def chromium(
+    program: str = "chromium", *, hosts: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Page]:
+    """One headless browser with an own profile and one tab; gone afterwards, with all its children. `hosts`: names
+    that lead to the loopback, here and nowhere else.
+    """
+    mapped = [f"--host-resolver-rules={','.join(f'MAP {host} 127.0.0.1' for host in hosts)}"] if hosts else []
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as folder:
         process = await asyncio.create_subprocess_exec(
             program,
             *FLAGS,
+            *mapped,
             f"--user-data-dir={folder}",
             "about:blank",
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"},  # dates as at the site: day first, 24 hours
+            # dates as at the site: day first, 24 hours
+            env={**os.environ, "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8", **(environment or {})},
             start_new_session=True,
         )
         try:
@@ -189,7 +196,7 @@ async def chromium(program: str = "chromium") -> AsyncIterator[Page]:
                 async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
                     tab = next(each for each in await answer.json() if each["type"] == "page")
                 async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=LARGEST) as socket:
-                    page = Page(socket)
+                    page = Page(socket, hosts=LOOPBACK | frozenset(hosts))
                     listening = asyncio.create_task(page.listen())
                     for domain in ("Page", "Runtime", "Log", "Network", "Audits"):
                         await page.call(f"{domain}.enable")

@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +135,7 @@ async def served(
     opened: bool = True,
     journal: JournalFiles | None = None,
     tell: Tell = untold,
+    browser: Callable[[], AbstractAsyncContextManager[Page]] = chromium,
 ) -> AsyncIterator[Desk]:
     """A page over this recorder that must not have caused any trouble when the block is over. `opened`: whoever sits
     there has opened all pictures already. `journal`: of what `tell` is told.
@@ -149,7 +150,7 @@ async def served(
     app = make_app(recorder, detector, built_page, SITE, book, staff, told)
     runner = await serve(app, "127.0.0.1", 0)
     try:
-        async with chromium() as page:
+        async with browser() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
             desk = Desk(page, base, recorder, detector, book, clock, told, staff, folder, built_page, runner)

@@ -85,6 +85,7 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "ffmpeg": Counterpart("ffmpeg", "ffmpeg", _program("ffmpeg")),
     "cvlc": Counterpart("VLC", "vlc-bin", _program("cvlc")),
     "chromium": Counterpart("Chromium", "chromium", _program("chromium")),
+    "certutil": Counterpart("NSS certutil", "libnss3-tools", _program("certutil")),
     "gst-launch-1.0": Counterpart("GStreamer", "gstreamer1.0-tools", _program("gst-launch-1.0")),
     "qtdemux": Counterpart("GStreamer qtdemux", "gstreamer1.0-plugins-good", _gst_element("qtdemux")),
     "h264parse": Counterpart("GStreamer h264parse", "gstreamer1.0-plugins-bad", _gst_element("h264parse")),
