@@ -115,7 +115,7 @@ class Authenticator:
         parameters, algorithm = challenge.parameters, challenge.algorithm
 
         def digest(text: str) -> str:
-            data = text.encode()
+            data = text.encode("utf-8", "surrogateescape")  # a realm in ISO 8859-1 is digested as it was sent
             if algorithm.startswith("sha-256"):
                 return hashlib.sha256(data).hexdigest()
             return hashlib.md5(data, usedforsecurity=False).hexdigest()

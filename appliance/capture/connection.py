@@ -78,6 +78,9 @@ _ANOTHER: Final = re.compile(rb"^(?:RTSP/\d|\$)", re.MULTILINE)
 description goes on, whatever its length was told to be; a length too large ends with our patience."""
 
 
+_PINGS: Final = frozenset({"OPTIONS", "GET_PARAMETER"})
+"""By which a camera asks whether we are still there (RFC 2326 sections 10.1, 10.8)."""
+
 _BEGINNINGS: Final = (b"v=", b"o=", b"s=", b"m=", b"\xef\xbb")
 """What descriptions begin with that are told neither by a type nor by a length; the last is a byte order mark."""
 
@@ -316,7 +319,8 @@ class RtspConnection(asyncio.BufferedProtocol):
                 if self._transport.get_write_buffer_size() > UNREAD_BYTES:
                     raise CameraFloods
                 number = message.sequence or 0
-                self._transport.write(f"RTSP/1.0 501 Not Implemented\r\nCSeq: {number}\r\n\r\n".encode())
+                status = "200 OK" if message.method in _PINGS else "501 Not Implemented"
+                self._transport.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n\r\n".encode())
             return
         wanted = message.sequence
         if wanted is None:

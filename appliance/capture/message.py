@@ -9,6 +9,9 @@ from appliance.capture.errors import RtspInvalid
 
 USER_AGENT: Final = "Temoin"
 
+CHALLENGE: Final = "www-authenticate"
+"""The header that asks for a password."""
+
 _BLANK: Final = " \t\r\0"
 """Around names and values; some firmware writes a string's end (NUL) too."""
 
@@ -76,7 +79,7 @@ def encode_request(method: str, url: str, sequence: int, headers: Mapping[str, s
     """A request without body."""
     lines = [f"{method} {url} RTSP/1.0", f"CSeq: {sequence}", f"User-Agent: {USER_AGENT}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
 
 
 def parse_head(head: bytes, at: int) -> tuple[Message, int]:
@@ -84,7 +87,7 @@ def parse_head(head: bytes, at: int) -> tuple[Message, int]:
 
     `at`: position in the connection, for the error. Raises RtspInvalid.
     """
-    lines = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = head.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = lines[0].strip()
     status, method = 0, ""
     if found := _STATUS_LINE.match(first):
@@ -92,7 +95,7 @@ def parse_head(head: bytes, at: int) -> tuple[Message, int]:
     elif found := _REQUEST_LINE.match(first):
         method = found[1]
     else:
-        raise RtspInvalid(reason=f"unexpected line {first[:40]!r}", at=at)
+        raise RtspInvalid(reason=f"unexpected line {_readable(first[:40])!r}", at=at)
     message = Message(status, method, _headers(lines[1:]))
     lengths = [_leading_number(text) for text in message.headers.get("content-length", []) if text]
     if None in lengths:
@@ -102,7 +105,10 @@ def parse_head(head: bytes, at: int) -> tuple[Message, int]:
 
 
 def _headers(lines: list[str]) -> dict[str, list[str]]:
-    """Header lines, one that begins with a blank being more of the one before (RFC 2326 section 15.1)."""
+    """Header lines, one that begins with a blank being more of the one before (RFC 2326 section 15.1).
+
+    Octets that are no UTF-8 are kept (as surrogates) in a challenge alone: its realm goes into a digest as it came.
+    """
     headers: dict[str, list[str]] = {}
     last: list[str] | None = None
     for line in lines:
@@ -110,10 +116,18 @@ def _headers(lines: list[str]) -> dict[str, list[str]]:
             last[-1] = f"{last[-1]} {line.strip(_BLANK)}".strip()
             continue
         name, colon, value = line.partition(":")
-        last = headers.setdefault(name.strip(_BLANK).lower(), []) if colon else None
+        name = _readable(name.strip(_BLANK).lower())
+        last = headers.setdefault(name, []) if colon else None
         if last is not None:
             last.append(value.strip(_BLANK))
+    for name, values in headers.items():
+        if name != CHALLENGE:
+            values[:] = [_readable(value) for value in values]
     return headers
+
+
+def _readable(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def parse_session(value: str) -> SessionHeader:

@@ -27,7 +27,7 @@ from appliance.capture.errors import (
     StreamNotFound,
     TransportRefused,
 )
-from appliance.capture.message import DEFAULT_SESSION_S, SUCCESS, Message, parse_session, parse_transport
+from appliance.capture.message import CHALLENGE, DEFAULT_SESSION_S, SUCCESS, Message, parse_session, parse_transport
 from appliance.capture.sdp import VideoTrack, choose_video, parse_sdp
 from appliance.capture.tls import Trust
 from appliance.capture.url import Credentials, RtspUrl, base_url, join_control, redirected, track_urls
@@ -221,7 +221,7 @@ class RtspSession:
             if answer.status != UNAUTHORIZED:
                 self._auth.accepted()
                 return answer
-            self._auth.challenged(answer.headers.get("www-authenticate", []))
+            self._auth.challenged(answer.headers.get(CHALLENGE, []))
         raise CameraAuthentication
 
     def _headers(self, method: str, extra: dict[str, str], url: str | None = None) -> dict[str, str]:

@@ -203,6 +203,8 @@ class OnvifCamera:
         call = getattr(self, f"_do_{name}", None)
         if call is None or (name == "GetServices" and self.quirks.old):
             return 500, [], xml.fault("ActionNotSupported", "Optional Action Not Implemented", old=self.quirks.old)
+        if self.quirks.hollow_media2 and xml.MEDIA2 in request.body:
+            call = (lambda _body: "") if self.quirks.hollow_media2 == "empty" else (lambda _body: "!ActionNotSupported")
         body: str | None = call(request.body)
         if body is None:
             return None

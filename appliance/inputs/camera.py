@@ -83,6 +83,7 @@ class OnvifCamera:
         self._credentials = credentials
         self._caller = Caller(session, clock, credentials, call_s=call_s)
         self._media: tuple[str, Place] | None = None
+        self._older: tuple[str, Place] | None = None  # Media, beside a Media2 that may not hold what it announces
         self._skipped = False
 
     def _with(self, credentials: Credentials | None) -> "OnvifCamera":
@@ -115,21 +116,39 @@ class OnvifCamera:
                 known = answers.services(await self._ask("GetServices", "<IncludeCapability>false</IncludeCapability>"))
             except (OnvifFault, OnvifNotSpoken):
                 known = answers.capabilities(await self._ask("GetCapabilities", "<Category>All</Category>"))
-            self._media = self._chosen(known)
+            self._media, *older = self._usable(known)
+            self._older = older[0] if older else None
         return self._media
 
-    def _chosen(self, known: dict[str, str]) -> tuple[str, Place]:
+    def _usable(self, known: dict[str, str]) -> list[tuple[str, Place]]:
+        """Media2 and Media, those of them that are there."""
+        found = []
         for namespace in (MEDIA2, MEDIA):
             if announced := known.get(namespace):
                 place = service(self.place, announced)
                 if place is not None:
-                    return namespace, place
-                self._skipped = True
-        raise OnvifAnswerIncomplete(call="GetServices")
+                    found.append((namespace, place))
+                else:
+                    self._skipped = True
+        if not found:
+            raise OnvifAnswerIncomplete(call="GetServices")
+        return found
 
     async def streams(self) -> tuple[Stream, ...]:
-        """Every profile that has an RTSP address."""
+        """Every profile that has an RTSP address; from Media where a Media2 was announced that tells of none."""
         namespace, _ = await self._media_service()
+        try:
+            found = await self._streams_of(namespace)
+        except (OnvifFault, OnvifNotSpoken, OnvifAnswerIncomplete):
+            if self._older is None:
+                raise
+            found = ()
+        if not found and self._older is not None:
+            self._media, self._older = self._older, None
+            found = await self._streams_of(MEDIA)
+        return found
+
+    async def _streams_of(self, namespace: str) -> tuple[Stream, ...]:
         wanted = "<Type>VideoEncoder</Type><Type>AudioEncoder</Type>" if namespace == MEDIA2 else ""
         offered = answers.profiles(await self._ask_media("GetProfiles", wanted), namespace)
         found = []

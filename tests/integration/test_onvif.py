@@ -107,6 +107,8 @@ async def test_without_an_account_and_with_ways_that_show_it() -> None:
         (OnvifQuirks(login="none"), {"open-to-all"}),
         (OnvifQuirks(no_clock=True), {"clock-unknown"}),
         (OnvifQuirks(media2=True), set()),
+        (OnvifQuirks(media2=True, hollow_media2="fault"), set()),
+        (OnvifQuirks(media2=True, hollow_media2="empty"), set()),
     ],
 )
 async def test_each_oddity_is_read_and_what_is_not_right_is_told(quirks: OnvifQuirks, expected: set[str]) -> None:
@@ -123,9 +125,11 @@ async def test_h265_is_told_by_media2_alone() -> None:
             assert (await client.probe()).streams[0].profile.codec == codec
 
 
-@pytest.mark.parametrize("media2", [False, True])
-async def test_the_light_stream_is_set_and_the_main_one_left_alone(media2: bool) -> None:
-    async with simulated(OnvifQuirks(media2=media2)) as camera, asking(camera) as client:
+@pytest.mark.parametrize(
+    "quirks", [OnvifQuirks(), OnvifQuirks(media2=True), OnvifQuirks(media2=True, hollow_media2="fault")]
+)
+async def test_the_light_stream_is_set_and_the_main_one_left_alone(quirks: OnvifQuirks) -> None:
+    async with simulated(quirks) as camera, asking(camera) as client:
         light = light_profile([one.profile for one in (await client.probe()).streams])
         assert light is not None
         assert not is_light(light)

@@ -60,7 +60,7 @@ class Replayed(asyncio.Transport):
         self.connection: RtspConnection | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:  # type: ignore[type-arg, unused-ignore]
-        text = bytes(data).decode()
+        text = bytes(data).decode("utf-8", "surrogateescape")
         if text.startswith("RTSP/"):
             return
         line = text.partition("\r\n")[0]

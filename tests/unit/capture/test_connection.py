@@ -176,10 +176,15 @@ async def test_what_rtsp_does_not_allow_ends_the_connection(data: bytes, error: 
     assert bench.wire.aborted
 
 
-async def test_requests_of_the_camera_are_answered_and_the_stream_goes_on() -> None:
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [(b"SET_PARAMETER", b"501 Not Implemented"), (b"ANNOUNCE", b"501 Not Implemented"), (b"OPTIONS", b"200 OK"),
+     (b"GET_PARAMETER", b"200 OK")],
+)  # fmt: skip
+async def test_requests_of_the_camera_are_answered_and_the_stream_goes_on(method: bytes, status: bytes) -> None:
     bench = Bench()
-    bench.feed(b"SET_PARAMETER rtsp://c RTSP/1.0\r\nCSeq: 12\r\n\r\n" + BYTES)
-    assert bench.wire.written == b"RTSP/1.0 501 Not Implemented\r\nCSeq: 12\r\n\r\n"
+    bench.feed(method + b" rtsp://c RTSP/1.0\r\nCSeq: 12\r\n\r\n" + BYTES)
+    assert bench.wire.written == b"RTSP/1.0 " + status + b"\r\nCSeq: 12\r\n\r\n"
     assert len(bench.pictures) == len(UNITS)
 
 

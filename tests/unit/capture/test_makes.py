@@ -1,6 +1,7 @@
 """Answers in the style of many makes: each conversation ends in a stream that is asked for at the right addresses."""
 
 import asyncio
+import hashlib
 import re
 from contextlib import suppress
 
@@ -209,6 +210,18 @@ async def test_a_nonce_for_each_request_is_followed_said_to_be_stale_or_not() ->
         }
         said = await converse(answers, credentials=Credentials("admin", "word"))
         assert [re.findall('nonce="(.)"', head) for head in said.heads if head.startswith("PLAY")] == [["b"], ["c"]]
+
+
+async def test_a_realm_that_is_no_utf_8_is_digested_and_sent_back_as_it_came() -> None:
+    wire = 'WWW-Authenticate: Digest realm="Caméra d\'entrée", nonce="a"'.encode("latin-1")
+    asks = b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\nServer: \xe9\r\n" + wire + b"\r\n\r\n"
+    good = described(TYPE, sdp=(*HEAD, *VIDEO))
+    said = await converse({"DESCRIBE": [asks, good]}, credentials=Credentials("admin", "word"))
+    first = hashlib.md5("admin:Caméra d'entrée:word".encode("latin-1"), usedforsecurity=False).hexdigest()
+    second = hashlib.md5(f"DESCRIBE:{URL}".encode(), usedforsecurity=False).hexdigest()
+    proof = hashlib.md5(f"{first}:a:{second}".encode(), usedforsecurity=False).hexdigest()
+    assert f'response="{proof}"' in said.heads[1]
+    assert "Caméra d'entrée".encode("latin-1") in said.heads[1].encode("utf-8", "surrogateescape")
 
 
 async def test_a_password_that_was_refused_is_not_sent_again_whatever_the_nonce() -> None:
