@@ -208,7 +208,7 @@ async def _state(request: web.Request) -> dict[str, Any]:
         grant = account_of(request).grant
         reached = frozenset[str]() if grant is None else grant.cameras
         shown = [each for each in body["cameras"] if each["id"] in reached]
-        body = {**body, "verdict": "ok", "issues": [], "cameras": shown, "disks": []}
+        body = {**body, "verdict": "ok", "issues": [], "cameras": shown, "disks": [], "room_us": None}
     return {"site": {"name": site.name, "place": site.place, "timezone": site.timezone}, **body}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from appliance.core.cause import GapCause
+from appliance.web.forecast import Filled, room_us
 from appliance.web.lawful import ClockTold, RetentionTold, clock_body, clock_issues, floor_issues, retention_issues
 from appliance.web.pauses import pause_issues
 from appliance.web.timeline import UNKNOWN, cause_name, words
@@ -87,6 +88,7 @@ class DiskState(_Known):
     open: int = 0
     closed: int = 0
     freed: int = 0
+    protected: int = 0
     backend: str = ""
     tick_ms: float | None = None
     mark_utc_us: int | None = None
@@ -200,7 +202,15 @@ def build_state(answer: Mapping[str, Any], more: Sequence[dict[str, Any]] = ()) 
         "clock": clock_body(state.clock),
         "cameras": [_camera_body(camera, now) for camera in state.cameras],
         "disks": [_disk_body(disk) for disk in state.disks],
+        "room_us": _room_us(state),
     }
+
+
+def _room_us(state: RecorderState) -> int | None:
+    """What the disks that record have room for."""
+    firsts = [each.first_utc_us for camera in state.cameras for each in camera.streams.values() if each.first_utc_us]
+    disks = (Filled(disk.closed, disk.open, disk.free, disk.protected) for disk in state.disks if not disk.error)
+    return room_us(min(firsts, default=None), state.now_utc_us, disks)
 
 
 def _camera_body(camera: CameraState, now_us: int) -> dict[str, Any]:
@@ -227,7 +237,7 @@ def _stream_body(stream: StreamState, status: Status) -> dict[str, Any]:
 
 def _disk_body(disk: DiskState) -> dict[str, Any]:
     return {
-        **disk.model_dump(exclude={"error", "error_fr", "name", "name_fr"}),
+        **disk.model_dump(exclude={"error", "error_fr", "name", "name_fr", "protected"}),
         "fr": disk.name_fr or disk.path,
         "en": disk.name or disk.path,
         "mark_utc_us": disk.mark_utc_us or None,

@@ -56,6 +56,8 @@ class Page:
     socket: aiohttp.ClientWebSocketResponse
     troubles: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    answers: list[tuple[str, int, str]] = field(default_factory=list)  # address, status, content security policy
+    lost: list[str] = field(default_factory=list)  # requests without an answer: why
     expected: tuple[str, ...] = ()  # texts of troubles that the test provokes itself
     hosts: frozenset[str] = LOOPBACK
     _next: int = 0
@@ -101,6 +103,12 @@ class Page:
             self.requests.append(url)
             if urlsplit(url).scheme not in {"blob", "data"} and urlsplit(url).hostname not in self.hosts:
                 self._trouble(f"outside request: {url}")
+        elif method == "Network.responseReceived":
+            answer = params["response"]
+            headers = {name.lower(): value for name, value in answer["headers"].items()}
+            self.answers.append((answer["url"], answer["status"], headers.get("content-security-policy", "")))
+        elif method == "Network.loadingFailed" and not params.get("canceled"):
+            self.lost.append(params["errorText"])
 
     def _trouble(self, text: str) -> None:
         if not any(each in text for each in self.expected):

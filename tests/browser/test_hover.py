@@ -69,5 +69,6 @@ async def test_a_mouse_that_passes_asks_for_few_pictures_and_a_refusal_for_no_mo
     for second in (40, 42, 44, 46):
         await point(desk, START_US + second * SECOND)
         await desk.page.until("document.querySelector('t-hover').dark")
-    assert sum("/gop?" in each for each in desk.page.requests[before:]) - before <= 22
+    again = 10  # at the most, of the one question that nobody answers
+    assert sum("/gop?" in each for each in desk.page.requests[before:]) - before <= 22 + again
     desk.recorder.down = False

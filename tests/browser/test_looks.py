@@ -34,6 +34,7 @@ async def shut_at(desk: Desk, instant: int) -> None:
 
 
 async def test_no_picture_is_asked_for_before_a_reason_is_given(shut_desk: Desk) -> None:
+    """Check 13 of twenty."""
     desk, instant = shut_desk, START_US + 5 * SECOND
     await shut_at(desk, instant)
     await desk.page.press("ArrowRight")

@@ -41,6 +41,7 @@ async def other_site(desk: Desk) -> AsyncIterator[str]:
 
 
 async def test_another_site_can_change_nothing_and_show_nothing(desk: Desk) -> None:
+    """Check 16 of twenty."""
     async with other_site(desk) as address:
         await desk.page.open(address)
         read = await desk.page.run(f"fetch('{desk.base}/api/v1/state').then(() => 'read', () => 'refused')")

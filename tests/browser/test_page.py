@@ -91,6 +91,7 @@ async def test_steps_are_one_picture_over_gops_chunks_and_gaps(desk: Desk) -> No
 
 
 async def test_a_gap_is_named_on_the_picture_the_line_and_in_the_table(desk: Desk) -> None:
+    """Check 7 of twenty: a gap is shown with its cause."""
     await desk.at(GAP_FROM + 5 * SECOND)
     await desk.page.until("document.querySelector('.over')?.innerText.includes(\"n'envoie plus d'image\")")
     assert "la caméra n'envoie plus d'image" in await desk.page.text(".events tbody tr")
@@ -105,6 +106,7 @@ async def test_a_gap_is_named_on_the_picture_the_line_and_in_the_table(desk: Des
 
 
 async def test_playing_skips_the_gap_and_says_so_and_stops_at_the_mark(desk: Desk) -> None:
+    """Check 7 of twenty: playing skips a gap and says so."""
     await desk.at(GAP_FROM - 1_500_000)
     await desk.page.run(f"{SCREEN}.player.setSpeed(2)")
     await desk.page.press(" ", "Space")
@@ -137,6 +139,7 @@ async def test_playing_crosses_a_chunk_border_without_a_lost_picture(desk: Desk)
 
 
 async def test_a_date_and_an_hour_are_two_actions_from_home(desk: Desk) -> None:
+    """Check 4 of twenty."""
     await desk.home()
     await desk.page.run(
         """(() => { const type = (field, value) => { field.value = value; field.dispatchEvent(new Event('input')); };
@@ -151,6 +154,7 @@ async def test_a_date_and_an_hour_are_two_actions_from_home(desk: Desk) -> None:
 
 
 async def test_days_of_23_and_25_hours_and_the_hour_that_comes_twice(desk: Desk) -> None:
+    """Check 8 of twenty, in a browser whose own zone is New York."""
     await desk.page.open(f"{desk.base}/lecture?cam=portail")
     await desk.page.until(f"{SCREEN}?.history")
     lengths = await desk.page.run(

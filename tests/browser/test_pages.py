@@ -42,6 +42,7 @@ async def test_no_barrier_that_axe_can_see(desk: Desk, address: str) -> None:
 @pytest.mark.full  # some ten seconds a screen
 @pytest.mark.parametrize("address", PAGES)
 async def test_no_barrier_in_either_language_light_or_dark_narrow_or_large(desk: Desk, address: str) -> None:
+    """Check 18 of twenty, by axe."""
     await seen(desk, address)
     for number, language in enumerate(("fr", "en")):
         await desk.page.until("document.querySelector('.language button')")

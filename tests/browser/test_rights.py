@@ -26,6 +26,7 @@ SHOWN = """[...document.querySelectorAll('video, canvas, main img')].filter((eac
 
 
 async def test_a_technician_gets_no_picture_by_the_page_nor_by_an_address(desk: Desk) -> None:
+    """Check 11 of twenty."""
     await visited(desk)
     await desk.sign_in(Role.TECHNICIAN)
     await desk.home()
@@ -51,6 +52,7 @@ async def test_a_technician_gets_no_picture_by_the_page_nor_by_an_address(desk: 
 
 
 async def test_a_viewers_access_ends_in_mid_play_and_it_is_said(desk: Desk) -> None:
+    """Check 12 of twenty."""
     name, now = PEOPLE[Role.VIEWER][0], desk.staff.clock.utc_us()
     grant = Grant(frozenset({"portail"}), START_US, now, now, now + 120 * SECOND)
     await desk.staff.store.grant(name, grant)
@@ -76,6 +78,7 @@ async def test_a_viewers_access_ends_in_mid_play_and_it_is_said(desk: Desk) -> N
 async def test_a_restart_in_mid_play_costs_neither_the_replay_nor_the_session_nor_the_journal(
     desk: Desk, longer: bool
 ) -> None:
+    """Check 20 of twenty."""
     desk.page.expected = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE")
     await desk.at(START_US + SECOND)
     await desk.page.run(f"{SCREEN}.player.play()")

@@ -1,35 +1,29 @@
-"""Chromium plays seconds of a real ring, and shows the counter that was recorded then."""
+"""Chromium plays seconds of a real ring, and shows the counter that was recorded then; a ring that laps."""
 
 import random
 from pathlib import Path
 
+import pytest
+
 from appliance.core.clock import SimulatedClock
-from appliance.web.app import make_app, serve
-from appliance.web.recorder import SiteInfo
-from tests.browser.chromium import chromium
-from tests.browser.entry import sign_in
+from tests.browser.before import before
 from tests.browser.screen import SCREEN, read_screen
-from tests.peers.fake_detector import FakeDetector
-from tests.peers.looking import make_book, open_all
 from tests.peers.recorded import KEY, recorded
-from tests.peers.sign_in import DURAND, make_staff
+from tests.peers.ring_rig import SMALL
 
 SECONDS = 44
+LAPS_S = 30
+"""Seconds recorded at a time while the disks fill."""
+
+OLDEST = "document.querySelector('td[data-label=\"Plus ancienne image\"]').innerText"
+ROOM = "document.querySelector('.room').innerText"
 
 
 async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_path: Path) -> None:
     rng = random.Random(11)
-    async with recorded(tmp_path, SECONDS, gop=15) as tape, chromium() as page:
-        book = await make_book(tmp_path, SimulatedClock(tape.end_us))
-        await open_all(book, [KEY.camera], tape.start_us, tape.end_us, DURAND)
-        detector = FakeDetector(tmp_path, ())
-        await detector.desk.open()
-        staff = await make_staff(tmp_path, SimulatedClock(tape.end_us))
-        app = make_app(tape.client, detector, built_page, SiteInfo("S", "P", "Europe/Paris"), book, staff)
-        runner = await serve(app, "127.0.0.1", 0)
-        try:
-            base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            await sign_in(page, base, staff)
+    async with recorded(tmp_path, SECONDS, gop=15) as tape:
+        opening = ([KEY.camera], tape.start_us, tape.end_us)
+        async with before(tape.client, built_page, tmp_path, SimulatedClock(tape.end_us), opening) as (page, base):
             await page.open(f"{base}/")
             await page.until("document.querySelector('h1')?.innerText === 'Tout va bien'")
             await page.open(f"{base}/lecture?cam={KEY.camera}&t={tape.start_us + 1_000_000}")
@@ -44,9 +38,34 @@ async def test_recorded_seconds_show_the_counter_of_then(built_page: Path, tmp_p
             await page.run(f"{SCREEN}.player.pause()")
             at = await page.run(f"{SCREEN}.player.at")
             assert abs((await read_screen(page)).counter - tape.counter(at)) <= 2  # a picture may come while pausing
-            assert page.troubles == []
-        finally:
-            await runner.cleanup()
-            await detector.desk.close()
-            await book.store.database.close()
-            await staff.close()
+
+
+@pytest.mark.full
+async def test_full_disks_lose_the_oldest_alone_and_home_stays_well(built_page: Path, tmp_path: Path) -> None:
+    """Check 3 of twenty: the disks fill up, the oldest goes, home stays green, what there is room for changes."""
+    async with recorded(tmp_path, 64, gop=15, geometry=SMALL, chunks=12) as tape:
+        clock = SimulatedClock(tape.end_us)
+        async with before(tape.client, built_page, tmp_path, clock) as (page, base):
+            await page.open(f"{base}/")
+            await page.until("document.querySelector('h1')?.innerText === 'Tout va bien'")
+            await page.until("document.querySelector('.room')")
+            oldest, room = await page.run(f"[{OLDEST}, {ROOM}]")
+            assert room.startswith("À ce rythme, les disques ont la place pour ")
+            for _ in range(40):
+                await tape.more(LAPS_S)
+                if any(disk["freed_early"] for disk in (await tape.client.state())["disks"]):
+                    break
+            else:
+                pytest.fail("the disks are not full")
+            await tape.more(LAPS_S)
+            await page.until(f"{OLDEST} !== {oldest!r} && {ROOM} !== {room!r}")
+            assert await page.text("h1") == "Tout va bien"
+            assert await page.run("document.querySelector('.issues')") is None
+            assert "Un disque plein est normal" in await page.text("main")
+            state = await page.run("fetch('/api/v1/state').then((answer) => answer.json())")
+            held = state["now_utc_us"] - state["cameras"][0]["streams"]["sub"]["first_utc_us"]
+            assert held <= state["room_us"] <= 1.3 * held, "what is full has room for what it holds"
+            await tape.more(2 * LAPS_S)
+            moved = await page.run(OLDEST)
+            await page.until(f"{OLDEST} !== {moved!r}")
+            assert await page.text("h1") == "Tout va bien"

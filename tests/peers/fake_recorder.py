@@ -137,10 +137,15 @@ def tape(stream: StreamName, camera_tag: int) -> Tape:
     form = FORMS[stream]
     seconds = FIRST_RUN_S + SECOND_RUN_S
     parameters, units = access_units(form, seconds * form.fps, camera_tag)
+    return make_tape(parameters, units, form, camera_tag)
+
+
+def make_tape(parameters: CodecParameters, units: list[AccessUnit], form: Form, tag: int) -> Tape:
+    """Both runs of these pictures, in two chunks."""
     made = Tape(parameters)
     first, border = FIRST_RUN_S * form.fps, (FIRST_RUN_S + CHUNK_BORDER_S) * form.fps
-    _add_chunk(made, camera_tag, form, [(1, 0, units[:first]), (2, GAP_S, units[first:border])])
-    _add_chunk(made, camera_tag, form, [(2, GAP_S, units[border:])])
+    _add_chunk(made, tag, form, [(1, 0, units[:first]), (2, GAP_S, units[first:border])])
+    _add_chunk(made, tag, form, [(2, GAP_S, units[border:])])
     return made
 
 

@@ -4,7 +4,7 @@ The pictures carry the simulated cameras' counter, so what a browser shows can b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, us_to_ticks
 from appliance.media.stream import ClockState, RunStart, StreamKey
 from appliance.ring.access.reader import RecorderClient
 from appliance.ring.access.server import serve
+from appliance.ring.chunk import Geometry
 from appliance.ring.disks.disk import DEMO_GEOMETRY, format_disk
 from appliance.ring.recording import Ring
 from tests.peers.fake_recorder import FORMS, Form, access_units
@@ -36,12 +37,16 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Streams from `start_us` to `end_us` without a gap, the same pictures in each, and a client to ask for them."""
+    """Streams from `start_us` to `end_us` without a gap, the same pictures in each, and a client to ask for them.
+
+    `more` records so many seconds on.
+    """
 
     client: RecorderClient
     form: Form
     start_us: int
     end_us: int
+    more: Callable[[int], Awaitable[None]]
 
     def counter(self, instant_us: int) -> int:
         """The counter of the picture on screen at an instant (20 us: a tick is 11, UTC is rounded down)."""
@@ -50,7 +55,14 @@ class Recorded:
 
 @asynccontextmanager
 async def recorded(
-    folder: Path, seconds: int, *, gop: int = 30, keys: Sequence[StreamKey] = (KEY,), form: Form = FORMS["sub"]
+    folder: Path,
+    seconds: int,
+    *,
+    gop: int = 30,
+    keys: Sequence[StreamKey] = (KEY,),
+    form: Form = FORMS["sub"],
+    geometry: Geometry = DEMO_GEOMETRY,
+    chunks: int = 24,
 ) -> AsyncIterator[Recorded]:
     """Record `seconds` (a multiple of TAPE_S is not needed) of each stream on two disks, then serve them."""
     form = replace(form, gop=gop)
@@ -58,7 +70,7 @@ async def recorded(
     clock = SimulatedClock()
     disks = [Folder(folder / name) for name in ("disk-a", "disk-b")]
     for disk in disks:
-        await asyncio.to_thread(format_disk, disk.path, DEMO_GEOMETRY, 24)
+        await asyncio.to_thread(format_disk, disk.path, geometry, chunks)
     ring = Ring(disks, clock, folder / "index.db", site_name="Essai", quarantine_s=1, automatic=False)
     sinks = [ring.stream(key, NAMES[key.camera]) for key in keys]
     await ring.open()
@@ -67,17 +79,22 @@ async def recorded(
     for sink in sinks:
         sink.start_run(RunStart(parameters, offset, clock.boot_id, ClockState.VERIFIED, GapCause.NONE))
     sent = 0
-    while sent < seconds * form.fps:
-        for _ in range(round(TICK_S * form.fps)):
-            at = base + sent * TICKS_PER_SECOND // form.fps
-            for sink in sinks:
-                sink.append(replace(tape[sent % len(tape)], dts_ticks=at, pts_ticks=at))
-            sent += 1
-        clock.advance(TICK_S)
-        await ring.tick()
-        await ring.settle()
 
-    await ring.keep_index()
+    async def more(seconds: int) -> None:
+        nonlocal sent
+        until = sent + seconds * form.fps
+        while sent < until:
+            for _ in range(round(TICK_S * form.fps)):
+                at = base + sent * TICKS_PER_SECOND // form.fps
+                for sink in sinks:
+                    sink.append(replace(tape[sent % len(tape)], dts_ticks=at, pts_ticks=at))
+                sent += 1
+            clock.advance(TICK_S)
+            await ring.tick()
+            await ring.settle()
+        await ring.keep_index()
+
+    await more(seconds)
 
     def cameras() -> dict[str, Any]:
         about = {"state": "playing", "since_utc_us": start_us, "cause": "NONE", "fps": form.fps}
@@ -91,7 +108,7 @@ async def recorded(
     server = await serve(ring, folder / "recorder.sock", cameras)
     client = RecorderClient(folder / "recorder.sock")
     try:
-        yield Recorded(client, form, start_us, start_us + sent * US_PER_SECOND // form.fps)
+        yield Recorded(client, form, start_us, start_us + sent * US_PER_SECOND // form.fps, more)
     finally:
         await client.close()
         await server.close()

@@ -1,5 +1,6 @@
 // The contract of webui/openapi.yaml, as far as the page uses it.
 import { known, shut } from "./look";
+import { patiently } from "./patience";
 
 export type Quality = "main" | "sub";
 export type Status = "recording" | "starting" | "stopped" | "paused";
@@ -88,6 +89,7 @@ export interface State {
   clock: Clock | null;
   cameras: Camera[];
   disks: Disk[];
+  room_us: number | null; // how long pictures last when things go on as they did
 }
 
 export interface Gap {
@@ -288,7 +290,17 @@ const NO_ANSWER: ProblemBody = {
   fr: "L'enregistreur ne répond pas.", en: "The recorder does not answer.",
 };
 
-export async function ask(path: string, change?: object, method = "POST"): Promise<Response> {
+/** Nobody answers: the server, or the recorder behind it, may be starting anew. */
+export function unanswered(error: unknown): error is Refused {
+  return error instanceof Refused && ["no-answer", "recorder-down"].includes(error.problem.code);
+}
+
+/** Ask the server. A question is put again while nobody answers (patience.ts); a change is sent once. Throws Refused. */
+export function ask(path: string, change?: object, method = "POST"): Promise<Response> {
+  return patiently(() => once(path, change, method), (error) => !change && unanswered(error));
+}
+
+async function once(path: string, change: object | undefined, method: string): Promise<Response> {
   let response: Response;
   const how = change ? { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(change) } : {};
   try {
@@ -348,7 +360,8 @@ export async function state(): Promise<State> {
   return (await (await ask("/api/v1/state")).json()) as State;
 }
 
-/** The state as the server tells it again and again. `heard`: called at each event, and with false when it is lost. */
+/** The state as the server tells it again and again. `heard`: called at each event, and with false when it is lost:
+    the browser itself would come back at once, and all of them together. */
 export function follow(state: (told: State) => void, problem: () => void, heard: (well: boolean) => void): EventSource {
   const source = new EventSource("/api/v1/events");
   source.addEventListener("state", (event) => {
@@ -359,7 +372,10 @@ export function follow(state: (told: State) => void, problem: () => void, heard:
     heard(true);
     problem();
   });
-  source.addEventListener("error", () => heard(false));
+  source.addEventListener("error", () => {
+    source.close();
+    heard(false);
+  });
   return source;
 }
 

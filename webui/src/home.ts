@@ -153,7 +153,8 @@ export class HomeElement extends LitElement {
       <thead><tr><th scope="col">${t("disks.path")}</th><th scope="col">${t("disks.use")}</th><th scope="col">${t("disks.mark")}</th></tr></thead>
       <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${said(disk)}${said(disk) === disk.path ? nothing : html`<span class="hint">${disk.path}</span>`}</th>
         <td data-label=${t("disks.use")}>${t("disks.useText", { share: share(disk) })}</td>
-        <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table><p class="hint">${t("disks.full")}</p></section>`;
+        <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table>
+      ${state.room_us === null ? nothing : html`<p class="room">${t("disks.room", { length: state.room_us < 2 * DAY ? length(state.room_us) : plural("time.days", Math.floor(state.room_us / DAY)) })}</p>`}<p class="hint">${t("disks.full")}</p></section>`;
   }
 }
 

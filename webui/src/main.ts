@@ -6,6 +6,7 @@ import { Refused, follow, logOut, readNotices, session as fetchSession, state as
 import "./alerts";
 import "./home";
 import { type Language, language, said, setLanguage, t } from "./i18n";
+import { QUIET_MS, spread } from "./patience";
 import "./playback";
 import "./reason";
 import { SCREENS, type Screen, allowed, screenOf } from "./screens";
@@ -25,6 +26,7 @@ class AppElement extends LitElement {
   declare address: URL;
   declare mine: Session | null | undefined; // null: nobody is logged in; undefined: not known yet
   private signed = 0;
+  private unheard = 0; // ms of this page: since when the server says that the recorder does not answer; 0: it does
   private timer = 0;
   private events: EventSource | null = null;
 
@@ -120,6 +122,13 @@ class AppElement extends LitElement {
     setZone(state.site.timezone);
     this.data = state;
     this.down = this.over = false;
+    this.unheard = 0;
+  }
+
+  /** The server tells of no state: said once it has lasted, a recorder that starts anew is back by then. */
+  private hush(): void {
+    this.unheard ||= performance.now();
+    this.down ||= performance.now() - this.unheard >= QUIET_MS;
   }
 
   /** Home is told the state by the server as long as somebody looks at it: a browser has six connections to one server
@@ -133,10 +142,10 @@ class AppElement extends LitElement {
     if (this.events && (!wanted || this.events.readyState === EventSource.CLOSED)) {
       this.events.close();
       this.events = null;
-      if (this.mine) again(REFRESH_MS);
+      if (this.mine) again(spread(REFRESH_MS));
     }
     if (!wanted || this.events) return;
-    this.events = follow((state) => this.show(state), () => (this.down = true), (well) => again(well ? SILENT_MS : REFRESH_MS));
+    this.events = follow((state) => this.show(state), () => this.hush(), (well) => again(well ? SILENT_MS : spread(REFRESH_MS)));
   };
 
   private get playing(): boolean {

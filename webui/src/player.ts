@@ -3,7 +3,7 @@
 // All three use the light stream; 300 ms after the hand stops the full definition replaces it where it can be
 // decoded, and playing up to twice the speed uses it too.
 import type { Gap, ProblemBody, Quality } from "./api";
-import { Refused } from "./api";
+import { Refused, unanswered } from "./api";
 import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
 import { follow, shown } from "./screen";
 import { SECOND } from "./time";
@@ -11,7 +11,7 @@ import { SECOND } from "./time";
 const SETTLE_MS = 300; // the hand has stopped: full definition may come
 const PUMP_MS = 100; // how often playing looks ahead; a tenth of the shortest GOP
 const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
-const AGAIN_MS = 500; // between two questions to a server that does not answer while playing
+const AGAIN_MS = 500; // behind a question that nobody has answered, patience.ts and all
 const PATIENCE_MS = 20_000; // that it may be silent before playing is given up: it starts anew in less
 const LEAD = 30_000; // us: a browser stops up to a screen refresh or two before the last picture of its buffer
 const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
@@ -133,6 +133,9 @@ export class Player {
       this.listener.notice({ kind: "error" });
     }
     if (this.playing) this.pause();
+    if (!unanswered(error)) return;
+    clearTimeout(this.settle);
+    this.settle = window.setTimeout(() => void this.seek(at), AGAIN_MS); // its picture comes when somebody answers
   }
 
   /** Full definition of what stands still, when there is one and the browser decodes it. */
@@ -265,7 +268,7 @@ export class Player {
 
   /** A server that starts anew, or the recorder behind it, ends no replay: what is fetched plays on meanwhile. */
   private waits(error: unknown): boolean {
-    if (!this.playing || !(error instanceof Refused) || (error.problem.status > 0 && error.problem.status < 500)) return false;
+    if (!this.playing || !unanswered(error)) return false;
     const now = performance.now();
     this.silent ||= now;
     this.again = now + AGAIN_MS;
@@ -338,7 +341,7 @@ export class Player {
       return await this.fetch(at, quality);
     } catch (error) {
       if (error instanceof Unsupported && quality === "main") this.mainRefused = error.mime;
-      if (!this.playing || quality === this.light || !(error instanceof Refused || error instanceof Unsupported)) throw error;
+      if (!this.playing || quality === this.light || unanswered(error) || !(error instanceof Refused || error instanceof Unsupported)) throw error;
       const gop = await this.fetch(at, this.light);
       this.quality = this.light; // full definition has a hole of its own here, or is not decoded: playing goes on
       this.listener.changed();
