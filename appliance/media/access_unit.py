@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final
 
 from appliance.media.depacketiser import LENGTH_PLACE, MARKER, MAX_UNIT_BYTES, Depacketiser
-from appliance.media.nal import AUD, IDR, PPS, SLICE, SPS
+from appliance.media.nal import AUD, IDR, PPS, SLICE, SPS, START_CODE
 
 STAP_A: Final = 24
 FU_A: Final = 28
@@ -69,8 +69,8 @@ class H264Depacketiser(Depacketiser):
             self._fragment(view, start, stop)
         elif self._fu_at >= 0:
             self._broken()
-        elif 1 <= kind < STAP_A:
-            self._units_plain(data, view, start, stop)
+        elif 1 <= kind < STAP_A or data.find(START_CODE, start, min(stop, start + 4)) >= 0:
+            self._units_plain(data, view, start, stop)  # with a start code before it the type seems to be 0
         elif kind == STAP_A:
             self._aggregate(view, start + 1, stop)
         elif kind not in _IGNORED_TYPES:

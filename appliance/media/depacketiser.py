@@ -219,8 +219,11 @@ class Depacketiser:
         raise NotImplementedError
 
     def _aggregate(self, view: memoryview, at: int, stop: int) -> None:
-        """Units behind 16-bit sizes: STAP-A (RFC 6184 section 5.7.1), AP (RFC 7798 section 4.4.2)."""
-        while at < stop:
+        """Units behind 16-bit sizes: STAP-A (RFC 6184 section 5.7.1), AP (RFC 7798 section 4.4.2).
+
+        One or two bytes behind the last can be none: some cameras fill up to whole words.
+        """
+        while stop - at > 2:
             first = at + 2
             last = first + int.from_bytes(view[at:first], "big")
             if last > stop:

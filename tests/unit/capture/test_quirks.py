@@ -84,6 +84,10 @@ H.264 packets
         unit/media/test_parameters.py::test_sdp_in_byte_stream_form_is_understood
     Annex B inside a single NAL packet
         unit/media/test_access_unit.py::test_a_byte_stream_inside_a_single_unit_is_divided
+    start codes before each unit
+        unit/media/test_access_unit.py::test_start_codes_before_each_unit_are_framing
+    bytes that fill up an aggregate
+        unit/media/test_access_unit.py::test_stap_a_holds_the_small_units
     extra bytes after the SPS
         unit/media/test_sps.py::test_extra_bytes_behind_the_set_do_no_harm
     reserved bit, changing type, empty fragments
@@ -130,6 +134,13 @@ Answers in the style of eighty makes, whole and byte by byte
         unit/capture/test_makes.py::test_each_way_to_ask_for_a_password_is_answered
     a base that the camera itself does not know
         unit/capture/test_makes.py::test_a_track_unknown_under_the_named_base_is_asked_for_under_the_one_that_was_reached
+    a realm in ISO 8859-1
+        unit/capture/test_makes.py::test_a_realm_that_is_no_utf_8_is_digested_and_sent_back_as_it_came
+    pings of the camera's own
+        unit/capture/test_connection.py::test_requests_of_the_camera_are_answered_and_the_stream_goes_on
+Any rate and any group
+    3 to 60 pictures a second, groups of half a second to ten seconds
+        unit/capture/test_groups.py::test_any_rate_and_any_group_is_one_run
 Nonsense at full speed
     packets, reports, requests, blanks, pictures that no camera sends so many of
         integration/test_hostile_camera.py::test_a_flood_costs_the_others_nothing

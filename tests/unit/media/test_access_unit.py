@@ -34,12 +34,14 @@ def test_pictures_come_out_bit_for_bit(limit: int) -> None:
     assert (receiver.gaps, receiver.depacketiser.malformed) == ([], 0)
 
 
-def test_stap_a_holds_the_small_units() -> None:
+@pytest.mark.parametrize("filled", [b"", b"\0", b"\0\0", b"\xff", b"\0\0\0"])
+def test_stap_a_holds_the_small_units(filled: bytes) -> None:
     sender, receiver = Packetiser(limit=500), Receiver()
     stap = b"\x78" + b"".join(len(nal).to_bytes(2, "big") + nal for nal in (SPS, PPS, SEI))
     idr = slice_nal(5, 1, 300)
-    receiver.take(sender.raw(stap, 0), sender.raw(idr, 0, marker=True))
+    receiver.take(sender.raw(stap + filled, 0), sender.raw(idr, 0, marker=True))
     assert receiver.units == [stored([SPS, PPS, SEI, idr])]
+    assert (receiver.gaps, receiver.depacketiser.malformed) == ([], 0)
 
 
 @pytest.mark.parametrize("end", ["timestamp", "aud", "first_mb"])
@@ -114,6 +116,16 @@ def test_a_byte_stream_inside_a_single_unit_is_divided() -> None:
     receiver.take(sender.raw(b"\x00\x00\x00\x01".join([SPS, PPS, idr]), 0, marker=True))
     assert receiver.units == [stored([SPS, PPS, idr])]
     assert receiver.pictures[0].parameter_sets == (SPS, PPS)
+
+
+@pytest.mark.parametrize("code", [b"\0\0\1", b"\0\0\0\1"])
+def test_start_codes_before_each_unit_are_framing(code: bytes) -> None:
+    sender, receiver = Packetiser(limit=500), Receiver()
+    idr = slice_nal(5, 1, 90)
+    receiver.take(*(sender.raw(code + nal, 0, marker=nal is idr) for nal in (SPS, PPS, SEI, idr)))
+    receiver.take(sender.raw(b"\0" + code[:1], 0), sender.raw(b"\0\0\2\1", 0))  # type 0 without a code is nothing
+    assert receiver.units == [stored([SPS, PPS, SEI, idr])]
+    assert (receiver.gaps, receiver.depacketiser.malformed) == ([], 0)
 
 
 def test_a_byte_stream_inside_fragments_of_a_parameter_set_is_divided() -> None:

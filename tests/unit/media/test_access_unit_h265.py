@@ -54,10 +54,11 @@ def test_leading_pictures_of_an_open_group_are_told() -> None:
     assert [unit.leading for unit in receiver.pictures] == expected
 
 
-def test_an_aggregation_packet_holds_the_small_units() -> None:
+@pytest.mark.parametrize("filled", [b"", b"\0", b"\0\0", b"\xff"])
+def test_an_aggregation_packet_holds_the_small_units(filled: bytes) -> None:
     sender, receiver = HevcPacketiser(limit=500), Receiver()
     idr = trailing(1, nal=19)
-    receiver.take(sender.raw(aggregate([*sets(), PREFIX_SEI]), 0), sender.raw(idr, 0, marker=True))
+    receiver.take(sender.raw(aggregate([*sets(), PREFIX_SEI]) + filled, 0), sender.raw(idr, 0, marker=True))
     assert receiver.units == [stored([*sets(), PREFIX_SEI, idr])]
 
 
@@ -101,9 +102,10 @@ def test_a_lost_fragment_costs_its_picture_and_is_told() -> None:
     assert receiver.gaps == [1]
 
 
-def test_byte_stream_inside_a_packet_is_divided() -> None:
+@pytest.mark.parametrize("before", [b"", b"\0\0\1", b"\0\0\0\1"])
+def test_byte_stream_inside_a_packet_is_divided(before: bytes) -> None:
     sender, receiver = HevcPacketiser(limit=5000), Receiver()
-    joined = b"\0\0\0\1".join([*sets(), trailing(0, nal=19)])
+    joined = before + b"\0\0\0\1".join([*sets(), trailing(0, nal=19)])
     receiver.take(sender.raw(joined, 0, marker=True))
     assert receiver.units == [stored([*sets(), trailing(0, nal=19)])]
 
