@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -141,3 +141,15 @@ async def test_a_page_without_a_name_says_why_there_are_no_keys(desk: Desk) -> N
     await desk.page.until("document.querySelector('t-passkeys .hint')")
     assert "ouverte par un nom" in await desk.page.text("t-passkeys")
     assert await desk.page.run("document.querySelector('t-passkeys form')") is None
+
+
+async def test_a_certificate_that_the_browser_does_not_know_is_told_as_such(keyed: Keyed, tmp_path: Path) -> None:
+    await keyed.add()
+    await keyed.desk.page.until(f"({LISTED}).includes('trousseau')")
+    async with chromium(hosts=(NAME,), environment={"HOME": str(tmp_path)}) as page:
+        await page.open(f"{keyed.desk.base}/")
+        await page.run("certificateErrorPageController.proceed()")  # as a person who clicks the warning away
+        await page.until("document.querySelector('t-login form')")
+        mine = replace(keyed, desk=replace(keyed.desk, page=page))
+        await mine.enter()
+        await page.until("document.querySelector('t-login .refusal')?.innerText.includes('un certificat')")

@@ -2,35 +2,30 @@
 
 import subprocess
 from pathlib import Path
-from typing import Final
 
+from tests.peers.authority import Authority
 from tests.peers.need import need
-
-DAYS: Final = "90"
 
 
 def trusted(folder: Path, name: str) -> tuple[Path, dict[str, str]]:
-    """(key and certificate for a DNS name, the environment of a browser that trusts their authority). Blocks."""
+    """(key and chain for a DNS name, the environment of a browser that trusts the root). The issuing authority may
+    sign for names beside this one only. Blocks.
+    """
     need("certutil", "openssl")
-    home, root, key = folder / "home", folder / "root.pem", folder / "root.key"
-    _run("openssl", "req", "-x509", *_fresh(key), "-days", DAYS, "-subj", "/CN=Autorite", "-out", str(root))
-    leaf, leaf_key, served = folder / "leaf.pem", folder / "leaf.key", folder / "served.pem"
-    _run(
-        "openssl", "req", "-x509", *_fresh(leaf_key), "-days", DAYS, "-subj", f"/CN={name}",
-        "-CA", str(root), "-CAkey", str(key), "-addext", f"subjectAltName=DNS:{name}",
-        "-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth", "-out", str(leaf),
-    )  # fmt: skip
-    served.write_bytes(leaf_key.read_bytes() + leaf.read_bytes())
+    authority = Authority(folder / "authority", names=f"permitted;DNS:{name.partition('.')[2]}")
+    key = folder / "page.key"
+    fresh = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-keyout", str(key))
+    request = _run("openssl", "req", "-new", *fresh, "-subj", "/CN=page")
+    served = folder / "page.pem"
+    chain = authority.sign(request, name) + authority.pem
+    served.write_text(key.read_text(encoding="ascii") + chain, encoding="ascii")
+    home = folder / "home"
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
     _run("certutil", "-N", "--empty-password", "-d", f"sql:{store}")
-    _run("certutil", "-A", "-d", f"sql:{store}", "-t", "C,,", "-n", "autorite", "-i", str(root))
+    _run("certutil", "-A", "-d", f"sql:{store}", "-t", "C,,", "-n", "racine", "-i", str(authority.root))
     return served, {"HOME": str(home), "XDG_DATA_HOME": str(home / ".local" / "share")}
 
 
-def _fresh(key: Path) -> list[str]:
-    return ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc", "-keyout", str(key)]
-
-
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout

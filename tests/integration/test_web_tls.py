@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -92,6 +93,10 @@ async def look_in(port: int) -> None:
         assert {"Secure", "HttpOnly", "SameSite=Strict", "Path=/"} <= {each.strip() for each in cookie.split(";")}
         session.headers["Cookie"] = cookie.split(";")[0]
         assert (await asked(session, "state"))["code"] == "set-up-first"
+        by_address = (await asked(session, "session/keys"))["why_not"]["fr"]
+        (name,) = re.findall(r"https://(temoin-[^/]+)/", by_address)
+        session.headers["Host"] = name
+        assert (await asked(session, "session/keys"))["why_not"] is None, "the name of the certificate"
 
 
 async def asked(session: aiohttp.ClientSession, path: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ interface Passkeys {
 const PATH = "/api/v1/session/keys";
 
 const WORDS: Record<string, Key> = { InvalidStateError: "passkey.twice", SecurityError: "passkey.page" };
+const UNTRUSTED = /certificate/i; // Chromium says so under the name of a refusal by the person
 
 function bytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (each) => each.charCodeAt(0));
@@ -47,7 +48,7 @@ async function heard(asked: () => Promise<Credential | null> | undefined): Promi
     words = "passkey.page"; // no such thing on a page that the browser does not trust
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    words = WORDS[error.name] ?? words;
+    words = UNTRUSTED.test(error.message) ? "passkey.page" : (WORDS[error.name] ?? words);
   }
   throw new Refused({ status: 0, code: "key-silent", fr: t(words), en: t(words) });
 }
