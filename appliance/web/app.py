@@ -49,8 +49,6 @@ LOST: Final = web.AppKey("lost", list[dict[str, str]])
 CERTIFICATE: Final = web.AppKey("certificate", list[dict[str, str]])
 """What is to be told of the page's certificate, in the same form."""
 
-FILES: Final = web.AppKey("files", dict[str, static.StaticFile])
-
 API: Final = "/api/v1"
 
 PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/compte", "/affiche", "/accessibilite")
@@ -86,7 +84,7 @@ def make_app(
     app[lock.BOOK] = book
 
     async def page_files(app: web.Application) -> AsyncIterator[None]:
-        app[FILES] = await asyncio.to_thread(static.load, static_dir)
+        app[static.FILES] = await asyncio.to_thread(static.load, static_dir)
         app[clips.ZONE] = await asyncio.to_thread(ZoneInfo, site.timezone)
         yield
 
@@ -220,12 +218,12 @@ async def notice(request: web.Request) -> web.StreamResponse:
 
 async def page(request: web.Request) -> web.StreamResponse:
     """The page's document; its script reads the address."""
-    return static.respond(request, request.app[FILES].get("index.html"))
+    return static.respond(request, request.app[static.FILES].get("index.html"))
 
 
 async def asset(request: web.Request) -> web.StreamResponse:
     """One file of the build, by its exact name in the table read at start."""
-    file = request.app[FILES].get(request.path.removeprefix("/"))
+    file = request.app[static.FILES].get(request.path.removeprefix("/"))
     if file is None:
         raise NoSuchPage
     return static.respond(request, file)

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from appliance.accounts.errors import AccountError, TooManyTries
 from appliance.core.errors import ApplianceError
 from appliance.ring.faults import ChunkReused
+from appliance.web import static
 from appliance.web.errors import MethodRefused, NoLongerKept, NoSuchPage, WebError
 
 log = logging.getLogger(__name__)
@@ -63,11 +64,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return problem_response(NoLongerKept())
     except ApplianceError as error:
         if not isinstance(error, WebError | AccountError):
-            log.warning("%s %s: %s: %s", request.method, request.path, error.code, error)
+            log.warning("%s %s: %s: %s %s", request.method, request.path, error.code, error, error.facts)
         return problem_response(error)
     except web.HTTPMethodNotAllowed as refusal:
         response = problem_response(MethodRefused())
         response.headers["Allow"] = refusal.headers.get("Allow", "GET, HEAD")
         return response
     except web.HTTPNotFound:
-        return problem_response(NoSuchPage())
+        return static.nowhere(request) or problem_response(NoSuchPage())

@@ -44,6 +44,10 @@ class StaticFile:
     immutable: bool  # its name holds a hash of its content
 
 
+FILES: Final = web.AppKey("files", dict[str, StaticFile])
+"""What is served, by path."""
+
+
 def load(folder: Path) -> dict[str, StaticFile]:
     """All servable files of a build by their path below it ("index.html", "assets/..."); empty when not built."""
     found: dict[str, StaticFile] = {}
@@ -60,6 +64,16 @@ def load(folder: Path) -> dict[str, StaticFile]:
         packed = gzip.compress(body, 9, mtime=0)
         found[name] = StaticFile(body, packed, content_type, etag, name.startswith("assets/"))
     return found
+
+
+def nowhere(request: web.Request) -> web.Response | None:
+    """404 with the page, which says in the reader's language that nothing is at this address; None where the API, or
+    anything but a browser that opens a page, asks, and when nothing was built.
+    """
+    file = request.app.get(FILES, {}).get("index.html")
+    if file is None or request.path.startswith("/api/") or "text/html" not in request.headers.get("Accept", ""):
+        return None
+    return web.Response(status=404, body=file.body, headers={"Content-Type": file.content_type})
 
 
 def respond(request: web.Request, file: StaticFile | None) -> web.Response:

@@ -17,6 +17,11 @@ rules: { 'video-caption': { enabled: false } } }).then((r) => r.violations.map((
 """`video-caption`: pictures without sound have no captions; the statement of accessibility says so."""
 
 
+WIDE: Final = """(() => { const { scrollWidth, clientWidth } = document.documentElement;
+return scrollWidth > clientWidth ? [scrollWidth, clientWidth] : null; })()"""
+"""A page wider than its window; a telephone's `innerWidth` grows with what overflows and would say nothing."""
+
+
 @cache
 def _axe() -> str:
     return AXE.read_text(encoding="utf-8") + "; void 0"
@@ -29,8 +34,8 @@ async def barriers(page: Page, word: str) -> list[str]:
     if not await page.run("typeof axe === 'object'"):
         await page.run(_axe())
     found: list[str] = await page.run(LOOK)
-    if await page.run("document.documentElement.scrollWidth > window.innerWidth"):
-        wide = await page.run("[document.documentElement.scrollWidth, window.innerWidth]")
+    wide = await page.run(WIDE)
+    if wide:
         found.append(f"wider than the window: {wide}")
     return found
 

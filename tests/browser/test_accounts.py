@@ -21,13 +21,18 @@ async def send(desk: Desk, **fields: str) -> None:
     await desk.page.run("document.querySelector('t-login form').requestSubmit()")
 
 
-async def set_telephone(desk: Desk) -> None:
-    """From the screen that offers a second factor to behind its recovery codes."""
+async def type_secret(desk: Desk) -> None:
+    """From the screen that offers a second factor to its recovery codes."""
     await send(desk)
     await desk.page.until("document.querySelector('t-login .secret')")
     secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
     await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
     await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")
+
+
+async def set_telephone(desk: Desk) -> None:
+    """The same, and behind the codes."""
+    await type_secret(desk)
     await desk.page.run("document.querySelector('t-login .primary').click()")
 
 

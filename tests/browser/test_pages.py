@@ -19,6 +19,8 @@ PAGES: Final = {
     "/alertes?n=1": ("Votre avis", "Your verdict"),
     f"/lecture?cam=portail&t={START_US + (FIRST_RUN_S + 1) * SECOND}": ("n'envoie plus d'image", "sends no picture"),
     "/consultations": ("fait signalé ou remarqué", "something reported or noticed"),
+    "/acces": ("Adj. Moreau", "Withdraw"),
+    "/compte": ("pas de fiche de secours", "no recovery sheet"),
     "/affiche": ("Lieu sous vidéosurveillance", "under video surveillance"),
     "/accessibilite": ("déclarée non conforme", "declared not compliant"),
 }

@@ -5,7 +5,8 @@ import {
   accounts, authorise, endSession, grant, openAccount, resetPassword, revokeAccount, sessions,
 } from "./accounts-api";
 import { Refused, type State } from "./api";
-import { type Key, plural, said, t } from "./i18n";
+import { type Key, plural, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { DAY, HOUR, dateField, midnight, moment, shortDate, timeField, typed } from "./time";
 
 const REFRESH_MS = 10_000;
@@ -24,7 +25,7 @@ export class AccountsElement extends LitElement {
   declare rows: AccountRow[] | null;
   declare open: SessionRow[];
   declare once: Once | null; // a password that is told once
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare role: Role; // of the form
   declare asked: { deed: Deed; account: AccountRow } | null;
   declare now: number;
@@ -35,7 +36,7 @@ export class AccountsElement extends LitElement {
     super();
     this.data = this.rows = this.once = this.asked = null;
     this.open = [];
-    this.refusal = "";
+    this.refusal = null;
     this.role = "viewer";
     this.now = 0;
     this.past = false;
@@ -73,7 +74,7 @@ export class AccountsElement extends LitElement {
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
       return false;
     }
   }
@@ -93,7 +94,7 @@ export class AccountsElement extends LitElement {
     const fields = new FormData(form);
     const text = (name: string) => String(fields.get(name)).trim();
     const day = (name: string) => typed(text(name), "00:00:00")[0] ?? 0;
-    this.refusal = "";
+    this.refusal = null;
     const made = await this.try(async () => {
       this.once = await openAccount({
         name: text("name"), person: text("person"), function: text("function"), role: this.role,
@@ -111,7 +112,7 @@ export class AccountsElement extends LitElement {
     event.preventDefault();
     const { deed, account } = this.asked!;
     const fields = new FormData(event.target as HTMLFormElement);
-    this.refusal = "";
+    this.refusal = null;
     const done = await this.try(async () => {
       if (deed === "revoke") await revokeAccount(account.name);
       if (deed === "grant") await grant(account.name, this.granted(fields));
@@ -125,7 +126,7 @@ export class AccountsElement extends LitElement {
   }
 
   private ask(deed: Deed, account: AccountRow): void {
-    this.refusal = "";
+    this.refusal = null;
     this.asked = { deed, account };
     void this.updateComplete.then(() => this.querySelector("dialog")?.showModal());
   }
@@ -140,7 +141,7 @@ export class AccountsElement extends LitElement {
   }
 
   private said() {
-    return this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing;
+    return refused(this.refusal);
   }
 
   private told(once: Once) {
@@ -179,8 +180,8 @@ export class AccountsElement extends LitElement {
   private grantFields() {
     const at = this.now - HOUR;
     const when = (name: string, us: number, label: Key) => html`<fieldset class="when"><legend>${t(label)}</legend>
-      <label>${t("jump.date")} <input type="date" name=${`${name}-date`} required .value=${dateField(us)}></label>
-      <label>${t("jump.time")} <input class="hour" name=${`${name}-time`} required maxlength="10" pattern=${HOUR_PATTERN} title=${t("jump.format")} .value=${timeField(us)}></label></fieldset>`;
+      <label>${t("jump.date")} <input type="date" name=${`${name}-date`} required value=${dateField(us)}></label>
+      <label>${t("jump.time")} <input class="hour" name=${`${name}-time`} required maxlength="10" pattern=${HOUR_PATTERN} title=${t("jump.format")} value=${timeField(us)}></label></fieldset>`;
     return html`<fieldset><legend>${t("access.cameras")}</legend>${(this.data?.cameras ?? []).map((each) => html`<label><input type="checkbox" name="camera" value=${each.id}> ${each.name}</label>`)}</fieldset>
       ${when("from", at, "access.pictures")}${when("to", this.now, "access.picturesTo")}
       <label>${t("access.hours")} <select name="hours">${GRANT_HOURS.map((each) => html`<option value=${each}>${t("watch.hours", { n: each })}</option>`)}</select></label>`;
@@ -193,7 +194,7 @@ export class AccountsElement extends LitElement {
     const fields: Record<Deed, () => TemplateResult> = {
       revoke: () => html`<p>${t("access.revokeText")}</p>`,
       password: () => html`<p>${t("access.passwordText")}</p>`,
-      authorise: () => html`<label>${t("access.until")} <input type="date" name="until" required .value=${dateField(Math.max(account.until_us, this.now) + YEAR)}></label>`,
+      authorise: () => html`<label>${t("access.until")} <input type="date" name="until" required value=${dateField(Math.max(account.until_us, this.now) + YEAR)}></label>`,
       grant: () => this.grantFields(),
     };
     const names: Record<Deed, Key> = { revoke: "access.revoke", password: "access.password", authorise: "access.prolong", grant: "access.grant" };
@@ -210,8 +211,8 @@ export class AccountsElement extends LitElement {
       <label>${t("access.role")} <select @change=${(event: Event) => (this.role = (event.target as HTMLSelectElement).value as Role)}>
         ${ROLES.map((each) => html`<option value=${each} ?selected=${each === this.role}>${t(`role.${each}`)}</option>`)}</select></label>
       <p class="hint">${t(`roleText.${this.role}`)}</p>
-      <label>${t("access.from")} <input type="date" name="from" required .value=${dateField(this.now)}></label>
-      <label>${t("access.until")} <input type="date" name="until" required .value=${dateField(this.now + (this.role === "viewer" ? 3 * DAY : YEAR))}></label>
+      <label>${t("access.from")} <input type="date" name="from" required value=${dateField(this.now)}></label>
+      <label>${t("access.until")} <input type="date" name="until" required value=${dateField(this.now + (this.role === "viewer" ? 3 * DAY : YEAR))}></label>
       ${this.role === "viewer" ? this.grantFields() : nothing}${this.asked ? nothing : this.said()}
       <button class="primary">${t("access.make")}</button></form></details>`;
   }

@@ -2,7 +2,8 @@
 import { LitElement, html, nothing } from "lit";
 import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, answer, detection as fetchDetection, report } from "./api";
 import { labelled, lasted, what } from "./alert-words";
-import { type Key, locale, said, t } from "./i18n";
+import { type Key, locale, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import "./review";
 import { SECOND, clock, longDate, moment } from "./time";
 
@@ -21,7 +22,7 @@ export class AlertsElement extends LitElement {
   declare open: Alert | null;
   declare boxes: Sighting[];
   declare how: Detection | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
   private timer = 0;
 
@@ -30,7 +31,8 @@ export class AlertsElement extends LitElement {
     this.data = this.open = this.how = null;
     this.number = null;
     this.boxes = [];
-    this.refusal = this.done = "";
+    this.refusal = null;
+    this.done = "";
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -51,7 +53,8 @@ export class AlertsElement extends LitElement {
     if (changed.has("number")) {
       this.open = null;
       this.boxes = [];
-      this.refusal = this.done = "";
+      this.refusal = null;
+      this.done = "";
       void this.poll();
     }
   }
@@ -67,9 +70,11 @@ export class AlertsElement extends LitElement {
       } else if (this.data) {
         this.how = await fetchDetection();
       }
-      if (!this.done) this.refusal = "";
+      if (!this.done && this.number !== null) this.refusal = null;
     } catch (error) {
-      this.refuse(error);
+      if (this.number !== null) this.refuse(error);
+      else if (error instanceof Refused) this.how = null; // the list says why
+      else throw error;
     } finally {
       if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), this.data ? REFRESH_MS : 200);
     }
@@ -77,7 +82,7 @@ export class AlertsElement extends LitElement {
 
   private refuse(error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    this.refusal = said(error.problem);
+    this.refusal = error.problem;
   }
 
   private camera(id: string): string {
@@ -91,7 +96,7 @@ export class AlertsElement extends LitElement {
 
   private all() {
     return html`<h1>${t("alerts.title")}</h1><t-review .data=${this.data}></t-review>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}${this.reporting()}${this.detection()}`;
+      ${refused(this.refusal)}${this.reporting()}${this.detection()}`;
   }
 
   /** What told these alerts, and how often it was wrong: who trusts a list must know both. */
@@ -117,7 +122,7 @@ export class AlertsElement extends LitElement {
 
   private one() {
     const alert = this.open;
-    if (!alert) return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : html`<p>${t("play.loading")}</p>`}`;
+    if (!alert) return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>${this.refusal ? refused(this.refusal) : html`<p>${t("play.loading")}</p>`}`;
     const now = this.data!.now_utc_us;
     return html`<p><a href="/alertes">‹ ${t("alerts.back")}</a></p>
       <h1>${what(alert)} <span class="at-camera">${this.camera(alert.camera)}</span></h1>
@@ -135,12 +140,12 @@ export class AlertsElement extends LitElement {
     const given = alert.answer;
     return html`<form class="card judge" @submit=${(event: SubmitEvent) => void this.judge(event, alert)}>
       <h2>${t("judge.title")}</h2>
-      ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: moment(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` « ${given.note} »` : ""}</p>` : nothing}
+      ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: moment(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` ${t("app.quote", { text: given.note })}` : ""}</p>` : nothing}
       <fieldset><legend>${t("judge.legend")}</legend>${VERDICTS.map((each) => html`<label><input type="radio" name="verdict" value=${each} required> ${t(`judge.${each}` as Key)}</label>`)}</fieldset>
       <label>${t("judge.note")} <input name="note" maxlength="500"></label>
       <button class="primary">${t("judge.send")}</button>
       <p class="notice" role="status">${this.done}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</form>`;
+      ${refused(this.refusal)}</form>`;
   }
 
   private async judge(event: SubmitEvent, alert: Alert): Promise<void> {
@@ -148,7 +153,7 @@ export class AlertsElement extends LitElement {
     const fields = new FormData(event.target as HTMLFormElement);
     try {
       this.open = await answer(alert.number, { verdict: String(fields.get("verdict")) as Verdict, note: String(fields.get("note")).trim() });
-      this.refusal = "";
+      this.refusal = null;
       this.done = t("judge.done");
     } catch (error) {
       this.done = "";
@@ -168,6 +173,7 @@ export class AlertsElement extends LitElement {
   private async send(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const fields = new FormData(event.target as HTMLFormElement);
+    this.refusal = null;
     try {
       const number = await report({ camera: String(fields.get("camera")), kind: String(fields.get("kind")), note: String(fields.get("note")).trim() });
       this.dispatchEvent(new CustomEvent("go", { detail: `/alertes?n=${number}`, bubbles: true }));

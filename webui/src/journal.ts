@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { Refused, type State, ask } from "./api";
 import type { Look } from "./api";
 import { type Key, keyOr, locale, plural, said, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { DAY, clock, midnight, moment, typed } from "./time";
 
 const SHOWN = 31 * DAY; // what is listed unless other days are asked for; three years are kept
@@ -48,14 +49,14 @@ export class JournalElement extends LitElement {
   declare refusals: Refusal[];
   declare checked: Checked | null;
   declare busy: boolean;
-  declare refusal: string;
+  declare refusal: Sentence | null;
 
   constructor() {
     super();
     this.data = this.looks = this.checked = null;
     this.refusals = [];
     this.busy = false;
-    this.refusal = "";
+    this.refusal = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -89,10 +90,10 @@ export class JournalElement extends LitElement {
   private async try(work: () => Promise<void>): Promise<void> {
     try {
       await work();
-      this.refusal = "";
+      this.refusal = null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
   }
 
@@ -148,15 +149,15 @@ export class JournalElement extends LitElement {
     return html`<tr><th scope="row">${look.person}<span class="hint">${look.function}</span></th>
       <td data-label=${t("review.when")}>${moment(look.opened_us, now)}${look.remaining_us > 0 ? html`<span class="hint">${t("journal.open")}</span>` : nothing}</td>
       <td data-label=${t("reason.which")}>${t(`reason.${look.reason}` as Key)}${look.alert === null ? nothing : html` <a href="/alertes?n=${look.alert}">n° ${look.alert}</a>`}
-        ${look.text ? html`<span class="hint">« ${look.text} »</span>` : nothing}${look.reference ? html`<span class="hint">${look.reference}</span>` : nothing}
-        ${look.justification ? html`<span class="hint">« ${look.justification} »</span>` : nothing}</td>
+        ${look.text ? html`<span class="hint">${t("app.quote", { text: look.text })}</span>` : nothing}${look.reference ? html`<span class="hint">${look.reference}</span>` : nothing}
+        ${look.justification ? html`<span class="hint">${t("app.quote", { text: look.justification })}</span>` : nothing}</td>
       <td data-label=${t("journal.what")}>${look.cameras.map((each) => this.camera(each)).join(", ")}<span class="hint">${span}</span></td>
       <td data-label=${t("journal.seen")}>${seen.length > 0 ? seen : t("journal.nothing")}${look.seen.length > STRETCHES ? html`<span class="hint">${plural("journal.more", look.seen.length - STRETCHES)}</span>` : nothing}</td></tr>`;
   }
 
   private refused(each: Refusal) {
     return html`<tr><th scope="row">${each.person}<span class="hint">${each.function}</span></th><td data-label=${t("review.when")}>${moment(each.utc_us, this.data!.now_utc_us)}</td>
-      <td data-label=${t("journal.what")}>${this.camera(each.camera)}<span class="hint">${this.between(each.from_us, each.to_us)}</span></td>
+      <td data-label=${t("journal.asked")}>${this.camera(each.camera)}<span class="hint">${this.between(each.from_us, each.to_us)}</span></td>
       <td data-label=${t("journal.why")}>${t(keyOr(`refused.${each.why}`, "refused.else"))}</td></tr>`;
   }
 
@@ -166,13 +167,13 @@ export class JournalElement extends LitElement {
     const [from, to] = this.span;
     const looks = this.looks ?? [];
     const head = (keys: Key[]) => html`<thead><tr>${keys.map((each) => html`<th scope="col">${t(each)}</th>`)}</tr></thead>`;
-    return html`<h1>${t("journal.title")}</h1>${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+    return html`<h1>${t("journal.title")}</h1>${refused(this.refusal)}
       <div class="filters"><label>${t("review.from")} <input type="date" .value=${asked.get("du") ?? ""} @change=${(event: Event) => this.choose("du", event)}></label>
         <label>${t("review.to")} <input type="date" .value=${asked.get("au") ?? ""} @change=${(event: Event) => this.choose("au", event)}></label>
         <a class="button" download href="/api/v1/looks.csv?from=${from}&to=${to}">${t("journal.table")}</a></div>
       <section class="card"><h2>${t("journal.list")}</h2>${looks.length === 0 ? html`<p>${t("journal.none")}</p>`
         : html`${looks.length === MOST ? html`<p class="hint">${t("journal.most", { n: MOST })}</p>` : nothing}<table class="stack">${head(["journal.who", "review.when", "reason.which", "journal.what", "journal.seen"])}<tbody>${looks.map((each) => this.row(each))}</tbody></table>`}</section>
-      ${this.refusals.length === 0 ? nothing : html`<section class="card"><h2>${t("journal.refusals")}</h2><table class="stack">${head(["journal.who", "review.when", "journal.what", "journal.why"])}<tbody>${this.refusals.map((each) => this.refused(each))}</tbody></table></section>`}
+      ${this.refusals.length === 0 ? nothing : html`<section class="card"><h2>${t("journal.refusals")}</h2><table class="stack">${head(["journal.who", "review.when", "journal.asked", "journal.why"])}<tbody>${this.refusals.map((each) => this.refused(each))}</tbody></table></section>`}
       ${this.proof()}`;
   }
 }

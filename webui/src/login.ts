@@ -3,7 +3,8 @@
 import { LitElement, html, nothing } from "lit";
 import type { PasskeyAsked, Session } from "./api";
 import { Refused, changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./api";
-import { said, t } from "./i18n";
+import { t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 
 type Step = "enter" | "sheet" | "password" | "factor" | "codes";
 
@@ -38,7 +39,7 @@ export class LoginElement extends LitElement {
   declare sheet: boolean;
   declare coded: boolean;
   declare keyed: boolean; // a security key may answer instead
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare proposed: { secret: string; address: string } | null;
   declare codes: string[];
   declare busy: boolean;
@@ -50,7 +51,7 @@ export class LoginElement extends LitElement {
     this.mine = null;
     this.sheet = false;
     this.coded = this.keyed = false;
-    this.refusal = "";
+    this.refusal = null;
     this.proposed = null;
     this.codes = [];
     this.busy = false;
@@ -78,13 +79,13 @@ export class LoginElement extends LitElement {
     this.busy = true;
     try {
       await work(new FormData((event.target as Element).closest("form")!));
-      this.refusal = "";
+      this.refusal = null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.coded ||= error.problem.code === "code-needed";
       this.asked = error.problem.passkey ?? null;
       this.keyed ||= this.asked !== null;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     } finally {
       this.busy = false;
     }
@@ -180,7 +181,7 @@ export class LoginElement extends LitElement {
   }
 
   protected override render() {
-    return html`<section class="card login">${this.form()}${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</section>`;
+    return html`<section class="card login">${this.form()}${refused(this.refusal)}</section>`;
   }
 }
 

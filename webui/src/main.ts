@@ -5,11 +5,11 @@ import type { Session, State } from "./api";
 import { Refused, follow, logOut, readNotices, session as fetchSession, state as fetchState } from "./api";
 import "./alerts";
 import "./home";
-import { type Language, language, said, setLanguage, t } from "./i18n";
+import { type Key, type Language, language, said, setLanguage, t } from "./i18n";
 import { QUIET_MS, spread } from "./patience";
 import "./playback";
 import "./reason";
-import { SCREENS, type Screen, allowed, screenOf } from "./screens";
+import { NOWHERE, SCREENS, type Screen, allowed, screenOf } from "./screens";
 import { clock, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
 
@@ -239,7 +239,7 @@ class AppElement extends LitElement {
         ${this.mine ? html`<p class="who">${this.inside ? html`<a href="/compte">${this.mine.who}</a>` : html`<span>${this.mine.who}</span>`} <button @click=${() => void this.leave()}>${t("login.out")}</button></p>` : nothing}${this.inside ? this.clock() : nothing}</header>
       <main id="content" tabindex="-1">
         ${this.down
-          ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h2>${t("down.title")}</h2>
+          ? html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div>${this.data && this.address.pathname !== "/" ? html`<h2>${t("down.title")}</h2>` : html`<h1>${t("down.title")}</h1>`}
               <p>${this.data ? t("down.text", { time: clock(this.data.now_utc_us) }) : t("down.never")}</p></div></section>`
           : nothing}
         ${this.told()}${this.inside && !this.over && this.rights.has("footage") ? html`<t-looks .data=${this.data}></t-looks>` : nothing}
@@ -259,6 +259,12 @@ class AppElement extends LitElement {
       <button @click=${() => void this.again(() => readNotices(newest.number))}>${t("told.read")}</button></section>`;
   }
 
+  /** There is nothing to see here, and where to go. */
+  private stop(title: Key, text: Key) {
+    return html`<section class="verdict waiting"><span class="mark" aria-hidden="true">?</span><div><h1>${t(title)}</h1><p>${t(text)}</p>
+      <p><a href="/">${t("nowhere.home")}</a></p></div></section>`;
+  }
+
   private body() {
     if (this.over) {
       return html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h1>${t("over.title")}</h1><p>${t("over.text")}</p></div></section>`;
@@ -268,6 +274,10 @@ class AppElement extends LitElement {
       return this.mine === undefined ? html`<p class="verdict waiting">${t("login.checking")}</p>` : html`<t-login .mine=${this.mine}></t-login>`;
     }
     const path = this.address.pathname === "/" && !this.rights.has("state") && this.inside ? "/lecture" : this.address.pathname;
+    const screen = screenOf(path);
+    if (screen === NOWHERE) return this.stop("nowhere.title", "nowhere.text");
+    if (this.inside && !allowed(screen, this.rights)) return this.stop("notYours.title", "notYours.text");
+    if (this.down && !this.data && path !== "/accessibilite") return nothing; // that the recorder is silent is all there is to say
     switch (path) {
       case "/alertes":
         return html`<t-alerts .data=${this.data} .number=${Number(this.address.searchParams.get("n")) || null}></t-alerts>`;

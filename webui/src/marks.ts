@@ -1,7 +1,8 @@
 // Bookmarks: instants in a few words, to be found again. They hold no picture and keep none for longer.
 import { LitElement, html, nothing } from "lit";
 import { type State, Refused, ask } from "./api";
-import { said, t } from "./i18n";
+import { t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { clock, moment } from "./time";
 
 const TEXT_MOST = 200; // characters
@@ -29,12 +30,13 @@ export class MarksElement extends LitElement {
   declare camera: string;
   declare at: number | null; // the instant on screen
   declare marks: Mark[] | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
 
   constructor() {
     super();
-    this.camera = this.refusal = this.done = "";
+    this.refusal = null;
+    this.camera = this.done = "";
     this.at = this.marks = null;
   }
 
@@ -55,12 +57,12 @@ export class MarksElement extends LitElement {
   private async change(how: () => Promise<Mark[]>, done: string): Promise<boolean> {
     try {
       this.marks = await how();
-      this.refusal = "";
+      this.refusal = null;
       this.done = done;
       return true;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
       this.done = "";
       return false;
     }
@@ -93,7 +95,7 @@ export class MarksElement extends LitElement {
         <label>${t("marks.text")} <input name="text" required maxlength=${TEXT_MOST} autocomplete="off" ?disabled=${this.at === null}></label>
         <button ?disabled=${this.at === null}>${t("marks.add")}</button></form>
       <p class="hint" role="status">${this.done}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+      ${refused(this.refusal)}
       ${this.marks === null ? nothing : this.marks.length === 0 ? html`<p>${t("marks.none")}</p>`
         : html`<table class="stack"><thead><tr><th scope="col">${t("marks.at")}</th><th scope="col">${t("jump.camera")}</th><th scope="col">${t("marks.text")}</th>
           <th scope="col">${t("marks.by")}</th><td></td></tr></thead><tbody>${this.marks.map((each) => this.row(each))}</tbody></table>`}</section>`;

@@ -1,7 +1,8 @@
 // The notice panel: what people who are filmed must be told, from the settings in force, on a sheet to print.
 import { LitElement, html, nothing } from "lit";
 import { type Notice, type Panel, Refused, type State, notice } from "./api";
-import { type Key, language, plural, said, t } from "./i18n";
+import { type Key, language, plural, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 
 const NEEDS: Record<keyof Pick<Notice, "controller" | "authorisation" | "contact" | "dpo">, Key> = {
   controller: "notice.needController", authorisation: "notice.needAuthorisation", contact: "notice.needContact", dpo: "notice.needDpo",
@@ -11,12 +12,12 @@ export class NoticeElement extends LitElement {
   static override properties = { data: { attribute: false }, told: { state: true }, refusal: { state: true } };
   declare data: State | null;
   declare told: Notice | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
 
   constructor() {
     super();
     this.data = this.told = null;
-    this.refusal = "";
+    this.refusal = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -27,13 +28,13 @@ export class NoticeElement extends LitElement {
     super.connectedCallback();
     notice().then((told) => (this.told = told), (error: unknown) => {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     });
   }
 
   protected override render() {
     const { told, data } = this;
-    if (this.refusal) return html`<h1>${t("notice.title")}</h1><p class="refusal" role="alert">${this.refusal}</p>`;
+    if (this.refusal) return html`<h1>${t("notice.title")}</h1>${refused(this.refusal)}`;
     if (!told || !data) return html`<p>${t("play.loading")}</p>`;
     const lacks = new Intl.ListFormat(language()).format(told.missing.map((each) => t(NEEDS[each])));
     return html`<div class="screen-only"><h1>${t("notice.title")}</h1><p>${t("notice.intro")}</p>

@@ -2,9 +2,10 @@
 import { LitElement, html, nothing } from "lit";
 import { type SessionRow, endSession, sessions } from "./accounts-api";
 import { Refused, type Session, type State, changePassword, newSheet, session } from "./api";
-import { plural, said, t } from "./i18n";
+import { plural, t } from "./i18n";
 import { choosing, chosen, having } from "./login";
 import "./passkey";
+import { type Sentence, refused } from "./refused";
 import { moment } from "./time";
 
 export class OwnElement extends LitElement {
@@ -14,7 +15,7 @@ export class OwnElement extends LitElement {
   declare mine: Session | null;
   declare open: SessionRow[];
   declare sheet: string; // told once
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
   declare telephone: boolean; // another one is being set
 
@@ -22,7 +23,8 @@ export class OwnElement extends LitElement {
     super();
     this.data = this.mine = null;
     this.open = [];
-    this.sheet = this.refusal = this.done = "";
+    this.refusal = null;
+    this.sheet = this.done = "";
     this.telephone = false;
   }
 
@@ -43,12 +45,13 @@ export class OwnElement extends LitElement {
 
   /** Do it, or say why not. */
   private async try(work: () => Promise<unknown>): Promise<void> {
-    this.refusal = this.done = "";
+    this.refusal = null;
+    this.done = "";
     try {
       await work();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
   }
 
@@ -105,7 +108,7 @@ export class OwnElement extends LitElement {
     const { mine, data } = this;
     if (!mine || !data) return html`<h1>${t("own.title")}</h1>`;
     return html`<h1>${t("own.title")}</h1><p><b>${mine.who}</b>, ${mine.function}. ${t("own.until", { time: moment(mine.until_us, data.now_utc_us) })}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}<p role="status">${this.done}</p>
+      ${refused(this.refusal)}<p role="status">${this.done}</p>
       ${this.sheet ? this.printed(mine) : nothing}${this.ways(mine)}
       ${mine.role === "viewer" ? nothing : html`<t-passkeys .account=${mine.name}></t-passkeys>`}${this.password(mine)}${this.sessions(mine, data.now_utc_us)}`;
   }

@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type PasskeyAnswer, type PasskeyAsked, Refused, ask } from "./api";
 import { type Key, said, t } from "./i18n";
 import { having } from "./login";
+import { type Sentence, refused } from "./refused";
 import { moment } from "./time";
 
 interface PasskeyCreation extends PasskeyAsked {
@@ -80,13 +81,14 @@ export class PasskeysElement extends LitElement {
   static override properties = { account: {}, told: { state: true }, refusal: { state: true }, done: { state: true }, busy: { state: true } };
   declare account: string;
   declare told: Passkeys | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
   declare busy: boolean;
 
   constructor() {
     super();
-    this.account = this.refusal = this.done = "";
+    this.account = this.done = "";
+    this.refusal = null;
     this.told = null;
     this.busy = false;
   }
@@ -104,13 +106,14 @@ export class PasskeysElement extends LitElement {
   private async try(done: string, work: () => Promise<Passkeys>): Promise<void> {
     if (this.busy) return;
     this.busy = true;
-    this.refusal = this.done = "";
+    this.refusal = null;
+    this.done = "";
     try {
       this.told = await work();
       this.done = done;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     } finally {
       this.busy = false;
     }
@@ -148,7 +151,7 @@ export class PasskeysElement extends LitElement {
   protected override render() {
     const { told } = this;
     return html`<section class="card"><h2>${t("passkey.title")}</h2><p>${t("passkey.text")}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}<p role="status">${this.done}</p>
+      ${refused(this.refusal)}<p role="status">${this.done}</p>
       ${told === null ? nothing : html`<ul>${told.keys.map((each) => this.row(each, told.now_us))}</ul>
         ${told.why_not === null ? this.adding() : html`<p class="hint">${said(told.why_not)}</p>`}`}</section>`;
   }

@@ -2,7 +2,8 @@
 import { LitElement, html, nothing } from "lit";
 import { type Look, type LookReason, type State, Refused } from "./api";
 import { begin, end, follow, justify, opened, remaining, toJustify } from "./look";
-import { type Key, said, t } from "./i18n";
+import { type Key, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { HOUR, MINUTE, countdown, length, moment } from "./time";
 
 const REASONS: LookReason[] = ["doubt", "damage", "access", "judicial", "urgency"]; // an alert is its own reason
@@ -18,12 +19,12 @@ export class ReasonElement extends LitElement {
   declare cameras: string[]; // that stand on the screen
   declare at: number | null;
   declare reason: LookReason;
-  declare refusal: string;
+  declare refusal: Sentence | null;
 
   constructor() {
     super();
     this.data = this.at = null;
-    this.refusal = "";
+    this.refusal = null;
     this.cameras = [];
     this.reason = "doubt";
   }
@@ -33,7 +34,7 @@ export class ReasonElement extends LitElement {
   }
 
   ask(): void {
-    this.refusal = "";
+    this.refusal = null;
     this.querySelector("dialog")?.showModal();
   }
 
@@ -53,7 +54,7 @@ export class ReasonElement extends LitElement {
       this.querySelector("dialog")?.close();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
   }
 
@@ -71,7 +72,7 @@ export class ReasonElement extends LitElement {
       <label>${t("reason.span", { time: this.at === null ? "" : moment(this.at, state.now_utc_us) })} <select name="span">
         ${SPANS.map((each) => html`<option value=${each} ?selected=${each === USUAL}>${length(each)}</option>`)}</select></label>
       <p class="hint">${t("reason.hint")}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+      ${refused(this.refusal)}
       <p class="buttons"><button type="button" @click=${() => this.querySelector("dialog")?.close()}>${t("reason.cancel")}</button>
         <button class="primary">${t("reason.open")}</button></p></form></dialog>`;
   }
@@ -81,14 +82,14 @@ export class LooksElement extends LitElement {
   static override properties = { data: { attribute: false }, tick: { state: true }, refusal: { state: true } };
   declare data: State | null;
   declare tick: number;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   private unfollow: (() => void) | null = null;
 
   constructor() {
     super();
     this.data = null;
     this.tick = 0;
-    this.refusal = "";
+    this.refusal = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -108,10 +109,10 @@ export class LooksElement extends LitElement {
   private async sure(work: Promise<void>): Promise<void> {
     try {
       await work;
-      this.refusal = "";
+      this.refusal = null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
   }
 
@@ -144,7 +145,7 @@ export class LooksElement extends LitElement {
     const [open, urgent] = [opened(), toJustify()];
     if (open.length + urgent.length === 0 && !this.refusal) return nothing;
     return html`<section class="looks" aria-label=${t("look.title")}>${open.map((each) => this.open(each))}${urgent.map((each) => this.urgent(each))}
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</section>`;
+      ${refused(this.refusal)}</section>`;
   }
 }
 

@@ -3,8 +3,9 @@
 import { LitElement, html, nothing } from "lit";
 import { lasted, what } from "./alert-words";
 import { type Alert, type AlertList, Refused, type State, type Verdict, alerts as fetchAlerts, answer } from "./api";
-import { type Key, locale, plural, said, t } from "./i18n";
+import { type Key, locale, plural, t } from "./i18n";
 import { begin, follow, lets } from "./look";
+import { type Sentence, refused } from "./refused";
 import { DAY, midnight, moment, typed } from "./time";
 
 const REFRESH_MS = 3000;
@@ -20,7 +21,7 @@ export class ReviewElement extends LitElement {
   static override properties = { data: { attribute: false }, found: { state: true }, refusal: { state: true }, done: { state: true }, tick: { state: true } };
   declare data: State | null;
   declare found: AlertList | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
   declare tick: number;
   private timer = 0;
@@ -30,7 +31,8 @@ export class ReviewElement extends LitElement {
   constructor() {
     super();
     this.data = this.found = null;
-    this.refusal = this.done = "";
+    this.refusal = null;
+    this.done = "";
     this.tick = 0;
   }
 
@@ -100,7 +102,7 @@ export class ReviewElement extends LitElement {
         for (const [name, key] of [["camera", "cam"], ["kind", "type"]] as const) if (this.asked.get(key)) which[name] = this.asked.get(key)!;
         const [from, to] = this.span;
         this.found = await fetchAlerts(Math.floor(from), Math.ceil(to), which);
-        this.refusal = "";
+        this.refusal = null;
       }
     } catch (error) {
       this.refuse(error);
@@ -111,7 +113,7 @@ export class ReviewElement extends LitElement {
 
   private refuse(error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    this.refusal = said(error.problem);
+    this.refusal = error.problem;
   }
 
   /** What the table shows: what the server says, and what was answered here a moment ago. */
@@ -152,7 +154,7 @@ export class ReviewElement extends LitElement {
       const settled = await answer(alert.number, { verdict, note: "" });
       this.kept.set(alert.number, settled);
       this.done = t("review.done", { time: moment(alert.opened_us, this.data!.now_utc_us), verdict: t(`verdictOf.${verdict}`) });
-      this.refusal = "";
+      this.refusal = null;
       await this.updateComplete;
       this.move(1);
       await this.poll();
@@ -193,12 +195,12 @@ export class ReviewElement extends LitElement {
     const { verdict } = alert.answer ?? { verdict: null };
     const open = lets(alert.camera, alert.opened_us);
     return html`<tr data-number=${alert.number} class=${verdict ? "answered" : "waiting"}>
-      <th scope="row"><a href="/alertes?n=${alert.number}">${what(alert)}</a>${alert.note ? html`<span class="hint">« ${alert.note} »</span>` : nothing}</th>
+      <th scope="row"><a href="/alertes?n=${alert.number}">${what(alert)}</a>${alert.note ? html`<span class="hint">${t("app.quote", { text: alert.note })}</span>` : nothing}</th>
       <td class="picture">${alert.has_picture && open ? html`<img src="/api/v1/alerts/${alert.number}/picture.jpg" alt="" width="96" height="54">`
         : html`<span class="hint">${t(alert.has_picture ? "alerts.shut" : "alerts.noPicture")}</span>`}</td>
       <td data-label=${t("jump.camera")}>${this.camera(alert.camera)}</td>
       <td data-label=${t("review.when")}>${moment(alert.opened_us, now)}<span class="hint">${lasted(alert)}</span></td>
-      <td data-label=${t("review.gravity")}>${t(`severity.${alert.severity}`)}${alert.protected ? nothing : html`<span class="hint warn">${t("alerts.notProtected")}</span>`}</td>
+      <td data-label=${t("review.gravity")}>${t(`gravity.${alert.severity}`)}${alert.protected ? nothing : html`<span class="hint warn">${t("alerts.notProtected")}</span>`}</td>
       <td data-label=${t("judge.title")}>${verdict ? html`<span class="chip">${t(`verdictOf.${verdict}`)}</span>` : html`<span class="chip todo">${t("alerts.toAnswer")}</span>`}</td>
       <td class="act"><button @click=${() => void this.watch(alert)} aria-label=${t("alerts.settleOf", { number: alert.number })}>${t("alerts.settle")}</button></td></tr>`;
   }
@@ -220,8 +222,8 @@ export class ReviewElement extends LitElement {
     if (!this.data) return html`<p>${t("play.loading")}</p>`;
     const rows = this.rows;
     const none = this.view === "a-voir" ? t("review.noneTodo") : t("review.none");
-    return html`${this.filters()}${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
-      ${this.found === null ? html`<p>${t("play.loading")}</p>` : rows.length === 0 ? html`<p class="card">${none}</p>`
+    return html`${this.filters()}${refused(this.refusal)}
+      ${this.found === null ? (this.refusal ? nothing : html`<p>${t("play.loading")}</p>`) : rows.length === 0 ? html`<p class="card">${none}</p>`
         : html`<section class="card"><p class="hint">${plural("review.count", this.found.count)} <button class="plain" @click=${() => this.querySelector("dialog")?.showModal()}>${t("keys.title")} (?)</button></p>
           <table class="stack review"><thead><tr><th scope="col">${t("review.what")}</th><td></td><th scope="col">${t("jump.camera")}</th><th scope="col">${t("review.when")}</th>
           <th scope="col">${t("review.gravity")}</th><th scope="col">${t("judge.title")}</th><td></td></tr></thead><tbody>${rows.map((each) => this.row(each))}</tbody></table>${this.pages()}</section>`}

@@ -24,6 +24,9 @@ export const SCREENS: Screen[] = [
   { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },
 ];
 
+/** Where no screen stands. */
+export const NOWHERE: Screen = { path: "", title: "nowhere.title", right: null, menu: null };
+
 const OF_ACCOUNTS: ReadonlySet<string> = new Set(["accounts", "looks"]);
 
 /** `rights` null: nothing is known of accounts, and the page shows what does not need any. */
@@ -33,5 +36,5 @@ export function allowed(screen: Screen, rights: ReadonlySet<string> | null): boo
 }
 
 export function screenOf(path: string): Screen {
-  return SCREENS.find((each) => each.path === path) ?? SCREENS[0]!;
+  return SCREENS.find((each) => each.path === path) ?? NOWHERE;
 }

@@ -1,7 +1,8 @@
 // On the home page: what waits for another person's signature, and the way before two witnesses when nobody answers.
 import { LitElement, html, nothing } from "lit";
 import { Refused, type State } from "./api";
-import { said, t } from "./i18n";
+import { t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { ASKED, type SecondRequest, seconds, signSecond, urgeSecond } from "./second-api";
 import { countdown, moment } from "./time";
 
@@ -9,11 +10,12 @@ const REFRESH_MS = 2000;
 const LEFT_MS = 1000; // the time that remains is shown in seconds
 
 export class SecondElement extends LitElement {
-  static override properties = { data: { attribute: false }, requests: { state: true }, refusal: { state: true }, done: { state: true }, tick: { state: true } };
+  static override properties = { data: { attribute: false }, requests: { state: true }, refusal: { state: true }, done: { state: true }, asked: { state: true }, tick: { state: true } };
   declare data: State | null;
   declare requests: SecondRequest[];
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare done: string;
+  declare asked: boolean; // on this page, and nobody has answered yet
   declare tick: number;
   private readAt = 0; // ms of this page
   private timer = 0;
@@ -23,7 +25,9 @@ export class SecondElement extends LitElement {
     super();
     this.data = null;
     this.requests = [];
-    this.refusal = this.done = "";
+    this.refusal = null;
+    this.done = "";
+    this.asked = false;
     this.tick = 0;
   }
 
@@ -46,7 +50,8 @@ export class SecondElement extends LitElement {
   }
 
   private again = (): void => {
-    this.done = t("second.asked");
+    this.done = "";
+    this.asked = true;
     void this.poll();
   };
 
@@ -54,6 +59,7 @@ export class SecondElement extends LitElement {
     clearTimeout(this.timer);
     try {
       this.requests = (await seconds()).filter((each) => each.stage !== "over");
+      if (this.asked && !this.requests.some((each) => each.mine && each.stage === "waiting")) this.asked = false;
       this.readAt = performance.now();
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // the frame says that the recorder is silent
@@ -65,12 +71,12 @@ export class SecondElement extends LitElement {
   private async sure(work: Promise<void>, words: string): Promise<void> {
     try {
       await work;
-      this.refusal = "";
+      this.refusal = null;
       this.done = words;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.done = "";
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
     await this.poll();
   }
@@ -105,10 +111,10 @@ export class SecondElement extends LitElement {
     if (!state || (this.requests.length === 0 && !this.refusal)) return nothing;
     const now = state.now_utc_us;
     const row = (each: SecondRequest) => html`<li><p class="what">${t("second.what", { asker: each.asker, what: this.what(each, state), time: moment(each.until_us, now) })}
-      <span class="since">${t("second.at", { time: moment(each.asked_us, now) })}</span></p><p class="hint">« ${each.why} »</p>${this.way(each)}</li>`;
+      <span class="since">${t("second.at", { time: moment(each.asked_us, now) })}</span></p><p class="hint">${t("app.quote", { text: each.why })}</p>${this.way(each)}</li>`;
     return html`<section class="card issues"><h2>${t("second.title")}</h2><ul>${this.requests.map(row)}</ul>
-      <p class="notice" role="status">${this.done}</p>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}</section>`;
+      <p class="notice" role="status">${this.asked ? t("second.asked") : this.done}</p>
+      ${refused(this.refusal)}</section>`;
   }
 }
 

@@ -3,6 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type Armed, Refused, arm, arming } from "./api";
 import type { State } from "./api";
 import { said, t } from "./i18n";
+import { type Sentence, refused } from "./refused";
 import { type Stop, askSecond } from "./second-api";
 import { HOUR, moment } from "./time";
 
@@ -14,14 +15,14 @@ export class WatchElement extends LitElement {
   declare data: State | null;
   declare rights: ReadonlySet<string> | null;
   declare cameras: Armed[] | null;
-  declare refusal: string;
+  declare refusal: Sentence | null;
   declare alone: Stop | null; // what one person alone may not do
   private timer = 0;
 
   constructor() {
     super();
     this.data = this.rights = this.cameras = this.alone = null;
-    this.refusal = "";
+    this.refusal = null;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -42,11 +43,11 @@ export class WatchElement extends LitElement {
     clearTimeout(this.timer);
     try {
       this.cameras = await arming();
-      if (!this.alone) this.refusal = "";
+      if (!this.alone) this.refusal = null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.cameras = null;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     } finally {
       if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
     }
@@ -64,11 +65,11 @@ export class WatchElement extends LitElement {
     this.alone = null;
     try {
       this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes" });
-      this.refusal = "";
+      this.refusal = null;
       form.reset();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
       if (error.problem.code === "second-needed") this.alone = what;
     }
   }
@@ -77,12 +78,12 @@ export class WatchElement extends LitElement {
     try {
       await askSecond(what);
       this.alone = null;
-      this.refusal = "";
+      this.refusal = null;
       this.querySelector("form")?.reset();
       window.scrollTo(0, 0);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.refusal = said(error.problem);
+      this.refusal = error.problem;
     }
   }
 
@@ -90,7 +91,7 @@ export class WatchElement extends LitElement {
     const state = this.data;
     if (!state) return nothing;
     return html`<section class="card"><h2>${t("watch.title")}</h2>
-      ${this.refusal ? html`<p class="refusal" role="alert">${this.refusal}</p>` : nothing}
+      ${refused(this.refusal)}
       ${this.alone ? html`<p class="notice">${t("second.why")} <button class="primary ask" @click=${() => void this.askSecond(this.alone!)}>${t("second.ask")}</button></p>` : nothing}
       ${this.cameras === null ? nothing : html`<table class="stack"><thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th><th scope="col">${t("watch.until")}</th></tr></thead>
         <tbody>${this.cameras.map((each) => this.row(each, state))}</tbody></table>

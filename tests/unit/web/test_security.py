@@ -77,6 +77,17 @@ async def test_files_are_served_by_exact_name_only(api: Api, path: str) -> None:
         assert b"<title>page" not in await answer.read()
 
 
+async def test_a_browser_at_a_wrong_address_gets_the_page_and_a_program_the_problem(api: Api) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with api.session.get(f"{api.base}/camera", headers=browser) as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert "<title>page" in await answer.text()
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    for path, headers in (("/camera", {"Accept": "*/*"}), ("/api/v1/nothing", browser)):
+        async with api.session.get(f"{api.base}{path}", headers=headers) as answer:
+            assert (answer.status, (await answer.json(content_type=None))["code"]) == (404, "no-such-page")
+
+
 async def test_files_are_compressed_cached_and_checked(api: Api) -> None:
     async with api.session.get(f"{api.base}/assets/a-1234.js", headers={"Accept-Encoding": "gzip"}) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
