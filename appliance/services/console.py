@@ -7,8 +7,10 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +24,9 @@ from appliance.services.console_screen import Facts, drawn, faults_of, render
 from appliance.services.process import stop_event
 from appliance.site.load import load_site
 from appliance.site.model import Site
-from appliance.web.certificate import served_fingerprint
+from appliance.web.certificate import fingerprint_of, served_certificate
+from appliance.web.issued import read_certificate
+from appliance.web.served import end_fault
 
 LOOK_S: Final = 2.0
 """Seconds between two looks; a technician pulls a cable and waits for the screen."""
@@ -75,6 +79,22 @@ def told_lines(provision: dict[str, Any], refused: dict[str, Any], now_us: int, 
     return tuple(lines)
 
 
+@lru_cache(maxsize=1)
+def _end_us(pem: str) -> int | None:
+    """Read once for each certificate: the screen looks every 2 s."""
+    try:
+        return read_certificate(pem).until_us
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+
+
+def certificate_lines(pem: str, now_us: int, language: Language, zone: tzinfo = UTC) -> tuple[str, ...]:
+    """That the certificate which the page shows ends soon, or is over. `pem`: "" for none. Blocks once for each."""
+    end = _end_us(pem) if pem else None
+    fault = None if end is None else end_fault(end, now_us, zone)
+    return () if fault is None else (fault[language],)
+
+
 def recovery_keys(text: str) -> tuple[tuple[str, str], ...]:
     """`LABEL KEY`, a line each; anything else is none."""
     pairs = (line.split() for line in text.splitlines())
@@ -101,6 +121,7 @@ def _site(file: Path) -> Site | None:
 
 
 def _gather(site: Site | None, state: dict[str, Any] | None, clock: Clock, language: Language) -> Facts:
+    page = served_certificate()
     arguments = dict(word.partition("=")[::2] for word in _text(Path("/proc/cmdline")).split())
     granted = os.environ.get("CREDENTIALS_DIRECTORY", "")
     zone: tzinfo = UTC if site is None else site.site.zone
@@ -111,9 +132,12 @@ def _gather(site: Site | None, state: dict[str, Any] | None, clock: Clock, langu
         root_hash=arguments.get("roothash", ""),
         disks=_text(Path("/run/appliance-disks/mode")),
         addresses=addresses_now(),
-        fingerprint=served_fingerprint(),
+        fingerprint=fingerprint_of(page) if page else "",
         state=state,
-        told=told_lines(_json(PROVISION), _json(BOOT), clock.utc_us(), language),
+        told=(
+            *told_lines(_json(PROVISION), _json(BOOT), clock.utc_us(), language),
+            *certificate_lines(page, clock.utc_us(), language, zone),
+        ),
         recovery=recovery_keys(_text(Path(granted) / "recovery")) if granted else (),
         now=datetime.fromtimestamp(clock.utc_us() / 1e6, zone),
     )

@@ -61,12 +61,18 @@ def fingerprint_of(pem: str) -> str:
     return sha256(ssl.PEM_cert_to_DER_cert(pem[begin:end] + "\n")).hexdigest()
 
 
-def served_fingerprint(address: tuple[str, int] = PAGE) -> str:
-    """The fingerprint of the certificate that the page really shows, "" when nothing answers. Blocks."""
+def served_certificate(address: tuple[str, int] = PAGE) -> str:
+    """The certificate that the page really shows (PEM), "" when nothing answers. Blocks."""
     try:
-        return fingerprint_of(ssl.get_server_certificate(address, timeout=1.0))
+        return ssl.get_server_certificate(address, timeout=1.0)
     except (OSError, ValueError):
         return ""
+
+
+def served_fingerprint(address: tuple[str, int] = PAGE) -> str:
+    """Its fingerprint, "" when nothing answers. Blocks."""
+    pem = served_certificate(address)
+    return fingerprint_of(pem) if pem else ""
 
 
 def ensure_certificate(folder: Path, name: str) -> Path:

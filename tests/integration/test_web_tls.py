@@ -9,19 +9,26 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from appliance.core.clock import SystemClock
+from appliance.core.clock import SimulatedClock, SystemClock
+from appliance.services.certificate import take_over
 from appliance.services.web import FIRST
 from appliance.web.certificate import fingerprint_of, served_fingerprint
+from appliance.web.issued import make_request
+from tests.peers.authority import Authority
 from tests.peers.live import SITE_CAMERA, SITE_HEADER
 from tests.peers.need import ROOT, need
 
 ACCOUNT = {"login": "m.durand", "name": "M. Durand", "function": "gestionnaire", "password": "de la main à la main"}
+
+NAME = "temoin.zola.exemple.fr"
 
 SITE = (
     SITE_HEADER.replace('secrets = "secrets.toml"\n', "")
@@ -63,7 +70,10 @@ def test_the_first_manager_logs_in_by_tls_and_may_do_nothing_before_all_is_set(t
             seen = served_fingerprint(("127.0.0.1", port))
         assert seen
         assert seen == fingerprint_of((tmp_path / "server.pem").read_text(encoding="ascii"))
-        asyncio.run(look_in(port))
+        cookie = asyncio.run(look_in(port))
+        issued = installed(tmp_path, port)
+        assert served_fingerprint(("127.0.0.1", port)) == issued != seen
+        asyncio.run(still_in(port, cookie, tmp_path / "authority" / "root.pem"))
     finally:
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=20)
@@ -71,7 +81,35 @@ def test_the_first_manager_logs_in_by_tls_and_may_do_nothing_before_all_is_set(t
     assert ACCOUNT["password"] not in said
 
 
-async def look_in(port: int) -> None:
+def installed(folder: Path, port: int) -> str:
+    """The authority's certificate, taken over while the page serves; its fingerprint."""
+    authority = Authority(folder / "authority")
+    given = authority.sign(make_request(folder, NAME), NAME) + authority.pem
+    clock, see = SimulatedClock(SystemClock().utc_us() + 60_000_000), partial(served_fingerprint, ("127.0.0.1", port))
+
+    def pause(seconds: float) -> None:
+        clock.advance(seconds)
+        time.sleep(seconds)
+
+    fingerprint, served = take_over(folder, given, NAME, authority.root, "rendu.pem", clock, see, pause)
+    assert served
+    return fingerprint
+
+
+async def still_in(port: int, cookie: str, authority: Path) -> None:
+    """Who was logged in is so, over a connection that trusts the authority and asks for the name."""
+    context = await asyncio.to_thread(partial(ssl.create_default_context, cafile=str(authority)))
+    headers = {"Cookie": cookie}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(f"https://127.0.0.1:{port}/api/v1/session", ssl=context, server_hostname=NAME) as answer,
+    ):
+        assert answer.status == 200
+        assert (await answer.json())["who"] == "M. Durand"
+
+
+async def look_in(port: int) -> str:
+    """The cookie of the first manager's session."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what vouches is the fingerprint
     headers = {"Host": "10.0.3.15", "Sec-Fetch-Site": "same-origin"}
@@ -97,6 +135,7 @@ async def look_in(port: int) -> None:
         (name,) = re.findall(r"https://(temoin-[^/]+)/", by_address)
         session.headers["Host"] = name
         assert (await asked(session, "session/keys"))["why_not"] is None, "the name of the certificate"
+        return session.headers["Cookie"]
 
 
 async def asked(session: aiohttp.ClientSession, path: str) -> dict[str, Any]:
