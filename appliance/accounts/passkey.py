@@ -46,11 +46,11 @@ class Use(StrEnum):
 class Fault(StrEnum):
     """What an answer is refused for, as the journal names it."""
 
-    CHALLENGE = "challenge"  # none that was given, used already, too old, or somebody else's
-    UNKNOWN = "unknown"  # a key that is not this account's at this name
-    ANSWER = "answer"  # unreadable, of another page or name, nobody touched the key, not signed by it
-    COUNTER = "counter"  # it has answered more often than this answer says: there are two of it
-    KIND = "kind"  # it signs in a way that was not asked for
+    CHALLENGE = "key-challenge"  # none that was given, used already, too old, or somebody else's
+    UNKNOWN = "key-unknown"  # a key that is not this account's at this name
+    ANSWER = "key-answer"  # unreadable, of another page or name, nobody touched the key, not signed by it
+    COUNTER = "key-counter"  # it has answered more often than this answer says: there are two of it
+    KIND = "key-kind"  # it signs in a way that was not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,16 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = {
         "protected copy of an old alert, for want of room",
     ),
     "hold-copied-again": ("copie protégée en double", "protected copy that was there twice"),
+    "key-challenge": (
+        "à une question périmée, déjà servie, ou d'un autre",
+        "to a question too old, used, or another's",
+    ),
+    "key-unknown": ("d'une clé qui n'est pas celle du compte", "of a key that is not the account's"),
+    "key-answer": ("illisible, d'une autre page, ou mal signée", "unreadable, of another page, or signed wrongly"),
+    "key-counter": ("son compteur recule : il y en a peut-être deux", "its counter goes back: there may be two of it"),
+    "key-kind": ("d'une signature qui n'était pas demandée", "by a kind of signature that was not asked for"),
 }
-"""Why footage was destroyed."""
+"""Why footage was destroyed, or a security key's answer refused."""
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     HEADER_KIND: ("nouveau fichier de journal ({reason})", "new file of the journal ({reason})"),

@@ -102,6 +102,8 @@ async def test_a_key_is_added_opens_the_page_and_is_removed(keyed: Keyed) -> Non
     for language, words in (("en", "Security keys"), ("fr", "Clés de sécurité")):
         await speak(page, language)
         assert await barriers(page, words) == []
+    await page.resize(320, 900)
+    assert await barriers(page, "Clés de sécurité") == []
     assert len((await keyed.call("getCredentials"))["credentials"]) == 1
     await keyed.add()
     await page.until("document.querySelector('t-passkeys .refusal')?.innerText.includes('déjà la vôtre')")

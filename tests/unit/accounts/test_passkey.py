@@ -38,8 +38,11 @@ from appliance.accounts.passkey import (
 )
 from appliance.accounts.passkey_desk import WAITING, PasskeyDesk
 from appliance.accounts.roles import Role
+from appliance.accounts.sessions import Sessions
+from appliance.accounts.store import STEPS
 from appliance.core.chain import Facts
 from appliance.core.clock import SimulatedClock
+from appliance.core.database import Database
 from tests.peers.authenticator import PRESENT, VERIFIED, Authenticator
 from tests.peers.sign_in import HOME, PASSWORD, PEOPLE, code_of, make_staff, token_of
 
@@ -173,6 +176,7 @@ def test_an_altered_byte_of_a_new_key_makes_a_fault_or_another_key(part: str, at
         assert isinstance(told_count(PARTY, CHALLENGE, key, KNOWN), Fault)
 
 
+@pytest.mark.full
 @given(st.binary(min_size=1, max_size=300), st.binary(min_size=1, max_size=300))
 def test_any_bytes_end_in_a_named_fault(first: bytes, second: bytes) -> None:
     one, two = base64url(first), base64url(second)
@@ -300,7 +304,7 @@ async def test_a_challenge_is_for_one_answer_one_person_one_use_and_two_minutes(
     room.clock.advance(LASTS_US / SECOND)
     with pytest.raises(PasskeyRefused):
         await room.answer(asked.challenge, device.get(asked.challenge, PARTY))
-    assert room.reasons() == ["challenge"] * 4
+    assert room.reasons() == [Fault.CHALLENGE] * 4
 
 
 async def test_challenges_that_nobody_answers_give_way(room: Room) -> None:
@@ -322,7 +326,7 @@ async def test_forged_answers_are_refused_and_entered(room: Room) -> None:
         await room.enter(device, elsewhere)
     with pytest.raises(PasskeyRefused):
         await room.enter(other)
-    assert room.reasons() == ["answer", "answer", "challenge", "unknown"]
+    assert room.reasons() == [Fault.ANSWER, Fault.ANSWER, Fault.CHALLENGE, Fault.UNKNOWN]
     assert await room.enter(device)
 
 
@@ -334,7 +338,7 @@ async def test_two_of_one_key_are_refused_and_the_other_managers_are_told(room: 
     copy = Authenticator(count=1, credential=device.credential, private=device.private)
     with pytest.raises(PasskeyRefused):
         await room.enter(copy)
-    assert room.reasons() == ["counter"]
+    assert room.reasons() == [Fault.COUNTER]
     assert room.kinds()[-2:] == ["passkey-copied", "passkey-refused"]
     assert await room.enter(device)
 
@@ -356,3 +360,29 @@ async def test_a_way_back_in_takes_the_keys_away(room: Room) -> None:
     assert await room.keys.ask(PEOPLE[Role.TECHNICIAN][0], PARTY) is not None
     await manage.reset(room.desk, "durand", PEOPLE[Role.TECHNICIAN][0])
     assert await room.keys.ask(PEOPLE[Role.TECHNICIAN][0], PARTY) is None
+
+
+async def test_accounts_of_before_get_the_table_and_lose_nothing(tmp_path: Path) -> None:
+    before = Database(tmp_path / "accounts.db", STEPS[:2], "accounts")
+    await before.open()
+    clock = SimulatedClock()
+    token = await Sessions(before).begin("durand", HOME, clock.utc_us())
+    await before.close()
+    desk = await make_staff(tmp_path, clock)
+    keys = PasskeyDesk(desk)
+    assert await desk.seat_of(token) is not None
+    assert await keys.table.of("durand") == []
+    await keys.table.add(registered(Authenticator()))
+    assert [each.name for each in await keys.table.of("durand")] == ["trousseau"]
+    await desk.close()
+
+
+async def test_a_restart_knows_the_keys_and_none_of_the_challenges(room: Room) -> None:
+    device = Authenticator()
+    await room.add(device)
+    asked = await room.keys.ask("durand", PARTY)
+    assert asked is not None
+    room.keys = PasskeyDesk(room.desk)
+    with pytest.raises(PasskeyRefused):
+        await room.answer(asked.challenge, device.get(asked.challenge, PARTY))
+    assert await room.enter(device)

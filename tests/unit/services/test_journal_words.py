@@ -8,6 +8,7 @@ import pytest
 
 import appliance
 from appliance import cli
+from appliance.accounts.passkey import Fault
 from appliance.core.chain import Facts, Head, Line, Stamp, parse_head, processes
 from appliance.core.chain_file import ChainFile, JournalSettings
 from appliance.core.chain_verify import verify
@@ -49,6 +50,12 @@ def test_every_known_kind_has_words_even_without_its_facts(kind: str) -> None:
         told = sentence(line(kind, {}), PARIS, "fr" if language == "fr" else "en")
         assert "{" not in told
         assert not told.startswith(f"{kind} (")
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_why_a_security_key_was_refused_is_told_in_words(fault: Fault) -> None:
+    refused = line("passkey-refused", {"account": "durand", "reason": fault.value, "count": 1})
+    assert fault.value not in sentence(refused, PARIS, "fr") + sentence(refused, PARIS, "en")
 
 
 def test_every_kind_that_the_product_enters_has_words() -> None:
