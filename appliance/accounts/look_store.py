@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from appliance.accounts import bookmarks, second
+from appliance.accounts import aim, bookmarks, second
 from appliance.accounts.look import KEPT_US, Given, Look, Reason
 from appliance.core.database import Database, Execute
 
@@ -29,6 +29,7 @@ STEPS: Final = (
     ),
     second.STEP,
     bookmarks.STEP,
+    aim.STEP,
 )
 
 ALL: Final = -1

@@ -34,15 +34,18 @@ class Right(StrEnum):
     ACCOUNTS = "accounts"
     LOOKS = "looks"  # who has looked at what
     COUNTERSIGN = "countersign"
+    AIM = "aim"  # one picture a second of one camera, for who stands on the ladder
 
 
 RIGHTS: Final = {
-    Role.TECHNICIAN: frozenset({Right.SELF, Right.SITE, Right.STATE}),
-    Role.MANAGER: frozenset(Right),
+    Role.TECHNICIAN: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.AIM}),
+    Role.MANAGER: frozenset(Right) - {Right.AIM},
     Role.VIEWER: frozenset({Right.SELF, Right.SITE, Right.FOOTAGE}),
     Role.CENTRAL: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.COUNTERSIGN}),
 }
-"""A technician sees no footage whatever he does; the central team neither."""
+"""A technician sees no footage whatever he does; the central team neither. Who may look at footage does not aim: that
+would be a present without a reason.
+"""
 
 TWO_FACTORS: Final = frozenset({Role.TECHNICIAN, Role.MANAGER, Role.CENTRAL})
 """Who needs a second factor. A viewer, there for three days at the most, may have none: his time is his limit."""

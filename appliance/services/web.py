@@ -39,6 +39,9 @@ from appliance.services.watchdog import keep_watchdog
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.site.provision_model import FirstAccount
+from appliance.stills.client import Connect, StillsClient, by_child, by_socket
+from appliance.web.aim import AIMS
+from appliance.web.aim_book import SWEEP_S, AimBook
 from appliance.web.app import CERTIFICATE, LOST, make_app, serve
 from appliance.web.certificate import ensure_certificate
 from appliance.web.look_book import FLUSH_S, LookBook
@@ -65,7 +68,7 @@ FIRST: Final = "sealed_first-account.json"
 EXPIRE_S: Final = 24 * 3600.0
 """Seconds between two looks for rows whose three years are over."""
 
-LEADS_ON: Final = ("look-opened", "look-closed", "look-bounded", "look-justified")
+LEADS_ON: Final = ("look-opened", "look-closed", "look-bounded", "look-justified", "aim-opened", "aim-ended")
 """Lines of the journal that are durable at once: what somebody may see follows from them."""
 
 SOON_S: Final = 10.0
@@ -101,7 +104,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     # together: a recorder that does not answer yet is waited for once
     _ = await asyncio.gather(desk.open(), book.store.database.open())
     await book.load()
-    app = make_app(client, detector, static, about, book, desk, tell)
+    app = make_app(client, detector, static, about, book, desk, tell, StillsClient(_stills(), clock))
     faults = [*people_copies.faults(), *copies.faults()]
     app[LOST].extend(fault for fault in faults if fault["code"] == RecordLost.code)
     await _adopt(desk)
@@ -112,8 +115,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await begin(journal)
     jobs = Supervisor(clock)
     keep_watchdog(jobs)
-    _ = jobs.supervise("looks", FLUSH_S, book.flush)
-    _ = jobs.supervise("looks expiry", EXPIRE_S, lambda: book.store.expire(clock.utc_us()))
+    _looked_after(jobs, book, app[AIMS])
     _ = jobs.supervise("copy of looks", COPY_S, copies.once)
     _ = jobs.supervise("copy of accounts", COPY_S, people_copies.once)
     _ = jobs.supervise("copy of changed accounts", SOON_S, partial(_copy_changed, changed, people_copies))
@@ -133,6 +135,19 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     await desk.close()
     tell("service-stopped", {"version": __version__})
     await end(journal)
+
+
+def _looked_after(jobs: Supervisor, book: LookBook, aims: AimBook) -> None:
+    """What ends by its time, of those who look and of those who aim."""
+    _ = jobs.supervise("looks", FLUSH_S, book.flush)
+    _ = jobs.supervise("looks expiry", EXPIRE_S, lambda: book.store.expire(book.clock.utc_us()))
+    _ = jobs.supervise("aims", SWEEP_S, aims.sweep)
+
+
+def _stills() -> Connect:
+    """The picture process: by the socket that the unit names, else a child."""
+    named = os.environ.get("APPLIANCE_STILLS", "")
+    return by_socket(Path(named)) if named else by_child()
 
 
 async def _listen(app: web.Application, port: int, served: ServedCertificate) -> web.AppRunner:

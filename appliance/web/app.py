@@ -13,12 +13,14 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from appliance.accounts.aim import Aims
 from appliance.accounts.desk import AccountDesk
 from appliance.accounts.passkey_desk import PasskeyDesk
 from appliance.accounts.roles import Right
 from appliance.core.chain import Tell, untold
 from appliance.web import (
     accounts,
+    aim,
     alerts,
     bookmarks,
     clips,
@@ -32,7 +34,9 @@ from appliance.web import (
     second_routes,
     session,
     static,
+    stills,
 )
+from appliance.web.aim_book import AimBook
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -67,9 +71,10 @@ def make_app(
     book: LookBook,
     desk: AccountDesk,
     tell: Tell = untold,
+    still: stills.Stills | None = None,
 ) -> web.Application:
     """The application; `static_dir` is the page's build (webui/dist), read once at start-up. `book`: who has what
-    pictures open; `desk`: who may ask, open already; `tell`: the journal.
+    pictures open; `desk`: who may ask, open already; `tell`: the journal; `still`: who makes a picture of coded ones.
     """
     app = web.Application(middlewares=[guard, problems, admit], client_max_size=LARGEST_REQUEST)
     app[ACCOUNTS] = desk
@@ -82,6 +87,8 @@ def make_app(
     app[clips.SITE] = site
     app[clips.TELL] = tell
     app[lock.BOOK] = book
+    app[aim.AIMS] = AimBook(Aims(book.store.database), book.clock, tell)
+    app[stills.STILLS] = still or stills.NoStills()
 
     async def page_files(app: web.Application) -> AsyncIterator[None]:
         app[static.FILES] = await asyncio.to_thread(static.load, static_dir)
@@ -90,6 +97,7 @@ def make_app(
 
     app.cleanup_ctx.append(page_files)
     app.cleanup_ctx.append(events.streams)
+    app.cleanup_ctx.append(aim.kept)
     app.on_shutdown.append(events.end_streams)
     app.on_response_prepare.append(add_headers)
     for route in routes():
@@ -115,6 +123,12 @@ def routes() -> tuple[Route, ...]:
         Route("GET", f"{camera}/parts", media.parts, Right.FOOTAGE),
         Route("GET", f"{camera}/clips", clips.clips, Right.FOOTAGE),
         Route("GET", f"{camera}/clip.mp4", clips.clip, Right.FOOTAGE),
+        Route("GET", f"{camera}/keyframe.jpg", stills.keyframe, Right.FOOTAGE),
+        Route("GET", f"{camera}/aim.jpg", aim.picture, Right.AIM, wakes=False),
+        Route("POST", f"{API}/aims", aim.open_aim, Right.AIM),
+        Route("GET", f"{API}/aims/current", aim.current, Right.AIM, wakes=False),
+        Route("DELETE", f"{API}/aims/current", aim.stop, Right.AIM),
+        Route("GET", f"{API}/aims", aim.aims, Right.LOOKS),
         Route("GET", f"{API}/alerts", alerts.alerts, Right.ALERTS, wakes=False),
         Route("POST", f"{API}/alerts", alerts.report, Right.ALERTS),
         Route("GET", alert, alerts.alert, Right.ALERTS),

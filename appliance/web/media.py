@@ -49,19 +49,25 @@ async def gop(request: web.Request) -> web.StreamResponse:
     camera = query.path(request, query.CameraPath).id
     asked = query.query(request, query.GopQuery)
     recorder = request.app[RECORDER]
-    answer: Answer = {"chunks": []}
-    for reach in GOP_REACH_US:
-        answer = await recorder.ranges(camera, asked.q, asked.t, asked.t + reach, from_keyframe=True)
-        if gop_complete(answer, asked.t) or answer["durable_us"] is None or answer["durable_us"] <= asked.t + reach:
-            break
-    found = gop_slice(answer, asked.t)
-    if found is None:
-        raise await not_recorded(recorder, camera, asked.q, asked.t, answer)
+    found = await find_gop(recorder, camera, asked.q, asked.t)
     await lock.admit(request, _span(camera, asked.q, found))
     try:
         return await _send(request, found, with_init=asked.init)
     except ChunkReused:
         raise await _no_longer_kept(recorder, (camera, asked.q), found) from None
+
+
+async def find_gop(recorder: Recorder, camera: str, stream: str, instant: int) -> MediaSlice:
+    """The GOP of an instant, whole. Raises what `not_recorded` makes."""
+    answer: Answer = {"chunks": []}
+    for reach in GOP_REACH_US:
+        answer = await recorder.ranges(camera, stream, instant, instant + reach, from_keyframe=True)
+        if gop_complete(answer, instant) or answer["durable_us"] is None or answer["durable_us"] <= instant + reach:
+            break
+    found = gop_slice(answer, instant)
+    if found is None:
+        raise await not_recorded(recorder, camera, stream, instant, answer)
+    return found
 
 
 async def parts(request: web.Request) -> web.StreamResponse:
@@ -268,13 +274,13 @@ def _blocks(recorder: Recorder, found: MediaSlice, head: bytes) -> Iterator[byte
 
 def _headers(found: MediaSlice, mime: str) -> dict[str, str]:
     """What a player needs beside the bytes; figures are UTC microseconds."""
-    headers = {
-        "Content-Type": mime,
-        "Media-Init": found.init_id,
-        "Media-Zero-Utc": str(found.zero_us),
-        "Media-Start-Utc": str(found.start_us),
-        "Media-End-Utc": str(found.end_us),
-    }
+    named = {"Content-Type": mime, "Media-Init": found.init_id, "Media-Zero-Utc": str(found.zero_us)}
+    return {**named, **timing(found)}
+
+
+def timing(found: MediaSlice) -> dict[str, str]:
+    """Where a slice lies and where the video goes on behind it: UTC microseconds, as headers."""
+    headers = {"Media-Start-Utc": str(found.start_us), "Media-End-Utc": str(found.end_us)}
     if found.next_us is not None:
         headers["Media-Next-Utc"] = str(found.next_us)
     return headers

@@ -82,6 +82,13 @@ class GopQuery(StreamQuery):
     init: bool = False
 
 
+class KeyframeQuery(Strict):
+    """The picture that the GOP of `t` begins with, of the main stream unless asked otherwise."""
+
+    q: StreamName = "main"
+    t: Instant
+
+
 class Interval(Strict):
     """From an instant to behind another."""
 

@@ -19,6 +19,7 @@ from appliance.web.look_book import LookBook
 from appliance.web.recorder import SiteInfo
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
+from tests.peers.fake_stills import FakeStills
 from tests.peers.looking import Told, make_book, open_tape
 from tests.peers.sign_in import cookie_of, make_staff
 from tests.unit.web.contract import CONTRACT, check, resolve
@@ -121,7 +122,7 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
     await open_tape(book, recorder)
     told.lines.clear()
     desk = await make_staff(tmp_path, SimulatedClock(recorder.now_us), told)  # sessions last, whatever looks do
-    app = make_app(recorder, detector, tmp_path, site, book, desk, told)
+    app = make_app(recorder, detector, tmp_path, site, book, desk, told, FakeStills())
     runner = await serve(app, "127.0.0.1", 0)
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:

@@ -23,7 +23,10 @@ NO_DETECTOR = FakeDetector(Path("/nonexistent"), ())
 NO_BOOK = LookBook(LookStore(Path("/nonexistent/looks.db")), SimulatedClock(), untold)
 NOBODY = AccountDesk(Path("/nonexistent/accounts.db"), SimulatedClock())
 LOCKED = {
-    *(f"/api/v1/cameras/{{id}}/{each}" for each in ("gop", "init/{init_id}", "parts", "clips", "clip.mp4")),
+    *(
+        f"/api/v1/cameras/{{id}}/{each}"
+        for each in ("gop", "init/{init_id}", "parts", "clips", "clip.mp4", "keyframe.jpg")
+    ),
     "/api/v1/alerts/{number}/picture.jpg",
 }
 """Behind the viewing lock."""
@@ -89,7 +92,7 @@ def test_every_route_says_who_may_call_it() -> None:
     everybody = {where for where, route in who.items() if route.right is None and where[1].startswith("/api/")}
     assert everybody == {("POST", "/api/v1/session"), ("POST", "/api/v1/recovery")}
     assert all(route.right is None for (_, path), route in who.items() if not path.startswith("/api/"))
-    shown = re.compile(r"/(gop|parts|clips|clip\.mp4|picture\.jpg|init/\{init_id\}|timeline)$")
+    shown = re.compile(r"/(gop|parts|clips|clip\.mp4|keyframe\.jpg|picture\.jpg|init/\{init_id\}|timeline)$")
     own = {each for each in who if each[1].startswith("/api/v1/looks") and who[each].right is not Right.LOOKS}
     assert {path for _, path in own if path.endswith("}")} == {"/api/v1/looks/{number}"}
     named = {each for each in who if each[1].startswith("/api/v1/bookmarks")}  # instants alone, filtered by account
@@ -97,3 +100,4 @@ def test_every_route_says_who_may_call_it() -> None:
         each for each in who if shown.search(each[1])
     }
     assert Right.FOOTAGE not in RIGHTS[Role.TECHNICIAN] | RIGHTS[Role.CENTRAL]
+    assert not [role for role, rights in RIGHTS.items() if {Right.FOOTAGE, Right.AIM} <= rights]
