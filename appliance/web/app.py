@@ -55,7 +55,17 @@ CERTIFICATE: Final = web.AppKey("certificate", list[dict[str, str]])
 
 API: Final = "/api/v1"
 
-PAGES: Final = ("/", "/lecture", "/alertes", "/acces", "/consultations", "/compte", "/affiche", "/accessibilite")
+PAGES: Final = (
+    "/",
+    "/lecture",
+    "/alertes",
+    "/acces",
+    "/consultations",
+    "/cadrage",
+    "/compte",
+    "/affiche",
+    "/accessibilite",
+)
 """Addresses of the page's screens: one document, every state in its URL."""
 
 

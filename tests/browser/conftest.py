@@ -16,6 +16,7 @@ from appliance.accounts.roles import Role
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
 from appliance.demo.counter import Burnt
+from appliance.stills.client import StillsClient, by_child
 from appliance.web.app import make_app, serve
 from appliance.web.look_book import LookBook
 from appliance.web.look_check import JournalFiles
@@ -147,7 +148,8 @@ async def served(
     if opened:
         await open_tape(book, recorder)
     staff = await make_staff(folder, SimulatedClock(recorder.now_us), told, seen=viewed(recorder))  # sessions last
-    app = make_app(recorder, detector, built_page, SITE, book, staff, told)
+    still = StillsClient(by_child(), clock)
+    app = make_app(recorder, detector, built_page, SITE, book, staff, told, still)
     runner = await serve(app, "127.0.0.1", 0)
     try:
         async with browser() as page:
@@ -162,6 +164,7 @@ async def served(
             assert page.troubles == []
     finally:
         await runner.cleanup()
+        await still.close()
         await detector.desk.close()
         await book.store.database.close()
         await staff.close()

@@ -6,7 +6,7 @@ known cause between them, and a chunk border inside the second run.
 
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 from typing import Any, Final, Literal
@@ -25,6 +25,7 @@ from appliance.ring.dating.clock_gate import ClockDoubtful
 from appliance.ring.faults import ChunkReused, RecorderRefused
 from appliance.web.errors import RecorderDown, UnknownCamera
 from appliance.web.recorder import Answer
+from tests.peers.footage import encode
 
 START_US: Final = 1_795_503_600 * US_PER_SECOND + 123_000
 """UTC us of the first picture: 2026-11-24T07:00:00.123Z, eight o'clock in Paris."""
@@ -37,6 +38,9 @@ CHUNK_BORDER_S: Final = 10
 
 PART_S: Final = 0.4
 DISK: Final = "0123456789abcdef0123456789abcdef"
+HEVC_TAG: Final = 255
+"""Stands in the path of the chunk of `hevc_tape`."""
+
 LENGTH_US: Final = (FIRST_RUN_S + GAP_S + SECOND_RUN_S) * US_PER_SECOND
 
 
@@ -149,6 +153,18 @@ def make_tape(parameters: CodecParameters, units: list[AccessUnit], form: Form, 
     return made
 
 
+@cache
+def hevc_tape() -> Tape:
+    """The only stream of a camera that records H.265: ten seconds, a keyframe every two."""
+    form = Form(320, 180, 25, 50)
+    made = encode(10 * form.fps, codec="h265", gop=form.gop, width=form.width, height=form.height)
+    first = made.units[0].dts_ticks
+    units = [replace(u, dts_ticks=u.dts_ticks - first, pts_ticks=u.pts_ticks - first) for u in made.units]
+    found = Tape(made.parameters)
+    _add_chunk(found, HEVC_TAG, form, [(1, 0, units)])
+    return found
+
+
 def _add_chunk(made: Tape, tag: int, form: Form, runs: list[tuple[int, int, list[AccessUnit]]]) -> None:
     number = len(made.chunks) + 1
     body = bytearray(init_segment(made.parameters, "Témoin"))
@@ -230,6 +246,7 @@ class FakeRecorder:
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
         self.stopped: dict[str, GapCause] = {}  # camera: why
+        self.hevc: set[str] = set()  # cameras that record H.265 and have no light stream
         self.compatible: set[str] = set()  # cameras that the compatible reader reads
         self.pauses: dict[str, dict[str, Any]] = {}  # camera: its pause under way, as in the state
         self.past_pauses: dict[str, list[tuple[int, int, str]]] = {}  # camera: earlier ones
@@ -255,6 +272,10 @@ class FakeRecorder:
             raise RecorderDown
         if camera not in self.cameras or stream not in FORMS:
             raise UnknownCamera(camera=camera, stream=stream)
+        if camera in self.hevc:
+            if stream != "main":
+                raise UnknownCamera(camera=camera, stream=stream)
+            return hevc_tape()
         name: Literal["main", "sub"] = "main" if stream == "main" else "sub"
         return tape(name, 1 + 2 * list(self.cameras).index(camera) + (name == "main"))
 
@@ -274,7 +295,11 @@ class FakeRecorder:
                     "recording": "outside_activity" if camera in self.pauses else "permanent",
                     "pause": self.pauses.get(camera),
                     "next_pause_us": self.next_pause_us,
-                    "streams": {stream: self._stream_state(camera, stream) for stream in FORMS},
+                    "streams": {
+                        stream: self._stream_state(camera, stream)
+                        for stream in FORMS
+                        if stream == "main" or camera not in self.hevc
+                    },
                 }
                 for camera, name in self.cameras.items()
             ],
@@ -311,7 +336,7 @@ class FakeRecorder:
             "bitrate": 400_000,
             "width": form.width,
             "height": form.height,
-            "codec": "h264",
+            "codec": "h265" if camera in self.hevc else "h264",
             "reader": "compatible" if camera in self.compatible else "native",
             "durable_utc_us": self.durable_us() if cause is None else self.now_us - 95_000_000,
             "first_utc_us": self._first_us(),
@@ -395,5 +420,7 @@ class FakeRecorder:
         tag, number = str(chunk["path"]).split("/")
         if int(number) in self.freed | self.reused:
             raise ChunkReused
+        if int(tag) == HEVC_TAG:
+            return hevc_tape().data[int(number)][offset : offset + length]
         name: Literal["main", "sub"] = "main" if int(tag) % 2 == 0 else "sub"
         return tape(name, int(tag)).data[int(number)][offset : offset + length]

@@ -114,7 +114,7 @@ export class HomeElement extends LitElement {
         : html`<span class="hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, state.now_utc_us) })}</span>`}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
-      <td class="act"><a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a></td></tr>`;
+      <td class="act">${this.rights?.has("aim") ? html`<a class="button" href="/cadrage?cam=${camera.id}" aria-label=${t("aim.of", { name: camera.name })}>${t("aim.title")}</a>` : nothing}${this.rights !== null && !this.rights.has("footage") ? nothing : html`<a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a>`}</td></tr>`;
     return html`<section class="card"><h2>${t("cameras.title")}</h2><table class="stack">
       <thead><tr><th scope="col">${t("cameras.name")}</th><th scope="col">${t("cameras.state")}</th>
         <th scope="col">${t("cameras.oldest")}</th><th scope="col">${t("cameras.newest")}</th><td></td></tr></thead>

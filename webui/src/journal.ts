@@ -30,6 +30,16 @@ interface Refusal {
   why: string;
 }
 
+interface Aim {
+  person: string;
+  function: string;
+  camera: string;
+  opened_us: number;
+  ended_us: number | null;
+  how: string | null;
+  pictures: number;
+}
+
 interface Checked {
   ok: boolean;
   lines: number;
@@ -42,11 +52,12 @@ interface Checked {
 
 export class JournalElement extends LitElement {
   static override properties = {
-    data: { attribute: false }, looks: { state: true }, refusals: { state: true }, checked: { state: true }, busy: { state: true }, refusal: { state: true },
+    data: { attribute: false }, looks: { state: true }, refusals: { state: true }, aims: { state: true }, checked: { state: true }, busy: { state: true }, refusal: { state: true },
   };
   declare data: State | null;
   declare looks: Kept[] | null;
   declare refusals: Refusal[];
+  declare aims: Aim[];
   declare checked: Checked | null;
   declare busy: boolean;
   declare refusal: Sentence | null;
@@ -54,7 +65,7 @@ export class JournalElement extends LitElement {
   constructor() {
     super();
     this.data = this.looks = this.checked = null;
-    this.refusals = [];
+    this.refusals = this.aims = [];
     this.busy = false;
     this.refusal = null;
   }
@@ -103,6 +114,7 @@ export class JournalElement extends LitElement {
       const told = (await (await ask(`/api/v1/looks?from=${from}&to=${to}&limit=${MOST}`)).json()) as { looks: Kept[]; refusals: Refusal[] };
       this.looks = told.looks;
       this.refusals = told.refusals;
+      this.aims = ((await (await ask(`/api/v1/aims?from=${from}&to=${to}&limit=${MOST}`)).json()) as { aims: Aim[] }).aims;
     });
   };
 
@@ -155,6 +167,13 @@ export class JournalElement extends LitElement {
       <td data-label=${t("journal.seen")}>${seen.length > 0 ? seen : t("journal.nothing")}${look.seen.length > STRETCHES ? html`<span class="hint">${plural("journal.more", look.seen.length - STRETCHES)}</span>` : nothing}</td></tr>`;
   }
 
+  private aimed(each: Aim) {
+    const end = each.ended_us === null ? t("journal.open") : this.between(each.opened_us, each.ended_us);
+    return html`<tr><th scope="row">${each.person}<span class="hint">${each.function}</span></th><td data-label=${t("review.when")}>${moment(each.opened_us, this.data!.now_utc_us)}<span class="hint">${end}</span></td>
+      <td data-label=${t("aim.camera")}>${this.camera(each.camera)}</td><td data-label=${t("journal.seen")}>${plural("aim.pictures", each.pictures)}</td>
+      <td data-label=${t("aim.end")}>${each.how === null ? t("journal.open") : t(keyOr(`aimed.${each.how}`, "aimed.service"))}</td></tr>`;
+  }
+
   private refused(each: Refusal) {
     return html`<tr><th scope="row">${each.person}<span class="hint">${each.function}</span></th><td data-label=${t("review.when")}>${moment(each.utc_us, this.data!.now_utc_us)}</td>
       <td data-label=${t("journal.asked")}>${this.camera(each.camera)}<span class="hint">${this.between(each.from_us, each.to_us)}</span></td>
@@ -174,6 +193,7 @@ export class JournalElement extends LitElement {
       <section class="card"><h2>${t("journal.list")}</h2>${looks.length === 0 ? html`<p>${t("journal.none")}</p>`
         : html`${looks.length === MOST ? html`<p class="hint">${t("journal.most", { n: MOST })}</p>` : nothing}<table class="stack">${head(["journal.who", "review.when", "reason.which", "journal.what", "journal.seen"])}<tbody>${looks.map((each) => this.row(each))}</tbody></table>`}</section>
       ${this.refusals.length === 0 ? nothing : html`<section class="card"><h2>${t("journal.refusals")}</h2><table class="stack">${head(["journal.who", "review.when", "journal.asked", "journal.why"])}<tbody>${this.refusals.map((each) => this.refused(each))}</tbody></table></section>`}
+      ${this.aims.length === 0 ? nothing : html`<section class="card aims"><h2>${t("aim.list")}</h2><p class="hint">${t("aim.listText")}</p><table class="stack">${head(["journal.who", "review.when", "aim.camera", "journal.seen", "aim.end"])}<tbody>${this.aims.map((each) => this.aimed(each))}</tbody></table></section>`}
       ${this.proof()}`;
   }
 }

@@ -288,6 +288,8 @@ class AppElement extends LitElement {
         return html`<t-accounts .data=${this.data}></t-accounts>`;
       case "/consultations":
         return html`<t-journal .data=${this.data}></t-journal>`;
+      case "/cadrage":
+        return html`<t-aim .data=${this.data} .camera=${where.camera}></t-aim>`;
       case "/compte":
         return html`<t-own .data=${this.data} .mine=${this.mine}></t-own>`;
       case "/affiche":

@@ -13,6 +13,7 @@ import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
 import { begin, follow, shut } from "./look";
 import { type Notice, Player } from "./player";
+import type { Still } from "./still";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
 import { MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment, period } from "./time";
 import { chooser, numberOf, ofNumber } from "./tiles";
@@ -44,6 +45,7 @@ export class PlaybackElement extends LitElement {
   declare pointed: Pointed | null; // by the mouse, on the line
   declare tick: number;
   player: Player | null = null;
+  private picture: Still | null = null; // in the video's place
   private timer = 0;
   private unfollow: (() => void) | null = null;
   private turn = 0;
@@ -80,6 +82,7 @@ export class PlaybackElement extends LitElement {
     document.removeEventListener("keydown", this.onKey);
     this.unfollow?.();
     this.player?.close();
+    this.keep(null);
   }
 
   /** What is open has changed, or a second has gone by: pictures are hidden the moment they are shut, and come back.
@@ -132,6 +135,7 @@ export class PlaybackElement extends LitElement {
       notice: (notice) => (this.notice = notice),
       hole: (at) => holeIn(this.history, this.camera, at),
       lightOnly: (at) => this.history?.camera === this.camera && this.history.light_only.some((each) => each.from_us <= at && at < each.to_us),
+      still: (at) => this.still(camera.id, at),
       changed: () => this.tick++,
     });
     this.player.beside = this.also.length > 0;
@@ -145,6 +149,18 @@ export class PlaybackElement extends LitElement {
       this.look(now - YOUNG, YOUNG + YOUNG / 10, now); // a ring of minutes would be a hair on a whole day
     } else this.showDay(at ?? now);
     if (at !== null) void this.refresh().then(() => this.goTo(at)).then(() => (played ? this.player?.play() : undefined));
+  }
+
+  private async still(camera: string, at: number): Promise<Still> {
+    const { still } = await import("./still");
+    return this.keep(await still(camera, at));
+  }
+
+  /** The one still picture that is kept; the one before it is given back. */
+  private keep<T extends Still | null>(found: T): T {
+    if (this.picture) URL.revokeObjectURL(this.picture.picture);
+    this.picture = found;
+    return found;
   }
 
   private get now(): number {
@@ -283,7 +299,7 @@ export class PlaybackElement extends LitElement {
       ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>${state.cameras.length > 1 ? chooser(state, this.camera, this.also) : nothing}`}
       <div class="stage ${this.also.length > 0 ? "several" : ""}"><div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
-        ${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}${this.also.length > 0 && camera ? html`<span class="badge"><kbd>${numberOf(state, this.camera, this.also, this.camera)}</kbd> ${camera.name}</span>` : nothing}
+        ${this.notice.kind === "unsupported" && this.picture ? html`<img class="still" src=${this.picture.picture} alt=${t("play.video", { name: camera?.name ?? "" })}>` : nothing}${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}${this.also.length > 0 && camera ? html`<span class="badge"><kbd>${numberOf(state, this.camera, this.also, this.camera)}</kbd> ${camera.name}</span>` : nothing}
       </div>${this.also.length === 0 ? nothing : html`<t-tiles .data=${state} .camera=${this.camera} .also=${this.also} .at=${this.at} .from=${this.from} .to=${this.to} .leader=${() => this.player}></t-tiles>`}</div>
       <t-reason .data=${state} .cameras=${[this.camera, ...this.also]} .at=${this.at}></t-reason>
       <div class="bar">
@@ -291,7 +307,7 @@ export class PlaybackElement extends LitElement {
         <div class="controls" role="group">
         ${this.button("−10 s", "play.back10", () => this.move(-10 * SECOND))}
         ${this.button(t("play.stepBackFace"), "play.stepBack", () => void this.step(-1))}
-        <button class="primary wide" ?disabled=${this.at === null} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
+        <button class="primary wide" ?disabled=${this.at === null || Boolean(this.player?.undecoded)} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
         ${this.button(t("play.stepForwardFace"), "play.stepForward", () => void this.step(1))}
         ${this.button("+10 s", "play.forward10", () => this.move(10 * SECOND))}
         <label class="speed">${t("play.speed")} <select @change=${(event: Event) => this.player?.setSpeed(Number((event.target as HTMLSelectElement).value))}>
@@ -347,6 +363,7 @@ export class PlaybackElement extends LitElement {
 
   private quality() {
     if (this.at === null || !this.player || this.notice.kind === "missing") return nothing;
+    if (this.player.undecoded) return this.picture ? t("play.still", { time: clock(this.picture.start) }) : nothing;
     if (this.player.quality === "main") return t("play.hd");
     return this.player.mainRefused ? t("play.lightOnly", { codec: this.player.mainRefused }) : t("play.light");
   }

@@ -6,6 +6,7 @@ import type { Gap, ProblemBody, Quality } from "./api";
 import { Refused, unanswered } from "./api";
 import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
 import { follow, shown } from "./screen";
+import type { Still } from "./still";
 import { SECOND } from "./time";
 
 const SETTLE_MS = 300; // the hand has stopped: full definition may come
@@ -35,6 +36,7 @@ export interface Listener {
   time(at: number): void;
   notice(notice: Notice): void;
   hole(at: number): ProblemBody | null; // a gap that is known already need not be asked for
+  still(at: number): Promise<Still>; // a single picture, made by the appliance
   lightOnly(at: number): boolean; // as far as is known: only the light stream was recorded then
   changed(): void;
 }
@@ -48,6 +50,7 @@ export class Player {
   beside = false; // other cameras are shown with this one: playing uses the light stream
   quality: Quality;
   mainRefused: string | null = null; // MIME type that this browser does not decode
+  stills: Still | null = null; // shown in the video's place: nothing is recorded that this browser decodes
   private asked: number | null = null; // the instant asked for: `at` is the picture that holds it
 
   private readonly light: Quality;
@@ -112,13 +115,30 @@ export class Player {
       this.asked = at;
       const hole = this.listener.hole(at);
       if (hole) throw new Refused(hole);
+      if (this.undecoded) return await this.lookAt(at, this.undecoded);
       const gop = this.buffer.find(at, quality) ?? (await this.load(at, quality));
       this.listener.notice({ kind: "none" }); // first: a hidden video composes no frame
       return await this.present(at, gop);
     } catch (error) {
+      if (error instanceof Unsupported && this.undecoded) return this.show(at, quality); // from now on by still pictures
       this.failed(at, error);
       return null;
     }
+  }
+
+  /** The MIME type of all that there is, when this browser decodes none of it. */
+  get undecoded(): string | null {
+    return this.light === "main" ? this.mainRefused : null;
+  }
+
+  private async lookAt(at: number, mime: string): Promise<null> {
+    const found = await this.listener.still(at);
+    if (this.closed) return null;
+    this.stills = found;
+    this.at = at;
+    this.listener.time(at);
+    this.listener.notice({ kind: "unsupported", mime });
+    return null;
   }
 
   private failed(at: number, error: unknown): void {
@@ -156,7 +176,7 @@ export class Player {
   }
 
   play(): void {
-    if (this.at === null || this.playing) return;
+    if (this.at === null || this.playing || this.undecoded) return;
     clearTimeout(this.settle);
     this.playing = true;
     this.silent = this.again = 0;
@@ -196,6 +216,12 @@ export class Player {
     this.pause();
     await this.seeking;
     const at = this.at;
+    if (this.undecoded && this.stills) {
+      const beside = direction > 0 ? this.stills.next : this.stills.start - 1;
+      if (beside !== null) return this.seek(beside);
+      this.listener.notice({ kind: "end", at: this.stills.end });
+      return null;
+    }
     const gop = this.buffer.find(at, this.quality) ?? this.buffer.find(at, this.light);
     if (!gop) return this.seek(at);
     const index = pictureIndex(gop, at) + direction;
@@ -336,6 +362,7 @@ export class Player {
   // ---- loading and showing
 
   private async load(at: number, quality: Quality): Promise<Gop> {
+    if (this.undecoded) throw new Unsupported(this.undecoded);
     if (quality === "main" && this.mainRefused) return this.load(at, this.light);
     try {
       return await this.fetch(at, quality);

@@ -3,7 +3,7 @@
 import type { Key } from "./i18n";
 
 /** As appliance/accounts/roles.py names them. */
-export type Right = "state" | "alerts" | "footage" | "arm" | "accounts" | "looks" | "countersign";
+export type Right = "state" | "alerts" | "footage" | "arm" | "accounts" | "looks" | "countersign" | "aim";
 
 export interface Screen {
   path: string;
@@ -19,6 +19,7 @@ export const SCREENS: Screen[] = [
   { path: "/lecture", title: "play.title", right: "footage", menu: null },
   { path: "/acces", title: "access.link", right: "accounts", menu: "top", load: () => import("./accounts") },
   { path: "/consultations", title: "journal.link", right: "looks", menu: "top", load: () => import("./journal") },
+  { path: "/cadrage", title: "aim.title", right: "aim", menu: null, load: () => import("./aim") },
   { path: "/affiche", title: "notice.link", right: "state", menu: "foot", load: () => import("./notice") },
   { path: "/compte", title: "own.title", right: null, menu: null, load: () => import("./own") },
   { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },

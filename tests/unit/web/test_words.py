@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import appliance
+from appliance.accounts.aim import End
 from appliance.accounts.look import Reason
 from appliance.alerts.model import Kind, Severity, Verdict
 from appliance.core.errors import ApplianceError
@@ -57,6 +58,7 @@ def test_every_key_is_used_and_every_use_has_a_key() -> None:
     computed |= {f"reason.{each}" for each in Reason} | {
         f"look.{each.code.removeprefix('look-')}" for each in SHUT.values()
     }
+    computed |= {f"aimed.{each}" for each in End}
     assert computed | used <= set(words("fr"))
     assert {key for key in words("fr") if key.partition(".")[0] not in made} - used - computed == set()
 
