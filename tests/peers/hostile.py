@@ -10,12 +10,13 @@ from typing import Final
 
 from appliance.capture.auth import parse_challenges
 from appliance.capture.connection import RtspConnection
-from appliance.capture.errors import CaptureError
+from appliance.capture.errors import CameraClosed, CaptureError
 from appliance.capture.measure import coded_bytes
 from appliance.capture.message import parse_head, parse_rtp_info, parse_session, parse_transport
+from appliance.capture.rtsp import RtspSession
 from appliance.capture.runs import RunKeeper
 from appliance.capture.sdp import choose_video, parse_sdp
-from appliance.capture.url import join_control, parse_url
+from appliance.capture.url import Credentials, join_control, parse_url
 from appliance.core.clock import SimulatedClock
 from appliance.core.errors import ApplianceError
 from appliance.media.access_unit import H264Depacketiser
@@ -27,6 +28,7 @@ from appliance.media.parameters import parameter_sets
 from appliance.media.rtp import parse_rtcp
 from appliance.media.sps import parse_sps
 from appliance.media.stream import ClockState, Codec
+from tests.peers.conversation import Replayed
 from tests.peers.sink import KeepingSink
 
 CODECS: Final[tuple[Codec, ...]] = ("h264", "h265")
@@ -133,6 +135,27 @@ async def _connection(data: bytes) -> None:
         assert isinstance(link.closed.result(), CaptureError)
 
 
+def session(data: bytes) -> None:
+    """The same before any stream: a description is asked for, its end has to be found, then it is SETUP and played."""
+    asyncio.run(_session(data))
+
+
+async def _session(data: bytes) -> None:
+    link = RtspConnection(SimulatedClock())
+    wire = Replayed(
+        {method: [data[1:]] for method in ("DESCRIBE", "SETUP", "PLAY")}, (1 + (data[0] if data else 0) * 7,)
+    )
+    wire.connection = link
+    link.connection_made(wire)
+    talk = RtspSession(link, parse_url("rtsp://camera/x"), Credentials("user", "word"))
+    with suppress(TimeoutError, CaptureError):
+        async with asyncio.timeout(0):  # what is not there at once never comes
+            track = await talk.describe()
+            await talk.setup(track, H264Depacketiser(96, lambda _p: None, lambda _n: None), lambda _d: None)
+            await talk.play()
+    link.abort(CameraClosed(reason="the input is over"))
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "rtsp": rtsp,
     "sdp": sdp,
@@ -143,6 +166,7 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "nals": nals,
     "packets": packets,
     "connection": connection,
+    "session": session,
 }
 
 

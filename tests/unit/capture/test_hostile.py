@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.peers.h264_rtp import PPS, SPS, Packetiser, framed, picture
 from tests.peers.hostile import MAX_INPUT, TARGETS, feed
+from tests.peers.makes import MAKES
+from tests.peers.makes_more import MORE_MAKES
 
 CORPUS = Path(__file__).resolve().parents[2] / "fuzz" / "corpus"
 FEEDS = pytest.mark.parametrize("target", sorted(TARGETS))
@@ -40,6 +42,11 @@ def seeds(target: str) -> list[bytes]:
         "h265_sps": [H265_SPS],
         "nals": [b"\0\0\1" + SPS + b"\0\0\0\1" + PPS, b"".join(len(x).to_bytes(4, "big") + x for x in (SPS, PPS))],
         "packets": [b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets())],
+        "session": [
+            b"\x20" + made
+            for make in (*MAKES.values(), *MORE_MAKES.values())
+            for made in (make.describe, make.describe + make.setup, make.describe + make.setup + make.play)
+        ],
         "connection": [b"\x05" + session + b"\r\n" + b"".join(framed(packet) for packet in packets())],
     }
     return known[target]
