@@ -14,6 +14,7 @@ from appliance.services.boot import FOLDER as BOOT_FOLDER
 from appliance.services.boot import REFUSED, last_refused
 from appliance.services.clock_words import sentence
 from appliance.services.disk_words import disk_lines, none_records, title
+from appliance.services.stream_words import measured
 from appliance.site.load import load_site
 from appliance.site.model import Site
 from appliance.web.lawful import RetentionTold, longer, shorter
@@ -77,7 +78,7 @@ def _stream(stream: dict[str, Any], now_us: int, language: Language) -> tuple[bo
     said = f"{words}, {stream['width']}x{stream['height']}, {rate}, {stream['bitrate'] / 1e6:.1f} Mbit/s"
     if stream.get("reader") == "compatible":
         said += ", par le lecteur de compatibilité" if french else ", by the compatible reader"
-    return True, said
+    return True, "\n    ".join(filter(None, (said, measured(stream, language))))
 
 
 def status(file: Path, language: Language) -> int:
