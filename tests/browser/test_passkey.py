@@ -68,8 +68,8 @@ class Keyed:
         for name, value in {"name": "durand", "password": PASSWORD}.items():
             await fill(self.desk, f"t-login input[name={name}]", value)
         await self.desk.page.run("document.querySelector('t-login form').requestSubmit()")
-        await self.desk.page.until("document.querySelector('t-login .key')")
-        await click(self.desk, "t-login .key")
+        await self.desk.page.until("document.querySelector('t-login .with-key')")
+        await click(self.desk, "t-login .with-key")
 
     def kinds(self) -> list[str]:
         return [kind for kind, _ in self.desk.told.lines if kind.startswith("passkey")]
@@ -125,8 +125,10 @@ async def test_a_key_that_is_silent_or_there_twice_is_refused_in_words_and_the_c
     await keyed.call("clearCredentials")
     await keyed.enter()
     await page.until("document.querySelector('t-login .refusal')?.innerText.includes('ou vous avez annulé')")
+    await page.resize(320, 900)
+    assert await barriers(page, "Répondre avec une clé de sécurité") == []
     await keyed.call("addCredential", credential={**credential, "rpId": NAME})
-    await click(keyed.desk, "t-login .key")  # its first challenge is used up: another is asked for
+    await click(keyed.desk, "t-login .with-key")  # its first challenge is used up: another is asked for
     await page.until("document.querySelector('h1').innerText === 'Tout va bien'")
     await keyed.call("clearCredentials")
     await keyed.call("addCredential", credential={**credential, "signCount": 0, "rpId": NAME})

@@ -155,7 +155,7 @@ export class LoginElement extends LitElement {
           <label>${t("login.password")} <input name="password" type="password" required maxlength="128" autocomplete="current-password"></label>
           ${this.coded ? html`<label>${t("login.code")} <input name="code" required maxlength="40" autocomplete="one-time-code" spellcheck="false"></label>` : nothing}
           <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
-          ${this.keyed ? html`<p><button type="button" class="key" ?disabled=${this.busy} @click=${this.byKey}>${t("login.key")}</button></p>` : nothing}
+          ${this.keyed ? html`<p><button type="button" class="with-key" ?disabled=${this.busy} @click=${this.byKey}>${t("login.key")}</button></p>` : nothing}
           <p><button type="button" class="plain" @click=${() => (this.sheet = true)}>${t("login.lost")}</button></p></form>`;
       case "sheet":
         return html`<h1>${t("login.sheetTitle")}</h1><p>${t("login.sheetText")}</p><form @submit=${this.back}>${this.name()}
