@@ -144,7 +144,7 @@ class Page:
 
     async def press(self, key: str, code: str = "", modifiers: int = 0) -> None:
         """A key, down and up."""
-        text = key if len(key) == 1 else None
+        text = "\r" if key == "Enter" else key if len(key) == 1 else None
         for kind in ("keyDown", "keyUp"):
             params: dict[str, Any] = {"type": kind, "key": key, "code": code or key, "modifiers": modifiers}
             if text and kind == "keyDown":
