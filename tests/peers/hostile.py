@@ -112,18 +112,19 @@ def _pour(receiver: Depacketiser, data: bytes, clock: SimulatedClock) -> None:
 
 
 def connection(data: bytes) -> None:
-    """The whole connection, cut in two anywhere: nothing is raised into the loop; it ends by a named reason."""
-    asyncio.run(_connection(data))
+    """The whole connection, in pieces by the first byte: nothing is raised into the loop; its end is a named reason."""
+    asyncio.run(pictures(data))
 
 
-async def _connection(data: bytes) -> None:
+async def pictures(data: bytes) -> int:
+    """Pictures that were kept."""
     clock, sink = SimulatedClock(), KeepingSink()
     runs = RunKeeper(sink, clock, lambda: ClockState.HELD)
     runs.connected(())
     link = RtspConnection(clock)
     receiver = H264Depacketiser(96, lambda p: runs.picture(p, link.arrival_us), lambda _n: runs.gap())
     link.receive((0, 1), receiver, lambda _data: None)
-    step = 1 + (data[0] if data else 0) * 7
+    step, data = 1 + (data[0] if data else 0) * 7, data[1:]
     for at in range(0, len(data), step):
         if link.closed.done():
             break
@@ -133,6 +134,7 @@ async def _connection(data: bytes) -> None:
         link.buffer_updated(len(piece))
     if link.closed.done():
         assert isinstance(link.closed.result(), CaptureError)
+    return sum(len(run.units) for run in sink.runs)
 
 
 def session(data: bytes) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.peers.h264_rtp import PPS, SPS, Packetiser, framed, picture
-from tests.peers.hostile import MAX_INPUT, TARGETS, feed
+from tests.peers.hostile import MAX_INPUT, TARGETS, feed, pictures
 from tests.peers.makes import MAKES
 from tests.peers.makes_more import MORE_MAKES
 
@@ -63,6 +63,12 @@ def test_anything_is_parsed_or_refused_by_name(target: str, data: st.DataObject)
     first, stop = sorted(data.draw(st.tuples(st.integers(0, len(bent)), st.integers(0, len(bent)))))
     feed(target, bytes(bent[:first] + bent[stop:]))
     feed(target, bytes(bent[:stop] + bent[first:]))
+
+
+async def test_the_sound_inputs_reach_a_picture() -> None:
+    """The twin of the test above: what is bent there was recorded before."""
+    for sound in (*seeds("connection"), (CORPUS / "connection" / "sound-0").read_bytes()):
+        assert await pictures(sound) >= 3
 
 
 @pytest.mark.parametrize("file", sorted(CORPUS.glob("*/*")), ids=lambda file: f"{file.parent.name}/{file.name}")
