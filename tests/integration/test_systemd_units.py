@@ -132,6 +132,19 @@ def test_who_asks_cameras_has_their_network_and_nothing_else() -> None:
     assert unit["ReadWritePaths"] == ["/var/lib/appliance/recorder/journal /run/appliance/inputs"]
 
 
+def test_who_makes_pictures_has_its_socket_and_nothing_else() -> None:
+    unit, socket = settings("appliance-stills.service"), settings("appliance-stills.socket")
+    given = {"SupplementaryGroups", "LoadCredential", "SetCredential", "EnvironmentFile", "StateDirectory"}
+    assert not (given | {"ReadWritePaths", "BindPaths", "IPAddressAllow"}) & set(unit)
+    assert (unit["PrivateNetwork"], unit["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
+    assert (unit["LimitFSIZE"], unit["Restart"], unit["Requires"]) == (["0"], ["no"], ["appliance-stills.socket"])
+    assert (socket["SocketGroup"], socket["SocketMode"]) == (["appliance-web"], ["0660"])
+    assert socket["TriggerLimitIntervalSec"] == ["0"], "pictures that break it do not close the door"
+    assert (
+        f"APPLIANCE_STILLS={socket['ListenStream'][0]}" in settings("appliance-web.service")["Environment"][0].split()
+    )
+
+
 def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> None:
     need("systemd-sysusers", "systemd-tmpfiles")
     need_root()
