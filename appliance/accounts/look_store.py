@@ -76,6 +76,7 @@ class Rows:
     looks: Sequence[Entry]
     seen: Sequence[Seen]
     refusals: Sequence[Refusal]
+    seconds: Sequence[second.Request]
 
 
 class LookStore:
@@ -142,6 +143,8 @@ class LookStore:
                 execute("DELETE FROM look WHERE number = ?", (each.number,))  # its stretches too
                 execute(f"INSERT INTO look ({_ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", _values(each))  # noqa: S608
             execute("DELETE FROM refusal WHERE utc_us >= ?", (first_us,))
+            for request in rows.seconds:
+                second.put_back(execute, request)
 
         await self.database.do(work)
         await self.left(rows.seen, refusals)

@@ -14,6 +14,7 @@ from appliance.accounts.look import KEPT_US, Given, Look, Reason
 from appliance.accounts.look_store import Entry, Refusal, Rows, Seen
 from appliance.core.chain import Head, Line, Value, journal_files, read
 from appliance.core.chain_verify import Verification, verify
+from appliance.web.second_check import ToldRequests
 
 SHOWN: Final = 20
 """Problems told one by one; a journal that was written anew has thousands."""
@@ -69,6 +70,7 @@ class _Told:
     seen: set[Seen] = field(default_factory=set)
     justified_us: dict[int, int] = field(default_factory=dict)
     refusals: dict[tuple[Value, ...], list[int]] = field(default_factory=lambda: defaultdict(list))
+    seconds: ToldRequests = field(default_factory=ToldRequests)
 
     def take(self, line: Line) -> None:
         if self.first_us is None:
@@ -91,7 +93,7 @@ class _Told:
                     line.stamp.utc_us
                 )
             case _:
-                pass
+                self.seconds.take(line)
 
 
 def compare(lines: Iterable[Line], rows: Rows, now_us: int) -> tuple[int, list[Words]]:
@@ -111,6 +113,8 @@ def compare(lines: Iterable[Line], rows: Rows, now_us: int) -> tuple[int, list[W
     problems += [_stretch(number) for number in _uncovered(told.seen, rows.seen) if number in known]
     added = (each for each in rows.refusals if each.utc_us >= first_us and tuple(each[1:]) not in told.refusals)
     problems += [_refusal(each.who) for each in added]
+    changed, gone = told.seconds.differing(rows.seconds, first_us, now_us)
+    problems += [*map(_request, changed), *map(_request_gone, gone)]
     return len(old), problems
 
 
@@ -126,7 +130,8 @@ def told_rows(files: JournalFiles, now_us: int) -> tuple[Rows, int]:
     looks = [_entry(number, told.looks[number], told.justified_us.get(number)) for number in sorted(kept)]
     seen = sorted(each for each in told.seen if each.look in kept)
     refusals = [Refusal(at, *facts) for facts, times in told.refusals.items() for at in times]  # type: ignore[arg-type]
-    return Rows(looks, seen, sorted(refusals)), now_us if told.first_us is None else told.first_us
+    rows = Rows(looks, seen, sorted(refusals), told.seconds.kept(now_us))
+    return rows, now_us if told.first_us is None else told.first_us
 
 
 def _entry(number: int, facts: Mapping[str, Value], justified_us: int | None) -> Entry:
@@ -204,4 +209,18 @@ def _refusal(who: str) -> Words:
     return (
         f"Un refus fait à {who} n'est pas au journal",
         f"A refusal to {who} is not in the journal",
+    )
+
+
+def _request(number: int) -> Words:
+    return (
+        f"La demande d'accord n° {number} n'est pas celle que le journal a inscrite",
+        f"Request number {number} to a second person is not the one that the journal entered",
+    )
+
+
+def _request_gone(number: int) -> Words:
+    return (
+        f"La demande d'accord n° {number} est inscrite au journal et manque dans la liste",
+        f"Request number {number} to a second person is in the journal and missing from the list",
     )

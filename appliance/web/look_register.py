@@ -14,6 +14,7 @@ from pydantic import Field
 
 from appliance.accounts.look import KEPT_US, LASTS_US, Reason
 from appliance.accounts.look_store import ALL, Entry, Refusal, Rows, Seen
+from appliance.accounts.second import Seconds
 from appliance.web import query
 from appliance.web.clips import ZONE
 from appliance.web.lock import BOOK, entry_body
@@ -90,7 +91,8 @@ async def check_looks(request: web.Request) -> web.StreamResponse:
     now = book.clock.utc_us()
     entries = await book.store.newest(0, query.LAST_US, ALL)
     seen = [row for rows in (await _seen(request, entries)).values() for row in rows]
-    rows = Rows(entries, seen, await book.store.refusals(0, query.LAST_US, ALL))
+    seconds = await Seconds(book.store.database).since(0)
+    rows = Rows(entries, seen, await book.store.refusals(0, query.LAST_US, ALL), seconds)
     try:
         found = await asyncio.to_thread(check, book.journal, rows, now)
     except OSError:

@@ -17,6 +17,7 @@ from appliance.web.clips import TELL
 from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotASecondPerson, NoWitnesses, SecondNeeded, SecondOver
 from appliance.web.media import json_response
+from appliance.web.second_check import BETWEEN
 from appliance.web.who import account_of, people_of
 
 LEAST_WHY: Final = 5
@@ -121,15 +122,16 @@ async def _do(request: web.Request, asked: Request, signer: str, witnesses: tupl
     except (ApplianceError, asyncio.CancelledError):
         await table.undone(asked.number)
         raise
-    hands_of: Facts = {"countersigned": bool(signer), "signer": signer, "witnesses": ", ".join(witnesses)}
-    _tell(request, "second-done", asked, hands_of)
+    names = BETWEEN.join(witnesses)
+    done: Facts = {"countersigned": bool(signer), "signer": signer, "witnesses": names, "done_us": now}
+    _tell(request, "second-done", asked, done)
     return json_response({"cameras": answer["cameras"]})
 
 
 def _tell(request: web.Request, kind: str, asked: Request, facts: Facts) -> None:
     cameras = ",".join(asked.what["cameras"])
     about: Facts = {"request": asked.number, "who": asked.asker, "function": asked.function, "cameras": cameras}
-    request.app[TELL](kind, {**about, **facts})
+    request.app[TELL](kind, {**about, "asked_us": asked.asked_us, **facts})
 
 
 def _body(asked: Request, who: str, people: Mapping[str, str], now_us: int) -> dict[str, Any]:

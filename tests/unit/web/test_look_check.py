@@ -11,6 +11,7 @@ import pytest
 
 from appliance.accounts.look import Given, Reason
 from appliance.accounts.look_store import ALL, LookStore, Rows
+from appliance.accounts.second import Seconds
 from appliance.core.chain import journal_files
 from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
@@ -41,7 +42,8 @@ class Kept:
         await self.files.flush()
         store = self.book.store
         looks = await store.newest(0, 10**18, ALL)
-        rows = Rows(looks, await store.seen(0, 99), await store.refusals(0, 10**18, ALL))
+        seconds = await Seconds(store.database).since(0)
+        rows = Rows(looks, await store.seen(0, 99), await store.refusals(0, 10**18, ALL), seconds)
         return await asyncio.to_thread(check, self.files, rows, self.book.clock.utc_us())
 
 
