@@ -3,7 +3,7 @@
 import { LitElement, html, nothing } from "lit";
 import type { PasskeyAsked, Session } from "./api";
 import { Refused, changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./api";
-import { t } from "./i18n";
+import { said, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 
 type Step = "enter" | "sheet" | "password" | "factor" | "codes";
@@ -32,7 +32,7 @@ export function having(words: string, name: string) {
 }
 
 export class LoginElement extends LitElement {
-  static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, keyed: { state: true }, refusal: { state: true },
+  static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, keyed: { state: true }, refusal: { state: true }, needs: { state: true },
     proposed: { state: true }, codes: { state: true }, busy: { state: true } };
   /** A log-in that is not finished; null: nobody is logged in. */
   declare mine: Session | null;
@@ -40,6 +40,7 @@ export class LoginElement extends LitElement {
   declare coded: boolean;
   declare keyed: boolean; // a security key may answer instead
   declare refusal: Sentence | null;
+  declare needs: Sentence | null; // what is to be given next
   declare proposed: { secret: string; address: string } | null;
   declare codes: string[];
   declare busy: boolean;
@@ -51,7 +52,7 @@ export class LoginElement extends LitElement {
     this.mine = null;
     this.sheet = false;
     this.coded = this.keyed = false;
-    this.refusal = null;
+    this.refusal = this.needs = null;
     this.proposed = null;
     this.codes = [];
     this.busy = false;
@@ -79,13 +80,15 @@ export class LoginElement extends LitElement {
     this.busy = true;
     try {
       await work(new FormData((event.target as Element).closest("form")!));
-      this.refusal = null;
+      this.refusal = this.needs = null;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.coded ||= error.problem.code === "code-needed";
       this.asked = error.problem.passkey ?? null;
       this.keyed ||= this.asked !== null;
-      this.refusal = error.problem;
+      const next = error.problem.code === "code-needed"; // a step of the way in, no fault
+      this.needs = next ? error.problem : null;
+      this.refusal = next ? null : error.problem;
     } finally {
       this.busy = false;
     }
@@ -181,7 +184,7 @@ export class LoginElement extends LitElement {
   }
 
   protected override render() {
-    return html`<section class="card login">${this.form()}${refused(this.refusal)}</section>`;
+    return html`<section class="card login">${this.form()}${this.needs ? html`<p role="alert">${said(this.needs)}</p>` : nothing}${refused(this.refusal)}</section>`;
   }
 }
 

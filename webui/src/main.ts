@@ -267,7 +267,7 @@ class AppElement extends LitElement {
 
   private body() {
     if (this.over) {
-      return html`<section class="verdict attention" role="alert"><span class="mark" aria-hidden="true">!</span><div><h1>${t("over.title")}</h1><p>${t("over.text")}</p></div></section>`;
+      return html`<section class="verdict waiting" role="alert"><span class="mark" aria-hidden="true">–</span><div><h1>${t("over.title")}</h1><p>${t("over.text")}</p></div></section>`;
     }
     const where = place(this.address);
     if (!this.inside && this.address.pathname !== "/accessibilite") {
