@@ -59,6 +59,7 @@ class ServedCertificate:
         self._seen: tuple[tuple[int, int, int] | None, ...] = ()
         self._current: ssl.SSLContext | None = None
         self._broken = False
+        self._file = folder / OWN
         self.fingerprint = ""
         self.until_us: int | None = None
         self.names: frozenset[str] = frozenset()
@@ -81,7 +82,7 @@ class ServedCertificate:
         there is none at all. Blocks.
         """
         _ = self.look()
-        context = server_context(self.folder / OWN)
+        context = server_context(self._file)
 
         def choose(connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _given: ssl.SSLContext) -> None:
             if self._current is not None:
@@ -107,7 +108,8 @@ class ServedCertificate:
             until_us = None if file.name == OWN else read_certificate(pem[pem.index(ssl.PEM_HEADER) :]).until_us
         except (OSError, ValueError, subprocess.TimeoutExpired):  # ssl.SSLError is an OSError
             return False
-        self._current, self.fingerprint, self.until_us, self.names = context, fingerprint, until_us, names
+        self._file, self._current = file, context
+        self.fingerprint, self.until_us, self.names = fingerprint, until_us, names
         return True
 
 

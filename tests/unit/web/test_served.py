@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.clock import SystemClock
+from appliance.web.app import CERTIFICATE
 from appliance.web.certificate import ensure_certificate, fingerprint_of, served_fingerprint
 from appliance.web.issued import FORMER, ISSUED, check, keep, make_request, settle
 from appliance.web.served import WARN_US, ServedCertificate, end_fault
 from tests.peers.authority import Authority
+from tests.unit.web.conftest import Api
 
 NAME = "temoin.zola.exemple.fr"
 NOW_US = SystemClock().utc_us() + 43_200_000_000
@@ -108,6 +110,14 @@ def test_a_broken_one_gives_way_to_the_one_before_then_to_the_appliances_own_and
     assert (served.fingerprint, codes(served)) == (own, [])
 
 
+def test_an_authoritys_certificate_is_served_where_the_appliances_own_is_spoilt(folder: Path, tmp_path: Path) -> None:
+    issued = issue(folder, Authority(tmp_path / "authority"))
+    (folder / "server.pem").write_text("spoilt")
+    served = ServedCertificate(folder)
+    _ = served.context()
+    assert (served.fingerprint, codes(served)) == (issued, [])
+
+
 def test_nothing_at_all_serves_nothing(tmp_path: Path) -> None:
     served = ServedCertificate(tmp_path)
     assert not served.look()
@@ -135,3 +145,14 @@ def test_what_is_told_of_an_end_follows_from_the_time_that_is_left(left: int) ->
         assert "15/01/2027" in fault["fr"]
         assert "2027-01-15" in fault["en"]
     assert end_fault(END, END - left, UTC) == fault
+
+
+async def test_the_state_tells_it_among_what_is_to_be_seen_to(api: Api) -> None:
+    before = await api.json("state", "/api/v1/state")
+    fault = end_fault(END, END)
+    assert fault is not None
+    api.app[CERTIFICATE].append(fault)
+    after = await api.json("state", "/api/v1/state")
+    (issue,) = [each for each in after["issues"] if each not in before["issues"]]
+    assert (issue["fr"], issue["en"]) == (fault["fr"], fault["en"])
+    assert after["verdict"] == "attention"
