@@ -94,7 +94,7 @@ async def picture(request: web.Request) -> web.StreamResponse:
     book = request.app[AIMS]
     running = book.admit(account_of(request).name, camera)
     recorder = request.app[RECORDER]
-    found = await _newest(recorder, camera, book.clock.utc_us())
+    found = await newest(recorder, camera, book.clock.utc_us())
     whole = found.length <= WHOLE_BYTES
     jpeg = await still_of(request.app[STILLS], recorder, found, keyframe_only=not whole)
     book.left(running)
@@ -122,7 +122,7 @@ async def _stream_of(recorder: Recorder, camera: str) -> str:
     raise UnknownCamera(camera=camera, stream="sub")
 
 
-async def _newest(recorder: Recorder, camera: str, now_us: int) -> MediaSlice:
+async def newest(recorder: Recorder, camera: str, now_us: int) -> MediaSlice:
     """The GOP that the newest durable picture is in. Raises NothingToAim, UnknownCamera."""
     stream = await _stream_of(recorder, camera)
     answer = await recorder.ranges(camera, stream, now_us - BACK_US, now_us + US_PER_SECOND, from_keyframe=True)

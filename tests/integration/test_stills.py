@@ -20,6 +20,11 @@ from appliance.stills.client import StillsClient, by_child, by_socket
 from appliance.stills.errors import StillsUnreachable, StillUnreadable
 from appliance.stills.wire import JPEG_BEGINS, Kind
 from appliance.stills.worker import WIDEST
+from appliance.web.aim import newest
+from appliance.web.aim_errors import NothingToAim
+from appliance.web.stills import parts_of, still_of
+from tests.integration.test_ring_socket import rig_with_camera, served
+from tests.peers.fake_stills import FakeStills
 from tests.peers.footage import HEADER, Chunk, encode, with_parameters
 
 COMMENT = b"\xff\xfe"
@@ -137,3 +142,19 @@ async def test_nobody_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ApplianceError) as told:
         await client.still(b"i", [b"p"], Kind.NEWEST)
     assert isinstance(told.value, StillsUnreachable)
+
+
+async def test_what_is_aimed_by_is_the_rings_durable_mark_from_its_keyframe_on(tmp_path: Path) -> None:
+    rig, camera = await rig_with_camera(tmp_path)
+    asked = FakeStills()
+    async with served(rig) as (ring, _):
+        camera.start()
+        await rig.record(30, camera)
+        found = await newest(ring, "cam", rig.clock.utc_us())
+        assert found.end_us == rig.clock.utc_us()
+        await still_of(asked, ring, found, keyframe_only=False)
+        await still_of(asked, ring, found, keyframe_only=True)
+        assert asked.asked == [(Kind.NEWEST, len(parts_of(found))), (Kind.KEYFRAME, 1)]
+        rig.clock.advance(11)
+        with pytest.raises(NothingToAim):
+            await newest(ring, "cam", rig.clock.utc_us())
