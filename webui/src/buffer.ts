@@ -19,6 +19,7 @@ export interface Gop {
   gap?: Gap | undefined; // why nothing lies between `end` and `next`, when that was refused and not only skipped
   quality: Quality;
   pictures: number[]; // UTC us of each picture, in order of showing
+  size: number; // bytes of it that are loaded, its head included
 }
 
 /** The browser does not decode this MIME type. */
@@ -35,6 +36,7 @@ export class GopBuffer {
   private mime = "";
   private queue: Promise<void> = Promise.resolve();
   private loaded: Gop[] = [];
+  private newest: Gop | null = null; // the last one that was appended
   private closed = false;
 
   constructor(
@@ -70,10 +72,22 @@ export class GopBuffer {
   async fetch(at: number, quality: Quality): Promise<Gop> {
     const bytes = await fetchGop(this.camera, quality, at);
     if (!MediaSource.isTypeSupported(bytes.mime)) throw new Unsupported(bytes.mime);
-    const pictures = pictureTimes(bytes.bytes).map((ticks) => bytes.zero + Math.floor((ticks * 100) / 9));
-    const gop: Gop = { start: bytes.start, end: bytes.end, next: bytes.next, quality, pictures };
+    const gop: Gop = { start: bytes.start, end: bytes.end, next: bytes.next, quality, pictures: times(bytes), size: bytes.bytes.byteLength };
     await this.append(gop, bytes);
     return gop;
+  }
+
+  /** A GOP that ends at the durable mark, asked for again: what has come since is put behind it, and what the decoder
+      reads is not touched. False when nothing has come, null when it has to be loaded anew. Throws Refused. */
+  async grow(gop: Gop): Promise<boolean | null> {
+    if (this.newest !== gop) return null; // something else was appended since
+    const bytes = await fetchGop(this.camera, gop.quality, gop.end - 1);
+    if (bytes.start !== gop.start || bytes.mime !== this.mime || this.newest !== gop) return null;
+    const grown = bytes.end > gop.end || bytes.next !== null;
+    const tail = bytes.bytes.slice(gop.size);
+    if (tail.byteLength > 0) await this.update((buffer) => buffer.appendBuffer(tail));
+    Object.assign(gop, { end: bytes.end, next: bytes.next, pictures: times(bytes), size: bytes.bytes.byteLength });
+    return grown;
   }
 
   private async append(gop: Gop, bytes: GopBytes): Promise<void> {
@@ -88,6 +102,7 @@ export class GopBuffer {
     });
     this.loaded = this.loaded.filter((old) => old.end <= gop.start || old.start >= gop.end);
     this.loaded.push(gop);
+    this.newest = gop;
     await this.prune(gop);
   }
 
@@ -133,6 +148,10 @@ export class GopBuffer {
     this.queue = done.catch(() => undefined);
     return done;
   }
+}
+
+function times(bytes: GopBytes): number[] {
+  return pictureTimes(bytes.bytes).map((ticks) => bytes.zero + Math.floor((ticks * 100) / 9));
 }
 
 /** Index of the picture shown at an instant: the last one that has begun (2 us for rounding of ticks). */

@@ -34,6 +34,11 @@ export function lets(camera: string, at: number): boolean {
   return opened().some((each) => each.cameras.includes(camera) && each.from_us <= at && (each.to_us === null || at < each.to_us));
 }
 
+/** Is an alert of this camera followed, or of one linked to it: may a replay run on to the newest picture? */
+export function followed(camera: string): boolean {
+  return opened().some((each) => each.to_us === null && each.cameras.includes(camera));
+}
+
 /** Why the picture of an instant is not asked for; null when it may be. In the page's own words. */
 export function shut(camera: string, at: number): ProblemBody | null {
   if (lets(camera, at)) return null;
@@ -78,13 +83,13 @@ let counted = 0;
 
 function schedule(): void {
   clearInterval(timer);
-  const followed = open.some((each) => each.to_us === null);
+  const goesOn = open.some((each) => each.to_us === null);
   counted = 0;
   timer = window.setInterval(() => {
     if (open.length > 0) tell();
     counted += TICK_MS;
     const over = open.some((each) => remaining(each) === 0);
-    if (over || counted >= (followed ? FOLLOW_MS : REFRESH_MS)) void refresh();
+    if (over || counted >= (goesOn ? FOLLOW_MS : REFRESH_MS)) void refresh();
   }, TICK_MS);
 }
 

@@ -11,7 +11,7 @@ import type { Pointed } from "./hover";
 import { keyOr, locale, plural, said, t } from "./i18n";
 import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
-import { begin, follow, shut } from "./look";
+import { begin, follow, followed, shut } from "./look";
 import { type Notice, Player } from "./player";
 import type { Still } from "./still";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
@@ -136,6 +136,7 @@ export class PlaybackElement extends LitElement {
       hole: (at) => holeIn(this.history, this.camera, at),
       lightOnly: (at) => this.history?.camera === this.camera && this.history.light_only.some((each) => each.from_us <= at && at < each.to_us),
       still: (at) => this.still(camera.id, at),
+      follows: () => followed(camera.id),
       changed: () => this.tick++,
     });
     this.player.beside = this.also.length > 0;

@@ -5,6 +5,7 @@
 import type { Gap, ProblemBody, Quality } from "./api";
 import { Refused, unanswered } from "./api";
 import { type Gop, GopBuffer, Unsupported, frame, pictureIndex } from "./buffer";
+import { QUIET_MS } from "./patience";
 import { follow, shown } from "./screen";
 import type { Still } from "./still";
 import { SECOND } from "./time";
@@ -15,6 +16,8 @@ const AHEAD = 6 * SECOND; // us of video fetched before it is needed, at speed 1
 const AGAIN_MS = 500; // behind a question that nobody has answered, patience.ts and all
 const PATIENCE_MS = 20_000; // that it may be silent before playing is given up: it starts anew in less
 const LEAD = 30_000; // us: a browser stops up to a screen refresh or two before the last picture of its buffer
+const TAIL_MS = 400; // between two questions for what has come since, where an alert is followed: a part's length
+const BEHIND = 0.45 * SECOND; // us of pictures loaded before the end that following keeps: one part and a little
 const GAP_SAID = SECOND / 2; // a hole shorter than this is crossed without a word
 
 export interface Shown {
@@ -38,6 +41,7 @@ export interface Listener {
   hole(at: number): ProblemBody | null; // a gap that is known already need not be asked for
   still(at: number): Promise<Still>; // a single picture, made by the appliance
   lightOnly(at: number): boolean; // as far as is known: only the light stream was recorded then
+  follows(): boolean; // an alert that goes on: playing runs on to the durable mark, and waits there for more
   changed(): void;
 }
 
@@ -62,6 +66,8 @@ export class Player {
   private silent = 0; // ms of this page: since when the server has not answered; 0: it does
   private again = 0; // ms of this page: when it is asked anew
   private tailFresh = false;
+  private stood = 0; // ms of this page: since when nothing more has come; 0: it comes
+  private tail = 0; // ms of this page: when the end may be asked for again
   private fetching = false;
   private closed = false;
 
@@ -179,7 +185,7 @@ export class Player {
     if (this.at === null || this.playing || this.undecoded) return;
     clearTimeout(this.settle);
     this.playing = true;
-    this.silent = this.again = 0;
+    this.silent = this.again = this.stood = 0;
     this.tailFresh = false;
     this.quality = this.speed <= 2 && !this.beside && this.streams.main && !this.mainRefused ? "main" : this.light;
     this.video.playbackRate = this.speed;
@@ -272,11 +278,23 @@ export class Player {
         if (this.leaves(gop)) break; // when its time comes: the decoder still reads what the other stream would replace
         const following: number | null = gop.next;
         if (following === null) {
-          if (this.tailFresh) break;
-          this.tailFresh = true; // the mark has moved since: ask once, then this is the end
-          const grown = await this.load(gop.end - 1, this.quality);
-          if (grown.end === gop.end && grown.next === null) break;
-          gop = grown;
+          const follows = this.listener.follows();
+          if (follows) this.pace(gop);
+          if (performance.now() < this.tail || (this.tailFresh && !follows)) break;
+          this.tailFresh = true; // the mark has moved since: ask once, then this is the end, unless it is followed
+          this.tail = performance.now() + TAIL_MS;
+          const grown = await this.buffer.grow(gop);
+          if (grown === null) {
+            const whole = await this.load(gop.end - 1, this.quality);
+            if (whole.end === gop.end && whole.next === null) break;
+            gop = whole;
+          } else if (!grown) {
+            if (follows) this.still(gop);
+            break;
+          } else if (this.stood > 0) {
+            this.stood = 0;
+            this.listener.notice({ kind: "none" });
+          }
           continue;
         }
         const found = await this.beyond(gop, following);
@@ -290,6 +308,19 @@ export class Player {
     } finally {
       this.fetching = false;
     }
+  }
+
+  /** Behind the newest picture: a little slower or faster, so that playing never stands still and never falls back. */
+  private pace(gop: Gop): void {
+    const spare = (gop.end - this.position() - BEHIND) / SECOND;
+    if (this.speed > 1 && spare < BEHIND / SECOND / 2) this.setSpeed(1);
+    this.video.playbackRate = this.speed * (1 + Math.max(-0.15, Math.min(0.15, spare / 2)));
+  }
+
+  /** Nothing more comes: said once it has lasted, for a picture that stands still looks like a quiet scene. */
+  private still(gop: Gop): void {
+    this.stood ||= performance.now();
+    if (performance.now() - this.stood >= QUIET_MS) this.listener.notice({ kind: "end", at: gop.end });
   }
 
   /** A server that starts anew, or the recorder behind it, ends no replay: what is fetched plays on meanwhile. */
@@ -340,7 +371,7 @@ export class Player {
       return true;
     }
     if (gop.next === null) {
-      if (!this.tailFresh) return false;
+      if (!this.tailFresh || this.listener.follows()) return false;
       this.stop();
       this.listener.notice({ kind: "end", at: gop.end });
       this.listener.changed();
