@@ -12,7 +12,8 @@ from appliance.core.units import ticks_to_us
 from appliance.web.recorder import Answer
 from tests.browser.conftest import Desk, served
 from tests.browser.screen import SCREEN
-from tests.peers.fake_recorder import FIRST_RUN_S, GAP_S, LENGTH_US, START_US, FakeRecorder
+from tests.peers.fake_recorder import START_US
+from tests.peers.long_tape import DayRecorder
 from tests.peers.looking import open_all
 from tests.peers.sign_in import DURAND
 
@@ -23,12 +24,12 @@ pytestmark = pytest.mark.full
 FLUSH_US = 250_000
 """us after its last picture at which a part is safe on disk and told of: half a tick and a flush."""
 
-BEGUN_US = START_US + (FIRST_RUN_S + GAP_S + 3) * SECOND
+BEGUN_US = START_US + 3600 * SECOND
 BEHIND_US = 1_500_000
 STEP_S = 0.05
 
 
-class Recording(FakeRecorder):
+class Recording(DayRecorder):
     """A recorder whose tape grows, a whole part at a time."""
 
     async def ranges(
@@ -103,7 +104,7 @@ async def test_a_replay_of_an_open_alert_runs_on_behind_the_scene(scene: Desk) -
 
 
 async def test_a_typed_reason_leads_to_no_now(scene: Desk) -> None:
-    await open_all(scene.book, ["portail"], START_US, START_US + LENGTH_US, DURAND)
+    await open_all(scene.book, ["portail"], START_US, BEGUN_US + 3600 * SECOND, DURAND)
     async with going_on(scene):
         await scene.at(scene.recorder.now_us - 2 * SECOND)
         await scene.page.run(f"{SCREEN}.player.play()")
