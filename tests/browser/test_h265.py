@@ -14,6 +14,7 @@ import pytest
 from appliance.core.units import TICKS_PER_SECOND
 from appliance.media.part import parse_part
 from appliance.media.stream import AccessUnit, CodecParameters
+from appliance.web.recorder import Answer
 from tests.browser.conftest import Desk, served
 from tests.browser.screen import SCREEN
 from tests.browser.test_page import SUB_FPS, counter_at
@@ -47,7 +48,7 @@ class NewCamera(FakeRecorder):
         found = super().tape(camera, stream)
         return hevc_tape() if (camera, stream) == ("portail", "main") else found
 
-    def read(self, chunk: dict[str, object], offset: int, length: int) -> bytes:
+    def read(self, chunk: Answer, offset: int, length: int) -> bytes:
         if chunk["codec"] == "h265":
             return hevc_tape().data[int(str(chunk["number"]))][offset : offset + length]
         return super().read(chunk, offset, length)
@@ -81,9 +82,9 @@ async def test_the_light_stream_plays_and_what_is_downloaded_is_the_original(mod
         reader.readAsDataURL(blob); }}))"""
     )
     clip = base64.b64decode(text)
-    with av.open(io.BytesIO(clip)) as container:
+    with av.open(io.BytesIO(clip), "r") as container:
         assert container.streams.video[0].codec_context.name == "hevc"
-        assert sum(1 for _ in container.decode(video=0)) >= 3 * FORM.fps
+        assert len(list(container.decode(video=0))) >= 3 * FORM.fps
     whole = hevc_tape()
     payloads = []
     for row in whole.chunks[0]["parts"]:
