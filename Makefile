@@ -61,7 +61,7 @@ setup-demo:
 	$(setup) run page
 
 setup-test:
-	$(setup) run test page peers counterparts
+	$(setup) run test page peers schema counterparts
 
 setup-image:
 	$(setup) run page image-build

@@ -25,6 +25,7 @@ USES: dict[str, tuple[str, ...]] = {
     "lint": ("lint",),
     "image": ("image",),
     "lock": ("lock",),
+    "schema": ("schema",),
     "fuzz": ("fuzz",),
 }
 """Lock file -> extras of pyproject.toml in it; "" stands for the project's own dependencies, "build-system" for
@@ -32,6 +33,9 @@ what builds the packages that are published as source only."""
 
 CONSTRAINING = ("run", "build", "test")
 """Files whose versions the later ones share: they are installed into the same environment."""
+
+APART = ("lock", "schema")
+"""Files of environments of their own."""
 
 FROM_SOURCE = "forbiddenfruit,systemd-python"
 """Published as source only: the first is plain Python (test), the second needs a compiler (image); all else wheels."""
@@ -84,7 +88,7 @@ def compile_lock(use: str, *options: str) -> None:
     """Write the lock file of one use."""
     lock = LOCKS / f"{use}.txt"
     order = list(USES)
-    earlier = [other for other in CONSTRAINING if use != "lock" and order.index(other) < order.index(use)]
+    earlier = [other for other in CONSTRAINING if use not in APART and order.index(other) < order.index(use)]
     with tempfile.TemporaryDirectory() as folder:
         asked = Path(folder) / "asked.in"
         constraints = [f"-c {LOCKS / other}.txt" for other in earlier]

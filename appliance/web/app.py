@@ -5,6 +5,7 @@ people answer alerts and say what is watched.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -45,7 +46,7 @@ from appliance.web.recorder import Recorder, SiteInfo
 from appliance.web.security import add_headers, check_bind, guard
 from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
-from appliance.web.who import ACCOUNTS, WHO, Route, account_of, admit, can, still_may
+from appliance.web.who import ACCOUNTS, FIXED, WHO, Route, account_of, admit, can, still_may
 
 LOST: Final = web.AppKey("lost", list[dict[str, str]])
 """What of this process's own databases began empty: `code`, `fr`, `en`. The recorder tells what it gave back."""
@@ -114,6 +115,11 @@ def make_app(
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
+    fixed: defaultdict[str, list[str]] = defaultdict(list)
+    app[FIXED] = fixed
+    for route in routes():
+        if "{" not in route.path:
+            fixed[route.path].append(route.method)
     app[WHO] = {(route.method, route.path): route for route in routes()}
     return app
 

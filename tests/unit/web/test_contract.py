@@ -17,6 +17,7 @@ from appliance.web.recorder import SiteInfo
 from appliance.web.who import WHO
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FakeRecorder
+from tests.unit.web.conftest import Api
 from tests.unit.web.contract import CONTRACT, check, resolve
 
 NO_DETECTOR = FakeDetector(Path("/nonexistent"), ())
@@ -101,3 +102,9 @@ def test_every_route_says_who_may_call_it() -> None:
     }
     assert Right.FOOTAGE not in RIGHTS[Role.TECHNICIAN] | RIGHTS[Role.CENTRAL]
     assert not [role for role, rights in RIGHTS.items() if {Right.FOOTAGE, Right.AIM} <= rights]
+
+
+@pytest.mark.parametrize("address", ["/api/v1/looks/check", "/api/v1/looks/current"])
+async def test_a_fixed_address_is_never_taken_for_the_number_of_another(api: Api, address: str) -> None:
+    async with api.session.delete(f"{api.base}{address}", headers={"Sec-Fetch-Site": "same-origin"}) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET")
