@@ -198,6 +198,11 @@ class AccountStore:
         sql = "DELETE FROM recovery WHERE account = ? AND kind = ? AND hash = ?"
         return await self.database.do(lambda execute: execute(sql, (name, kind, code)).rowcount) > 0
 
+    async def has_code(self, name: str, kind: str, code: bytes) -> bool:
+        """Is there such a code on paper?"""
+        sql = "SELECT 1 FROM recovery WHERE account = ? AND kind = ? AND hash = ?"
+        return await self.database.do(lambda execute: execute(sql, (name, kind, code)).fetchone() is not None)
+
     async def codes_left(self, name: str, kind: str) -> int:
         """How many there are."""
         rows = await self.database.rows("SELECT count(*) FROM recovery WHERE account = ? AND kind = ?", name, kind)

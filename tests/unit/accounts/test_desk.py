@@ -165,6 +165,21 @@ async def test_a_drawn_password_works_for_three_days(office: Office) -> None:
         await office.desk.log_in("petit", once, "", HOME)
 
 
+async def test_a_sheet_that_comes_too_late_is_kept_for_when_the_authorisation_goes_on(office: Office) -> None:
+    once = await second(office)
+    await office.enter("durand", FIRST)
+    _, _, token = await office.enter("petit", once)
+    sheet = await office.desk.new_sheet(await office.seat(token))
+    await manage.authorise(office.desk, "durand", "petit", office.clock.utc_us() + DAY_US)
+    office.clock.advance(86_400)
+    with pytest.raises(WrongAnswer):
+        await office.desk.come_back("petit", "no such sheet", "another password", HOME)
+    with pytest.raises(AuthorisationOver):
+        await office.desk.come_back("petit", sheet, "another password", HOME)
+    await manage.authorise(office.desk, "durand", "petit", office.clock.utc_us() + DAY_US)
+    assert await office.desk.come_back("petit", sheet, "another password", HOME)
+
+
 async def test_the_recovery_sheet_opens_once_and_everything_else_is_set_again(office: Office) -> None:
     await second(office)
     _, drawn, token = await office.enter("durand", FIRST)
