@@ -39,6 +39,12 @@ def test_an_hour_of_eight_cameras(tmp_path: Path) -> None:
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_an_hour_of_sixty_four_cameras(tmp_path: Path) -> None:
+    check(swift_day(tmp_path, 64, 1.0), 64, 1.0)
+
+
+@pytest.mark.nightly
 @pytest.mark.timeout(5 * 3600)
 def test_a_day_of_sixty_four_cameras(tmp_path: Path) -> None:
     check(swift_day(tmp_path, 64, 24.0), 64, 24.0)

@@ -26,8 +26,9 @@ KIND: Final = Kind(fps=25, bytes_per_second=10_000)
 LOOK_S: Final = 300.0
 """Seconds between looks, by the run's clock: a fraction of what a disk keeps."""
 
-CHUNKS_PER_STREAM: Final = 3
-"""One that is open, one in stock and one of the past, ten minutes each: the ring goes round and round."""
+CHUNKS_PER_STREAM: Final = 5
+"""One that is open, one and a half in stock and the past of two looks, some six minutes each: the ring goes round and
+round, and frees nothing that was not looked at."""
 
 EARLY_US: Final = 86_400_000_000
 
@@ -71,6 +72,8 @@ async def _day(folder: Path, clock: SimulatedClock, count: int, hours: float) ->
     watched = _Watched(recorder, clock, Ledgers({"main": NumberedPictures("main", KIND)}))
     for _ in range(round(hours * 3600 / LOOK_S)):
         await asyncio.sleep(LOOK_S)
+        if recording.done():
+            await recording  # what stopped it, told at once
         await watched.look()
     sent = await cameras.stop()
     await asyncio.sleep(2.0)
