@@ -42,6 +42,7 @@ async def follow(client: RecorderClient, key: StreamKey, found: dict[int, bytes]
                 found[sequence] = await asyncio.to_thread(client.read, chunk, offset, length)
 
 
+@pytest.mark.full  # every NAL unit of a shorter stretch stands in the quick tier, with each codec
 @pytest.mark.timeout(120)
 async def test_every_nal_unit_of_several_laps_is_stored_bit_for_bit(tmp_path: Path) -> None:
     """Read behind the recorder while the ring laps more than twice: each picture sent is stored, once, identical."""

@@ -141,6 +141,7 @@ def test_an_index_that_cannot_be_written_stops_no_recorder(tmp_path: Path) -> No
     assert "recording goes on" in said
 
 
+@pytest.mark.full
 def test_a_port_that_is_taken_stops_all_services(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
