@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -130,14 +131,11 @@ def by_child(command: Sequence[str] = COMMAND) -> Connect:
     return connect
 
 
-_children: Final[list["subprocess.Popen[bytes]"]] = []
-"""Children that may still have to be waited for: an ended one is told when the next one starts."""
-
-
 def _spawn(command: Sequence[str], connection: socket.socket) -> None:
-    _children[:] = [child for child in _children if child.poll() is None]
     environment = {**os.environ, "PYTHONPATH": CHILD_PATH}
     quiet = subprocess.DEVNULL  # libav's words repeat what cameras sent
     with connection:
         process = subprocess.Popen(command, stdin=connection.fileno(), stdout=quiet, stderr=quiet, env=environment)
-    _children.append(process)
+    threading.Thread(
+        target=process.wait, name="stills-child", daemon=True
+    ).start()  # an ended one leaves nothing behind

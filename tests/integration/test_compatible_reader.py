@@ -1,6 +1,7 @@
 """The compatible reader: libav in a child, for what the native reader cannot do; it dies alone and says so."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -63,8 +64,12 @@ class Recorded:
 
 
 def children() -> list[psutil.Process]:
-    found = psutil.Process().children(recursive=True)
-    return [child for child in found if "appliance.capture.compatible.child" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # what ended meanwhile is none, nor what is waited for just now
+            if "appliance.capture.compatible.child" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize(("codec", "only_udp"), [("h264", True), pytest.param("h265", False, marks=pytest.mark.full)])

@@ -66,7 +66,7 @@ async def kept(url: str, slices: list[bytes], trust: Trust | None = None) -> Cam
     units = [bytes(nal) for unit in run.units for nal in stored_units(unit.data)]
     assert [nal for nal in units if is_slice("h264", nal)] == slices
     assert len(run.units) == PICTURES
-    assert run.ended is GapCause.CAMERA_CLOSED
+    assert run.ended in {GapCause.CAMERA_CLOSED, GapCause.CAMERA_SILENT}, "GStreamer does not always hang up at its end"
     return states[-2]
 
 

@@ -1,8 +1,7 @@
 """The picture process as it runs: a child with limits of its own, real H.264 and H.265, and bytes that mean harm."""
 
 import asyncio
-import os
-import signal
+import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import av
+import psutil
 import pytest
 
 from appliance.core.clock import SimulatedClock
@@ -26,6 +26,7 @@ from appliance.web.stills import parts_of, still_of
 from tests.integration.test_ring_socket import rig_with_camera, served
 from tests.peers.fake_stills import FakeStills
 from tests.peers.footage import HEADER, Chunk, encode, with_parameters
+from tests.peers.patience import reached
 
 COMMENT = b"\xff\xfe"
 DIES = """
@@ -109,14 +110,25 @@ async def test_a_process_that_dies_or_stays_is_told_and_not_started_at_once(
     await client.close()
 
 
+def workers() -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "appliance.stills.worker" in child.cmdline():
+                found.append(child)
+    return found
+
+
 async def test_a_killed_process_is_started_anew_for_the_same_question(client: StillsClient) -> None:
     init, parts = coded("h264")
     await client.still(init, parts, Kind.NEWEST)
-    child = stills._children[-1]
-    os.kill(child.pid, signal.SIGKILL)
-    await asyncio.to_thread(child.wait)
+    (child,) = await asyncio.to_thread(workers)
+    child.kill()
+    gone = await asyncio.to_thread(reached, lambda: not child.is_running(), 10.0)
+    assert gone, "nothing is left of it, no zombie either"
     assert (await client.still(init, parts, Kind.NEWEST)).startswith(JPEG_BEGINS)
-    assert stills._children[-1].pid != child.pid
+    (other,) = await asyncio.to_thread(workers)
+    assert other.pid != child.pid
 
 
 async def test_the_socket_that_systemd_holds(tmp_path: Path) -> None:
