@@ -34,6 +34,7 @@ from appliance.core.chain import (
 )
 from appliance.core.chain_errors import JournalDamaged, JournalFactsRefused, JournalInUse
 from appliance.core.chain_verify import FileScan, Findings, Problem, scan
+from appliance.core.durable import sync_directory
 
 ROTATE_BYTES: Final = 16 << 20
 """A file of about 60 000 lines: checked in 0.2 s at a start, and small enough to copy onto a stick."""
@@ -230,7 +231,7 @@ class ChainFile:
         except OSError:
             file.close()
             raise
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
         self._file, self.path = file, path
         self.durable = self.head = found.last or self.durable
         self._size = self._durable_size = found.end
@@ -283,7 +284,7 @@ class ChainFile:
             _write_all(file, line)
             self.syncs += 1
             file.sync()
-            _sync_directory(settings.directory)
+            sync_directory(settings.directory)
         except OSError:
             with contextlib.suppress(OSError):
                 file.close()
@@ -302,12 +303,3 @@ def _write_all(file: JournalFile, data: bytes) -> None:
         if written <= 0:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         view = view[written:]
-
-
-def _sync_directory(path: Path) -> None:
-    """Make new names durable (fsync(2): a file's own flush does not)."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

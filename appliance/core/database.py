@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar, cast
 
 import peewee
 
+from appliance.core.durable import sync_directory
 from appliance.core.errors import ApplianceError
 
 log = logging.getLogger(__name__)
@@ -153,11 +154,7 @@ class Database:
             return False
         self._remove_wal()
         draft.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_directory(self.path.parent)
         return True
 
     def _open(self) -> None:

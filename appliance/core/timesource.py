@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from appliance.core.clock import Clock
+from appliance.core.durable import sync_directory
 from appliance.core.errors import ApplianceError
 from appliance.core.judgement import Evidence, Facts, Ntp, Record, Stamp
 
@@ -168,11 +169,7 @@ def save_record(path: Path, record: Record) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_directory(path.parent)
     except OSError as error:
         raise RecordNotSaved(path=str(path), errno=error.errno or 0) from error
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from appliance.core.durable import sync_directory
+
 SMALL_FILE_S: Final = 5.0
 """Seconds a disk may take; then it is stuck, and whoever waits goes on without it."""
 
@@ -20,11 +22,7 @@ def save(path: Path, data: bytes) -> None:
     finally:
         os.close(fd)
     draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(path.parent)
 
 
 def add(path: Path, data: bytes) -> None:
@@ -36,11 +34,7 @@ def add(path: Path, data: bytes) -> None:
     finally:
         os.close(fd)
     if new:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_directory(path.parent)
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:

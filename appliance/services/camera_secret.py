@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from appliance.core.durable import sync_directory
 from appliance.services.errors import SecretsUnusable
 from appliance.site.load import SECRETS_CREDENTIAL
 from appliance.site.model import Credentials, Site
@@ -57,7 +58,7 @@ class SecretsFile:
         """No change is under way."""
         try:
             self.note.unlink(missing_ok=True)
-            _flush(self.note.parent)
+            sync_directory(self.note.parent)
         except OSError as error:
             raise SecretsUnusable(file=str(self.note), why=error.strerror or "?") from error
 
@@ -74,7 +75,7 @@ class SecretsFile:
                 target.flush()
                 os.fsync(descriptor)
             draft.replace(file)
-            _flush(file.parent)
+            sync_directory(file.parent)
         except OSError as error:
             raise SecretsUnusable(file=str(file), why=error.strerror or "?") from error
 
@@ -86,11 +87,3 @@ def _written(accounts: Mapping[str, Credentials]) -> bytes:
         f"password = {json.dumps(account.password, ensure_ascii=False)}\n"
         for camera, account in accounts.items()
     ).encode()
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

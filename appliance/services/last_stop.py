@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.core.cause import GapCause
+from appliance.core.durable import sync_directory
 from appliance.ring.disks.disk import HEARTBEAT, Heartbeat, decode_heartbeat
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ def take_mark(folder: Path) -> None:
     """Remove the mark: this life has begun. Blocks; one that cannot be removed is older than the next heartbeat."""
     try:
         (folder / MARK_FILE).unlink(missing_ok=True)
-        _sync(folder)
+        sync_directory(folder)
     except OSError as error:
         log.warning("the mark of the last stop stays: %s", error)
 
@@ -159,12 +160,4 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_directory(path.parent)

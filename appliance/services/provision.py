@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from appliance.core.durable import sync_directory, write_new
 from appliance.core.errors import ApplianceError, Language
 from appliance.site.errors import Problem, ProvisionInvalid, ProvisionNotWritten, SiteFileMissing
 
@@ -158,10 +159,10 @@ def _take_over(plan: "Plan", places: Places) -> None:
         target = places.sealed / one.name
         target.parent.mkdir(exist_ok=True)
         draft = target.with_name(f"{target.name}.new")
-        _write(draft, one.data, one.mode)
+        write_new(draft, one.data, one.mode)
         draft.replace(target)
-        _flush(target.parent)
-    _flush(places.sealed)
+        sync_directory(target.parent)
+    sync_directory(places.sealed)
     revision = places.site / plan.name
     for left in (revision, places.site / f"{plan.name}.new"):
         if left.exists():
@@ -170,36 +171,17 @@ def _take_over(plan: "Plan", places: Places) -> None:
     draft.mkdir(mode=0o755)
     for one in plan.site:
         (draft / one.name).parent.mkdir(parents=True, exist_ok=True)
-        _write(draft / one.name, one.data, one.mode)
+        write_new(draft / one.name, one.data, one.mode)
     for folder in (*(path for path in draft.rglob("*") if path.is_dir()), draft):
         folder.chmod(0o755)  # whatever the unit's mask is: services of other users read the site
-        _flush(folder)
+        sync_directory(folder)
     draft.replace(revision)
-    _flush(places.site)
+    sync_directory(places.site)
     link = places.site / "current.new"
     link.unlink(missing_ok=True)
     link.symlink_to(plan.name)
     link.replace(places.current)
-    _flush(places.site)
-
-
-def _write(file: Path, data: bytes, mode: int) -> None:
-    """Nobody else can read it at any moment: its rights are its first ones, or fewer."""
-    file.unlink(missing_ok=True)
-    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb") as target:
-        target.write(data)
-        target.flush()
-        os.fchmod(fd, mode)
-        os.fsync(fd)
-
-
-def _flush(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_directory(places.site)
 
 
 def install_network(places: Places) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from appliance.core.durable import sync_directory, write_new
 from appliance.core.units import US_PER_SECOND
 from appliance.web.certificate import OPENSSL_S
 from appliance.web.certificate_errors import (
@@ -132,7 +133,8 @@ def make_request(folder: Path, name: str) -> str:
     file = folder / KEY
     try:
         if not file.exists():
-            _write(file, _done(_openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")), 0o600)
+            made = _done(_openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
+            write_new(file, made.encode("ascii"), 0o600)
         names = ("-subj", f"/CN={name}" if len(name) <= 64 else "/", "-addext", f"subjectAltName=DNS:{name}")
         uses = ("-addext", "keyUsage=critical,digitalSignature", "-addext", "extendedKeyUsage=serverAuth")
         return _done(_openssl("req", "-new", "-sha256", "-key", str(file), *names, *uses))
@@ -184,9 +186,9 @@ def keep(folder: Path, pem: str) -> None:
         if file.exists():
             former.unlink(missing_ok=True)
             os.link(file, former)
-        _write(folder / "issued.new", pem, 0o640)
+        write_new(folder / "issued.new", pem.encode("ascii"), 0o640)
         (folder / "issued.new").replace(file)
-        _flush(folder)
+        sync_directory(folder)
     except OSError as error:
         raise CertificateNotKept(reason=str(error)) from error
 
@@ -205,7 +207,7 @@ def settle(folder: Path, *, served: bool) -> None:
             former.replace(file)
         else:
             file.unlink(missing_ok=True)
-        _flush(folder)
+        sync_directory(folder)
     except OSError as error:
         raise CertificateNotKept(reason=str(error)) from error
 
@@ -244,22 +246,3 @@ def _done(done: "subprocess.CompletedProcess[str]") -> str:
 def _instant(text: str) -> int:
     seen = datetime.strptime(text.strip(), "%Y-%m-%d %H:%M:%SZ").replace(tzinfo=UTC)
     return int(seen.timestamp()) * US_PER_SECOND
-
-
-def _write(file: Path, text: str, mode: int) -> None:
-    """A new file, whatever lay there: others may write in the folder, and a link of theirs is not followed."""
-    file.unlink(missing_ok=True)
-    fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="ascii") as target:
-        target.write(text)
-        target.flush()
-        os.fchmod(fd, mode)
-        os.fsync(fd)
-
-
-def _flush(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from appliance.core.durable import sync_directory
 from appliance.core.units import BLOCK
 from appliance.ring.catalog.log import CATALOG, Appender, Beginning, Head, good
 from appliance.ring.catalog.replay import READ, Read, Replay, replay
@@ -119,15 +120,6 @@ def set_aside(path: Path) -> None:
     """A catalogue that cannot be written any more must not be believed at the next start. Raises OSError."""
     (path / CATALOG).replace(path / f"{CATALOG}.damaged")
     sync_directory(path)
-
-
-def sync_directory(path: Path) -> None:
-    """Names in this directory are durable. Raises OSError."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def until(read: Read, head: Head) -> Read:
