@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from appliance.cli.verb import Argument, Verb
+from appliance.cli.verb import SITE_HERE, Argument, Verb
 from appliance.core.errors import Language
 
 
@@ -30,12 +30,7 @@ VERBS: Final = (
         "appliance account recover durand",
         (
             Argument("name", str, ("le nom du compte", "the account's name")),
-            Argument(
-                "--site",
-                Path,
-                ("le fichier du site", "the site file"),
-                Path("/var/lib/appliance/site/current/site.toml"),
-            ),
+            SITE_HERE,
             Argument(
                 "--folder",
                 Path,

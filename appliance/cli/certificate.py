@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from appliance.cli.verb import Argument, Verb
+from appliance.cli.verb import SITE_HERE, Argument, Verb
 from appliance.core.errors import Language
 
 
@@ -21,12 +21,7 @@ def _install(options: argparse.Namespace, language: Language) -> int:
 
 
 _PLACES: Final = (
-    Argument(
-        "--site",
-        Path,
-        ("le fichier du site", "the site file"),
-        Path("/var/lib/appliance/site/current/site.toml"),
-    ),
+    SITE_HERE,
     Argument(
         "--folder",
         Path,

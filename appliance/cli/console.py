@@ -4,12 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
-from appliance.cli.verb import Argument, Verb
+from appliance.cli.verb import SITE_HERE, Argument, Verb
 from appliance.core.errors import Language
-
-_SITE: Final = Argument(
-    "--site", Path, ("le fichier du site", "the site file"), Path("/var/lib/appliance/site/current/site.toml")
-)
 
 
 def _console(options: argparse.Namespace, language: Language) -> int:
@@ -32,7 +28,7 @@ VERBS: Final = (
             "shows the appliance's screen: identity, addresses, fingerprint, cameras, disks, faults",
         ),
         "appliance console --once",
-        (_SITE, Argument("--once", None, ("une fois, puis s'arrête", "once, then ends"))),
+        (SITE_HERE, Argument("--once", None, ("une fois, puis s'arrête", "once, then ends"))),
         _console,
     ),
     Verb(

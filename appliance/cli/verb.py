@@ -45,6 +45,11 @@ class Verb:
 
 SITE: Final = Argument("--site", Path, ("le fichier du site, site.toml", "the site file, site.toml"), required=True)
 
+SITE_HERE: Final = Argument(
+    "--site", Path, ("le fichier du site", "the site file"), Path("/var/lib/appliance/site/current/site.toml")
+)
+"""Of a command that is given on the appliance itself, which has one."""
+
 
 def count(text: str) -> int:
     """A whole number from 1 to a million, or ValueError."""
