@@ -1,8 +1,10 @@
 // The way in: name, password, the telephone's code; a first log-in's own password and second factor; the recovery sheet.
 // Nothing typed here is kept anywhere but in the fields.
 import { LitElement, html, nothing } from "lit";
-import type { PasskeyAsked, Session } from "./api";
-import { Refused, changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./api";
+import type { PasskeyAsked } from "./api";
+import type { Session } from "./session-api";
+import { Refused } from "./api";
+import { changePassword, comeBack, confirmSecondFactor, logIn, proposeSecondFactor } from "./session-api";
 import { said, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 

@@ -1,8 +1,10 @@
 // The frame of the page: site, language, state of the recorder, and which screen the address asks for.
 import { LitElement, html, nothing } from "lit";
 import { place, playback } from "./address";
-import type { Session, State } from "./api";
-import { Refused, follow, logOut, readNotices, session as fetchSession, state as fetchState } from "./api";
+import type { State } from "./api";
+import type { Session } from "./session-api";
+import { Refused, follow, state as fetchState } from "./api";
+import { logOut, readNotices, session as fetchSession } from "./session-api";
 import "./alerts";
 import "./home";
 import { type Key, type Language, language, said, setLanguage, t } from "./i18n";

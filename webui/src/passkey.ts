@@ -1,6 +1,7 @@
 // Security keys (WebAuthn): what a browser asks them, and one's own list of them. Bytes travel as base64url.
 import { LitElement, html, nothing } from "lit";
-import { type PasskeyAnswer, type PasskeyAsked, Refused, ask } from "./api";
+import { type PasskeyAsked, Refused, ask } from "./api";
+import type { PasskeyAnswer } from "./session-api";
 import { type Key, said, t } from "./i18n";
 import { having } from "./login";
 import { type Sentence, refused } from "./refused";
