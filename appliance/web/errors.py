@@ -36,7 +36,7 @@ class ForeignHost(WebError):
 
 
 class CrossSite(WebError):
-    """A request that changes something came from another site's page (Sec-Fetch-Site)."""
+    """A request that changes something came from another site's page (Sec-Fetch-Site, Origin)."""
 
     code = "cross-site"
     fr = "Demande refusée\u202f: elle vient d'un autre site. Agissez depuis la page de l'enregistreur."

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from appliance.web.app import make_app, serve
 from appliance.web.errors import NotLoopback
-from appliance.web.security import CONTENT_SECURITY_POLICY, HEADERS, check_bind, loopback_host
+from appliance.web.security import CONTENT_SECURITY_POLICY, HEADERS, check_bind, loopback_host, own_change
 from tests.unit.web.conftest import Api
 
 
@@ -65,6 +65,37 @@ async def test_nothing_can_be_changed(api: Api, method: str) -> None:
         assert answer.status == 405
         assert "GET" in answer.headers["Allow"]
         assert (await answer.json(content_type=None))["code"] == "method-refused"
+
+
+NAMES = st.sampled_from(["127.0.0.1", "localhost", "nvr.ecole.example", "evil.example", "[::1]"])
+PORTS = st.sampled_from(["", ":80", ":443", ":8080", ":8443"])
+
+
+@given(NAMES, PORTS, st.booleans(), NAMES, PORTS, st.sampled_from(["http", "https", "ftp", ""]))
+def test_an_origin_counts_when_it_is_this_very_scheme_host_and_port(
+    name: str, port: str, secure: bool, of: str, at: str, scheme: str
+) -> None:
+    usual = {"http": ":80", "https": ":443"}
+    own = "https" if secure else "http"
+    same = (scheme, of, at or usual.get(scheme, "")) == (own, name, port or usual[own])
+    written = at != usual.get(scheme)  # no browser writes the usual port into an origin
+    assert own_change([], [f"{scheme}://{of}{at}"], name + port, secure=secure) == (same and written)
+
+
+@given(st.lists(st.text(max_size=12), max_size=3), st.text(max_size=20), st.booleans())
+def test_who_says_nothing_else_or_too_much_changes_nothing(sites: list[str], host: str, secure: bool) -> None:
+    own = f"{'https' if secure else 'http'}://{host.lower()}"
+    for origins in ([], ["null"], [""], [own, own], [f"{own}.evil"], [f"{own}/"], [f"{own}@evil"], ["evil"]):
+        assert own_change(sites, origins, host, secure=secure) == (sites in (["same-origin"], ["none"]))
+    for said in ("cross-site", "same-site", "", "Same-Origin"):
+        assert not own_change([said], [own], host, secure=secure), "an origin does not outweigh it"
+    assert not own_change(["same-origin", "same-origin"], [own], host, secure=secure)
+
+
+async def test_a_browser_without_fetch_metadata_is_told_by_its_origin(api: Api) -> None:
+    for origin, status in ((api.base, 405), ("null", 403), ("https" + api.base[4:], 403), ("http://127.0.0.1:1", 403)):
+        async with api.session.post(f"{api.base}/api/v1/state", headers={"Origin": origin}) as answer:
+            assert answer.status == status, origin
 
 
 @pytest.mark.parametrize(
