@@ -21,6 +21,7 @@ from appliance.services.port import box_number, first_line, given_port
 from appliance.services.process import say_ready, say_stopping, start_logs, stop_event
 from appliance.services.watchdog import keep_watchdog
 from appliance.web.certificate import ensure_certificate, fingerprint_of, hex_lines, in_words, server_context
+from appliance.web.runner import Runner
 from appliance.web.security import HEADERS
 
 STALE_US: Final = 60_000_000
@@ -99,7 +100,7 @@ async def _serve(folder: Path, told: Path, clock: Clock) -> None:
     pem = await asyncio.to_thread(ensure_certificate, folder, f"temoin-{number}")
     fingerprint = fingerprint_of(await asyncio.to_thread(pem.read_text, "ascii"))
     app = make_front(fingerprint, number, version, told, clock)
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=5.0)
+    runner = Runner(app, keepalive_timeout=5.0)
     await runner.setup()
     await web.SockSite(runner, given_port(), ssl_context=await asyncio.to_thread(server_context, pem)).start()
     jobs = Supervisor(clock)

@@ -43,6 +43,7 @@ from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
 from appliance.web.problem import problems
 from appliance.web.recorder import Recorder, SiteInfo
+from appliance.web.runner import Runner
 from appliance.web.security import add_headers, check_bind, guard
 from appliance.web.sight import sight_issues
 from appliance.web.verdict import build_state
@@ -206,7 +207,7 @@ def own_routes() -> tuple[Route, ...]:
 async def serve(app: web.Application, host: str, port: int) -> web.AppRunner:
     """Listen on a loopback address (NotLoopback otherwise); the runner's `cleanup` ends it. Port 0: any free one."""
     check_bind(host)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = Runner(app)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     return runner

@@ -1,9 +1,10 @@
 """The built page over a recorder that answers from memory, and a browser in front of it."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from appliance.accounts.password import Passwords
 from appliance.accounts.roles import Role
 from appliance.core.chain import Tell, untold
 from appliance.core.clock import SimulatedClock
+from appliance.core.database import DatabaseUnusable
 from appliance.demo.counter import Burnt
 from appliance.stills.client import StillsClient, by_child
 from appliance.web.app import make_app, serve
@@ -64,6 +66,26 @@ SITE = SiteInfo(
 WEBUI = Path(__file__).resolve().parents[2] / "webui"
 
 
+STOP_S = 10.0
+"""Seconds for each thing that ends: on a loaded machine; what does not end is named, instead of the test's time-out."""
+
+
+async def end(runner: web.AppRunner, book: LookBook, staff: AccountDesk) -> None:
+    """The page's process ends, as services/web.py does it."""
+    for name, ending in (
+        ("server", runner.cleanup),
+        ("looks", book.flush),
+        ("database of looks", book.store.database.close),
+        ("accounts", staff.close),
+    ):
+        try:
+            async with asyncio.timeout(STOP_S):
+                with suppress(DatabaseUnusable):
+                    await ending()
+        except TimeoutError as error:
+            raise AssertionError(f"{name}: has not ended within {STOP_S:.0f} s") from error
+
+
 @dataclass(slots=True)
 class Desk:
     """A browser before a served page."""
@@ -79,13 +101,14 @@ class Desk:
     folder: Path
     built: Path
     runner: web.AppRunner
+    stopped: bool = False
 
     async def stop(self) -> None:
-        """The page's process ends, as services/web.py does it."""
-        await self.runner.cleanup()
-        await self.book.flush()
-        await self.book.store.database.close()
-        await self.staff.close()
+        """The page's process ends; once, however often it is asked to."""
+        if self.stopped:
+            return
+        self.stopped = True
+        await end(self.runner, self.book, self.staff)
 
     async def start(self) -> None:
         """It begins anew at the same address; its databases alone remain."""
@@ -94,6 +117,7 @@ class Desk:
         await self.staff.open()
         app = make_app(self.recorder, self.detector, self.built, SITE, self.book, self.staff, self.told)
         self.runner = await serve(app, "127.0.0.1", int(self.base.rpartition(":")[2]))
+        self.stopped = False
 
     async def sign_in(self, who: Role | str | None = Role.MANAGER) -> None:
         """Whose page it is from now on; None: nobody's."""
@@ -151,23 +175,19 @@ async def served(
     still = StillsClient(by_child(), clock)
     app = make_app(recorder, detector, built_page, SITE, book, staff, told, still)
     runner = await serve(app, "127.0.0.1", 0)
+    desk: Desk | None = None
     try:
         async with browser() as page:
             await page.call("Emulation.setTimezoneOverride", timezoneId="America/New_York")  # the site's zone must win
             base = f"http://127.0.0.1:{runner.addresses[0][1]}"
             desk = Desk(page, base, recorder, detector, book, clock, told, staff, folder, built_page, runner)
             await desk.sign_in()
-            try:
-                yield desk
-            finally:
-                runner, book, staff = desk.runner, desk.book, desk.staff
+            yield desk
             assert page.troubles == []
     finally:
-        await runner.cleanup()
+        await (end(runner, book, staff) if desk is None else desk.stop())
         await still.close()
         await detector.desk.close()
-        await book.store.database.close()
-        await staff.close()
 
 
 def viewed(recorder: FakeRecorder) -> tuple[frozenset[str], int, int]:
