@@ -1,7 +1,9 @@
 """Ground rules of every test: no blocking call in an event loop, and the same examples on every machine."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -19,6 +21,31 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("temoin")
+
+
+@contextmanager
+def no_finalizers() -> Iterator[None]:
+    """The collector waits. What it finds in the middle of `ast.parse` may parse as well (asyncio writes the traceback
+    of a task that nobody awaited), and the interpreter keeps one depth for both: the outer one ends in
+    `SystemError: AST constructor recursion depth mismatch` (CPython 3.11).
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test's source is parsed for its report: a browser test leaves much that the collector would find then,
+    and an internal error would hide the failure and end the run.
+    """
+    with no_finalizers():
+        return (yield)
+
 
 BLOCKING_OS_CALLS: Final = (
     "fallocate",
