@@ -1,16 +1,19 @@
 """What one person alone may not do: asked for by one, signed by another, or done in urgency before two witnesses.
 
+The witnesses' way opens when nobody has answered, and at once where nobody else has an account that could.
+
 Pure policy and its rows. Instants: UTC microseconds. The rows lie beside those of looks, kept as long, entered in the
 same journal.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from appliance.accounts.look import countersigned, witnessed
+from appliance.accounts.roles import Account, Right, may
 from appliance.core.database import Database, Execute
 from appliance.core.units import US_PER_SECOND
 
@@ -33,7 +36,7 @@ class Stage(StrEnum):
     """Where a request stands."""
 
     WAITING = "waiting"  # for a second person
-    URGENT = "urgent"  # nobody has answered: the asker may act before two witnesses
+    URGENT = "urgent"  # nobody has answered, or nobody can: the asker may act before two witnesses
     SIGNED = "signed"  # done, by two
     UNSIGNED = "unsigned"  # done before witnesses: not countersigned
     OVER = "over"
@@ -54,14 +57,19 @@ class Request:
     done_us: int | None = None
 
 
-def stage(request: Request, now_us: int) -> Stage:
-    """Where it stands now; a clock set back ends it."""
+def alone(asker: str, accounts: Iterable[Account], now_us: int) -> bool:
+    """Is there nobody but the asker whose account, as it is now, could sign?"""
+    return not any(each.name != asker and may(each, Right.COUNTERSIGN, now_us) for each in accounts)
+
+
+def stage(request: Request, now_us: int, *, nobody: bool = False) -> Stage:
+    """Where it stands now; a clock set back ends it. `nobody`: the asker is `alone`, there is nobody to wait for."""
     if request.done_us is not None:
         return Stage.SIGNED if request.signer else Stage.UNSIGNED
     waited = now_us - request.asked_us
-    if 0 <= waited < WAIT_US:
-        return Stage.WAITING
-    return Stage.URGENT if WAIT_US <= waited < WAIT_US + URGENT_US else Stage.OVER
+    if not 0 <= waited < WAIT_US + URGENT_US:
+        return Stage.OVER
+    return Stage.URGENT if nobody or waited >= WAIT_US else Stage.WAITING
 
 
 def may_sign(request: Request, signer: str, now_us: int) -> bool:
@@ -69,9 +77,10 @@ def may_sign(request: Request, signer: str, now_us: int) -> bool:
     return stage(request, now_us) in {Stage.WAITING, Stage.URGENT} and countersigned(request.asker, [signer])
 
 
-def may_urge(request: Request, asker: str, names: Collection[str], now_us: int) -> bool:
-    """May the asker act now before these witnesses?"""
-    return stage(request, now_us) is Stage.URGENT and request.asker == asker and witnessed(asker, names)
+def may_urge(request: Request, asker: str, names: Collection[str], now_us: int, *, nobody: bool = False) -> bool:
+    """May the asker act now before these witnesses? `nobody`: as for `stage`."""
+    urgent = stage(request, now_us, nobody=nobody) is Stage.URGENT
+    return urgent and request.asker == asker and witnessed(asker, names)
 
 
 class Seconds:

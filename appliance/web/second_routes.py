@@ -1,13 +1,25 @@
 """Routes of what asks for a second person: today, to stop watching a whole site."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from aiohttp import web
 from pydantic import Field
 
-from appliance.accounts.second import URGENT_US, WAIT_US, Request, Seconds, Stage, may_sign, may_urge, stage
+from appliance.accounts.roles import Account
+from appliance.accounts.second import (
+    URGENT_US,
+    WAIT_US,
+    Request,
+    Seconds,
+    Stage,
+    alone,
+    may_sign,
+    may_urge,
+    stage,
+)
 from appliance.alerts.protocol import MAX_NAME, MAX_NOTE
 from appliance.core.chain import Facts
 from appliance.core.errors import ApplianceError
@@ -18,7 +30,7 @@ from appliance.web.lock import BOOK
 from appliance.web.look_errors import NotASecondPerson, NoWitnesses, SecondNeeded, SecondOver
 from appliance.web.media import json_response
 from appliance.web.second_check import BETWEEN
-from appliance.web.who import account_of, people_of
+from appliance.web.who import ACCOUNTS, account_of, people_of
 
 LEAST_WHY: Final = 5
 """Characters of a reason, as the detector asks for it."""
@@ -66,7 +78,7 @@ async def ask_second(request: web.Request) -> web.StreamResponse:
     what = {"cameras": list(asked.cameras), "armed": False, "why": asked.why, "until_us": asked.until_us}
     made = await _table(request).ask(account.name, account.function, what, asked.why, now)
     _tell(request, "second-asked", made, {"why": asked.why, "until_us": asked.until_us})
-    return json_response({"request": _body(made, account.name, await people_of(request), now)}, status=201)
+    return json_response({"request": _body(made, account.name, await _people(request), now)}, status=201)
 
 
 async def seconds(request: web.Request) -> web.StreamResponse:
@@ -74,7 +86,7 @@ async def seconds(request: web.Request) -> web.StreamResponse:
     query.query(request, query.NoQuery)
     account, now = account_of(request), request.app[BOOK].clock.utc_us()
     found = await _table(request).since(now - WAIT_US - URGENT_US)
-    people = await people_of(request)
+    people = await _people(request)
     return json_response({"now_us": now, "requests": [_body(each, account.name, people, now) for each in found]})
 
 
@@ -89,17 +101,21 @@ async def sign(request: web.Request) -> web.StreamResponse:
 
 
 async def urge(request: web.Request) -> web.StreamResponse:
-    """POST urgent: nobody has answered, the asker acts before two witnesses; it is marked as not countersigned."""
+    """POST urgent: nobody has answered or nobody can, the asker acts before two witnesses; it is marked as not
+    countersigned.
+    """
     found, now = await _one(request), request.app[BOOK].clock.utc_us()
+    nobody = (await _people(request)).none_but(found.asker)
     said = await read_body(request, WitnessBody)
     account = account_of(request)
     asker, own = account.name, account.person.casefold()
     names = tuple(" ".join(each.split()) for each in said.witnesses)
     others = tuple(each for each in names if each.casefold() != own)  # an asker goes by two names
-    if not may_urge(found, asker, others, now):
+    if not may_urge(found, asker, others, now, nobody=nobody):
         _tell(request, "second-refused", found, {"by": asker})
-        raise NoWitnesses if found.asker == asker and stage(found, now) is Stage.URGENT else SecondOver
-    return await _do(request, found, "", names)
+        urgent = stage(found, now, nobody=nobody) is Stage.URGENT
+        raise NoWitnesses if found.asker == asker and urgent else SecondOver
+    return await _do(request, found, "", names, nobody=nobody)
 
 
 async def _one(request: web.Request) -> Request:
@@ -109,7 +125,9 @@ async def _one(request: web.Request) -> Request:
     return found
 
 
-async def _do(request: web.Request, asked: Request, signer: str, witnesses: tuple[str, ...]) -> web.StreamResponse:
+async def _do(
+    request: web.Request, asked: Request, signer: str, witnesses: tuple[str, ...], *, nobody: bool = False
+) -> web.StreamResponse:
     """Mark it done first, so that it is done once; take the mark back when the detector refuses."""
     table, now = _table(request), request.app[BOOK].clock.utc_us()
     if not await table.done(asked.number, now, signer, witnesses):
@@ -124,6 +142,8 @@ async def _do(request: web.Request, asked: Request, signer: str, witnesses: tupl
         raise
     names = BETWEEN.join(witnesses)
     done: Facts = {"countersigned": bool(signer), "signer": signer, "witnesses": names, "done_us": now}
+    if not signer:  # why: none was possible, or none came
+        done = {**done, "nobody_else": nobody}
     _tell(request, "second-done", asked, done)
     return json_response({"cameras": answer["cameras"]})
 
@@ -134,19 +154,43 @@ def _tell(request: web.Request, kind: str, asked: Request, facts: Facts) -> None
     request.app[TELL](kind, {**about, "asked_us": asked.asked_us, **facts})
 
 
-def _body(asked: Request, who: str, people: Mapping[str, str], now_us: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Everybody's account, at an instant."""
+
+    accounts: Sequence[Account]
+    now_us: int
+
+    def called(self, name: str) -> str:
+        """As others read it."""
+        return next((each.person for each in self.accounts if each.name == name), "") or name
+
+    def none_but(self, asker: str) -> bool:
+        """Can nobody else sign?"""
+        return alone(asker, self.accounts, self.now_us)
+
+
+async def _people(request: web.Request) -> _People:
+    desk = request.app[ACCOUNTS]
+    return _People([account for account, _ in await desk.store.all()], desk.clock.utc_us())
+
+
+def _body(asked: Request, who: str, people: _People, now_us: int) -> dict[str, Any]:
     """As in the contract's schema SecondRequest."""
+    nobody = people.none_but(asked.asker)
+    now = stage(asked, now_us, nobody=nobody)
     return {
         "number": asked.number,
-        "asker": people.get(asked.asker, asked.asker),
+        "asker": people.called(asked.asker),
         "function": asked.function,
         "cameras": asked.what["cameras"],
         "until_us": asked.what["until_us"],
         "why": asked.why,
         "asked_us": asked.asked_us,
-        "stage": stage(asked, now_us).value,
-        "waits_us": max(0, asked.asked_us + WAIT_US - now_us),
-        "signer": people.get(asked.signer, asked.signer),
+        "stage": now.value,
+        "nobody_else": nobody and now is Stage.URGENT,
+        "waits_us": max(0, asked.asked_us + WAIT_US - now_us) if now is Stage.WAITING else 0,
+        "signer": people.called(asked.signer),
         "witnesses": list(asked.witnesses),
         "mine": asked.asker == who,
     }

@@ -13,6 +13,7 @@ export interface SecondRequest {
   why: string;
   asked_us: number;
   stage: Stage;
+  nobody_else: boolean;
   waits_us: number;
   signer: string;
   witnesses: string[];

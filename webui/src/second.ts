@@ -1,4 +1,4 @@
-// On the home page: what waits for another person's signature, and the way before two witnesses when nobody answers.
+// On the home page: what waits for another person's signature, and the way before two witnesses when nobody answers or can.
 import { LitElement, html, nothing } from "lit";
 import { Refused, type State } from "./api";
 import { t } from "./i18n";
@@ -102,7 +102,7 @@ export class SecondElement extends LitElement {
     }
     if (each.stage === "waiting") return html`<p>${t("second.wait")} <b class="left">${t("look.left", { time: countdown(left) })}</b></p>`;
     const witness = (n: number) => html`<label>${t("second.witness", { n })} <input name="witness" required maxlength="80" autocomplete="off"></label>`;
-    return html`<form class="stacked" @submit=${(event: SubmitEvent) => this.urge(event, each.number)}><p>${t("second.urgent")}</p>
+    return html`<form class="stacked" @submit=${(event: SubmitEvent) => this.urge(event, each.number)}><p>${t(each.nobody_else ? "second.alone" : "second.urgent")}</p>
       ${witness(1)}${witness(2)}<p class="buttons"><button class="primary">${t("second.urge")}</button></p></form>`;
   }
 

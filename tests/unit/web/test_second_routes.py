@@ -76,10 +76,28 @@ async def test_nobody_answers_and_two_witnesses_stand_by(api: Api) -> None:
     assert await watched(api) == set()
     kind, facts = api.told[-1]
     assert (kind, facts["countersigned"], facts["witnesses"]) == ("second-done", False, "Mme Blanc, M. Noir")
+    assert facts["nobody_else"] is False, "somebody could have answered"
     (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
     assert (seen["stage"], seen["witnesses"]) == ("unsigned", ["Mme Blanc", "M. Noir"])
     words = (await api.json("arming", "/api/v1/arming"))["cameras"]
     assert {each["word"]["by"] for each in words} == {"Mme Durand, non contresigné"}
+
+
+async def test_who_is_alone_acts_before_two_witnesses_at_once(api: Api) -> None:
+    request = await asked(api)
+    path = f"/api/v1/second/{request['number']}/urgent"
+    two = {"witnesses": ["Mme Blanc", "M. Noir"]}
+    await api.desk.store.revoke("petit", api.clock.utc_us())
+    assert (await api.post("urgeSecond", path, two, status=404))["code"] == "second-over", "the central team can sign"
+    await api.desk.store.revoke("centre", api.clock.utc_us())
+    (seen,) = (await api.json("seconds", "/api/v1/second"))["requests"]
+    assert (request["nobody_else"], request["stage"]) == (False, "waiting")
+    assert (seen["nobody_else"], seen["stage"], seen["waits_us"]) == (True, "urgent", 0)
+    assert (await api.post("urgeSecond", path, {"witnesses": ["A", " a "]}, status=400))["code"] == "no-witnesses"
+    await api.post("urgeSecond", path, two)
+    assert await watched(api) == set()
+    kind, facts = api.told[-1]
+    assert (kind, facts["countersigned"], facts["nobody_else"]) == ("second-done", False, True)
 
 
 async def test_a_request_grows_old_and_one_that_cannot_be_done_waits_on(api: Api) -> None:
