@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.accounts.desk import AccountDesk
+from appliance.accounts.look import Given, Reason
 from appliance.core.clock import Clock, SimulatedClock
 from appliance.media.stream import StreamKey
 from appliance.web.app import make_app, serve
@@ -27,7 +28,7 @@ from tests.browser.entry import sign_in
 from tests.browser.screen import SCREEN, read_screen
 from tests.peers.fake_detector import FakeDetector
 from tests.peers.fake_recorder import FORMS, Form
-from tests.peers.looking import make_book, open_all
+from tests.peers.looking import WHY, make_book
 from tests.peers.need import ROOT, locate
 from tests.peers.recorded import KEY, NAMES, Recorded, recorded
 from tests.peers.sign_in import DURAND, make_staff
@@ -50,8 +51,8 @@ _samples: dict[int, list[float]] = {}  # by turn: the rows share one measurement
 _turns = {"p50": 0, "p95": 0}
 
 
-Opening = tuple[Sequence[str], int, int]
-"""Cameras that whoever sits at the appliance has opened, from, to."""
+Opening = tuple[Sequence[str], int, int | None]
+"""Cameras that whoever sits at the appliance has opened, from, to; no end: an alert that goes on, which is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ async def page_over(
     """The built page served over these."""
     book = await make_book(folder, clock)
     if opening is not None:
-        await open_all(book, *opening, DURAND)
+        cameras, from_us, to_us = opening
+        given = WHY if to_us is not None else Given(Reason.ALERT, alert=1)
+        _ = await book.open(DURAND, given, cameras, from_us, to_us)
     staff = await make_staff(folder, clock)
     runner = await serve(make_app(recorder, detector, built_page(), SITE, book, staff), "127.0.0.1", 0)
     try:
