@@ -304,6 +304,11 @@ class Disk:
             return None
         return decode_heartbeat(block)
 
+    def leave(self) -> None:
+        """Nobody wants it: close all of it. Blocks."""
+        self.close()
+        self.watch.close()
+
     def close(self) -> None:
         """Close the descriptors this object opened itself, all but the watch."""
         for fd in (self._heartbeat, self._root):

@@ -23,6 +23,7 @@ from appliance.ring.faults import (
     DiskNotConfigured,
     DiskOwn,
     DiskRemoved,
+    DiskSilent,
     DiskStuck,
     DiskTooSmall,
     DiskTwin,
@@ -235,6 +236,7 @@ class Members(Membership):
     def close(self) -> None:
         """Look through no disk any more, and let none in."""
         self._arrivals.cancel()
+        self._opener.close()
         for path in list(self._surveys):
             self._forget_survey(path)
 
@@ -247,6 +249,8 @@ class Members(Membership):
         member = await self._open(slot)
         if member is None:
             return
+        if isinstance(self.unusable.get(slot.path), DiskSilent):  # it answers now; to read all of it may take longer
+            self.unusable[slot.path] = DiskLate(**member.disk.name.facts)
         member.late = True
         if any(member.uuid == other.uuid for other in self.live):
             self._leave_twin(member)

@@ -44,12 +44,28 @@ class Owner:
 NO_OWNER: Final = Owner()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A disk that was asked, and the thread that waits for it."""
+
+    answer: "asyncio.Future[Disk | None]"
+    threads: DiskThreads
+
+    def late(self) -> Disk | None:
+        """What an answer that nobody waited for has opened."""
+        return None if self.answer.cancelled() or self.answer.exception() else self.answer.result()
+
+
 class Opener:
-    """Opens disks in threads of their own, one a path: while one hangs, its path is not tried again."""
+    """Opens disks in threads of their own, one a path: while one hangs, its path is not tried again.
+
+    A disk that takes too long is told to be silent, and whoever asks next finds it opened: on a machine so busy that
+    every disk takes too long none would come in otherwise.
+    """
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        self._hanging: set[Path] = set()
+        self._asked: dict[Path, _Asked] = {}
 
     async def open(self, slot: DiskPath, former: Disk | None, in_use: Collection[str] = ()) -> Disk | None:
         """The disk at this path; None while it is still `former`, which failed and was not unmounted since.
@@ -57,30 +73,48 @@ class Opener:
         `in_use`: uuids of disks that record. Raises DiskForeign, DiskTwin, DiskSilent and what Disk raises.
         """
         path = slot.path
-        if path in self._hanging:
+        if (asked := self._asked.get(path)) is not None:
+            if not asked.answer.done():
+                raise DiskSilent(path=str(path))
+            del self._asked[path]
+            if (found := asked.late()) is not None:
+                return found  # what it refused or lacked then, it is asked about again
+        asked = self._asked[path] = self._ask(slot, former, in_use)
+        # not by a time-out: when the loop itself is late it drops an answer that has come, and a disk that is open
+        answered, _ = await asyncio.wait([asked.answer], timeout=ANSWER_S)
+        if not answered:
             raise DiskSilent(path=str(path))
-        threads = DiskThreads(f"ring-open-{path.name}")
+        del self._asked[path]
+        return asked.answer.result()
+
+    def close(self) -> None:
+        """The ring stops: what comes in now is closed again."""
+        why = OSError(errno.ECANCELED, "stopped")
+        for path, asked in self._asked.items():
+            if asked.answer.done() and (found := asked.late()) is not None:
+                DiskThreads(f"ring-leave-{path.name}").abandon(why, found.leave)
+            asked.threads.abandon(why)
+        self._asked.clear()
+
+    def _ask(self, slot: DiskPath, former: Disk | None, in_use: Collection[str]) -> _Asked:
+        threads = DiskThreads(f"ring-open-{slot.path.name}")
 
         def work() -> Disk | None:
             if former is not None and not left(former):
                 return None
-            _ask(path)
+            _ask(slot.path)
             found = self._judge(slot, in_use)
-            disk = Disk(path, slot.bay)
+            disk = Disk(slot.path, slot.bay)
             if found is Kin.NOBODYS:  # now that no other process uses it
-                disk.identity = _claim(path, disk.identity, self._owner)
+                disk.identity = _claim(slot.path, disk.identity, self._owner)
             if threads.abandoned:
-                disk.close()
+                disk.leave()
             return disk
 
-        self._hanging.add(path)
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except TimeoutError as error:
-            raise DiskSilent(path=str(path)) from error
-        finally:
-            threads.abandon(OSError(errno.ETIMEDOUT, "no answer"), lambda: self._hanging.discard(path))
+        answer = asyncio.get_running_loop().run_in_executor(threads, work)
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # late, nobody asks for it
+        answer.add_done_callback(lambda _: threads.shutdown())
+        return _Asked(answer, threads)
 
     def _judge(self, slot: DiskPath, in_use: Collection[str]) -> Kin:
         """May it be written to? Nothing is, before this has returned."""
