@@ -154,8 +154,14 @@ class DiskStuck(ApplianceError):
     """A write has not come back for seconds: the disk is given up with its thread."""
 
     code = "disk-stuck"
-    fr = "Le disque {disk_fr} ne répond plus depuis plus de 5 s : il est écarté, faites-le vérifier ou remplacer."
-    en = "Disk {disk_en} has not answered for more than 5 s: it is set aside, have it checked or replaced."
+    fr = (
+        "Le disque {disk_fr} est resté plus de 5 s sans répondre : il est écarté. S'il répond de nouveau il reprendra "
+        "seul ; sinon, ou si cela revient, faites-le vérifier ou remplacer."
+    )
+    en = (
+        "Disk {disk_en} has not answered for more than 5 s: it is set aside. If it answers again it will go on by "
+        "itself; if not, or if it happens again, have it checked or replaced."
+    )
 
 
 class DiskRemoved(ApplianceError):

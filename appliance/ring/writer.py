@@ -182,12 +182,13 @@ class DiskWriter:
         self._bytes = 0
         self._heartbeat = NO_HEARTBEAT
         self._doubt = self._closed = False
+        self.well = True  # the last tick has come back, and without an error
 
     def tick(self, job: TickJob) -> TickResult:
         """Do the job and flush once. An OSError ends the tick: the caller sets its chunks aside."""
         started = self._clock.monotonic_us()
         result = TickResult()
-        self._written, self._bytes, self._doubt = [], 0, False
+        self._written, self._bytes, self._doubt, self.well = [], 0, False, False
         done, self._borders = self._borders, []
         try:
             self._first(job, done, result)
@@ -206,6 +207,7 @@ class DiskWriter:
         for piece in job.slices[: result.slices]:
             if not piece.data:
                 let_go(piece.fd)
+        self.well = result.error is None
         result.took_us = self._clock.monotonic_us() - started
         result.written = self._bytes
         return result

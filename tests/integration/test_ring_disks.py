@@ -180,6 +180,91 @@ async def test_a_disk_that_hangs_is_given_up_after_five_seconds(
         await asyncio.gather(*waiting)
 
 
+async def test_a_disk_that_hung_and_answers_again_comes_back_by_itself_and_later_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format(chunks=64)
+    ring = rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(12, camera)
+        path = member_of(ring).disk.path
+        for out_s in (60, 120):
+            stuck = ring._members.at(path)
+            assert stuck is not None
+            hanging = flush_hangs(stuck, monkeypatch)
+            waiting = await ticks_over(rig, camera, 16)
+            assert stuck.failed
+            assert "reprendra seul" in str(disks_of(ring)[at(ring, stuck)]["error_fr"])
+            rig.clock.advance(2 * out_s)
+            await ring.look()
+            assert ring._members.at(stuck.disk.path) is stuck, "its thread has not come back, however long ago"
+            hanging.release.set()
+            await asyncio.gather(*waiting)
+            await returned(stuck)
+            stuck.left_us = rig.clock.monotonic_us()  # as if it had been given up just now
+            rig.clock.advance(out_s - 1)
+            await ring.look()
+            assert ring._members.at(stuck.disk.path) is stuck, "not yet"
+            rig.clock.advance(1)
+            await ring.look()
+            assert ring._members.at(stuck.disk.path) in ring._members.live
+            await rig.record(12, camera)
+            assert await rig.held() == camera.sent, "its past is served again, each picture once"
+            assert not any(disk["error"] or disk["lost"] for disk in disks_of(ring))
+
+
+async def test_a_disk_that_hung_and_then_failed_waits_for_its_unmounting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = await Rig(tmp_path).format(chunks=32)
+    ring = rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(12, camera)
+        stuck = member_of(ring)
+        flush_fails(stuck, monkeypatch)
+        hanging = flush_hangs(stuck, monkeypatch)
+        waiting = await ticks_over(rig, camera, 16)
+        hanging.release.set()
+        await asyncio.gather(*waiting)
+        await returned(stuck)
+        rig.clock.advance(7200)
+        await ring.look()
+        assert ring._members.at(stuck.disk.path) is stuck, "pages may have been dropped"
+        await away(stuck.disk.path)
+        await back(stuck.disk.path)
+        await ring.look()
+        assert ring._members.at(stuck.disk.path) in ring._members.live
+
+
+async def ticks_over(rig: Rig, camera: Camera, count: int) -> "list[asyncio.Task[None]]":
+    """So many ticks in simulated time, whatever hangs; the one that hangs is among them."""
+    waiting = []
+    for _ in range(count):
+        for unit in camera.units(10):
+            camera.sink.append(unit)
+        rig.clock.advance(0.4)
+        waiting.append(asyncio.create_task(rig.ring.tick()))
+        await asyncio.wait(waiting[-1:], timeout=0.05)
+        await rig.ring.settle()
+    return waiting
+
+
+async def returned(member: Member) -> None:
+    """All that the disk was asked has come back."""
+    async with asyncio.timeout(10):
+        while not member.returned():  # noqa: ASYNC110 - threads tell nobody
+            await asyncio.sleep(0.01)
+
+
+def at(ring: Ring, member: Member) -> int:
+    """Place of its disk in the state."""
+    return [slot.path for slot in ring._members.slots].index(member.disk.path)
+
+
 async def test_a_ring_stops_while_a_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.ring.recording.CLOSE_S", 0.3)
     rig = await Rig(tmp_path).format(chunks=32)

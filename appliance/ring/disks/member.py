@@ -66,6 +66,7 @@ class Member:
     failed: str = ""
     fault: ApplianceError | None = None
     left_utc_us: int | None = None
+    left_us: int = 0
     plan: DiskPlan | None = None
     asked_us: int | None = None
     losses: list[Loss] = field(default_factory=list)
@@ -110,6 +111,10 @@ class Member:
     def gone(self) -> bool:
         """Did it fail? Asked anew behind every `await`."""
         return self.failed != ""
+
+    def returned(self) -> bool:
+        """Given up, and yet it has answered all that it was asked: nothing of it runs any more."""
+        return self.thread.returned and self.disk.helpers.returned
 
     def stuck(self) -> bool:
         """Has its thread been waiting for the disk for too long?"""

@@ -14,6 +14,7 @@ from appliance.ring.disks.member import STUCK_US, Member
 from appliance.ring.disks.membership import Membership
 from appliance.ring.disks.naming import name_of
 from appliance.ring.disks.opening import ANSWER_S, NO_OWNER, DiskPath, Opener, Owner
+from appliance.ring.disks.returning import may_return
 from appliance.ring.disks.survey import Survey, survey
 from appliance.ring.disks.thread import DiskThreads
 from appliance.ring.faults import (
@@ -202,7 +203,11 @@ class Members(Membership):
         last = self.at(slot.path)
         try:
             in_use = {member.uuid for member in self.live}
-            disk = await self._opener.open(slot, None if last is None else last.disk, in_use)
+            former = None if last is None else last.disk
+            if last is not None and self._answers_again(last):
+                last.disk.watch.close()  # no need to wait for its unmounting
+                former = None
+            disk = await self._opener.open(slot, former, in_use)
         except ApplianceError as error:
             known = self.unusable.get(slot.path)
             if known is None or known.code != error.code:  # once, not at each look
@@ -216,6 +221,14 @@ class Members(Membership):
         member = Member(-1, disk, self._shared.clock, self._quarantine_us)
         member.known = any(other.uuid == member.uuid for other in self.all)
         return member
+
+    def _answers_again(self, last: Member) -> bool:
+        """Was it given up for its silence alone, and is that over for long enough?"""
+        if not isinstance(last.fault, DiskStuck):
+            return False
+        silences = sum(each.uuid == last.uuid and isinstance(each.fault, DiskStuck) for each in self.all)
+        away_us = self._shared.clock.monotonic_us() - last.left_us
+        return may_return(silences, away_us, returned=last.returned(), well=last.writer.well)
 
     async def _survey(self, path: Path) -> None:
         """What a foreign disk holds, for the state. It may take long, and nobody waits for it."""

@@ -79,7 +79,7 @@ class Membership:
             return
         member.failed = why or "failed"
         member.fault = fault or DiskFailed(**member.disk.name.facts, why=why)
-        member.left_utc_us = self._shared.clock.utc_us()
+        member.left_utc_us, member.left_us = self._shared.clock.utc_us(), self._shared.clock.monotonic_us()
         log.error("%s", member.fault)
         member.slices.fail(member.fault)
         plan, member.plan = member.plan, None

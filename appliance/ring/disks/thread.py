@@ -33,6 +33,11 @@ class DiskThreads(Executor):
         """True for a call that nobody waits for any more."""
         return self._ended is not None
 
+    @property
+    def returned(self) -> bool:
+        """True once it was given up and whatever it was at has come back, its last act done."""
+        return self._ended is not None and self._threads == 0
+
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         """The future of a call; it fails with what `abandon` is given when that comes first."""
         future: Future[T] = Future()
@@ -78,6 +83,8 @@ class DiskThreads(Executor):
             last, self._last = self._last, None
         if last is not None:
             last()
+        with self._wake:
+            self._threads -= 1
 
     def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         with self._wake:
