@@ -11,7 +11,9 @@ import pytest
 
 from appliance.core.cause import GapCause
 from appliance.media.stream import StreamKey
+from appliance.ring import start
 from appliance.ring.catalog.log import CATALOG
+from appliance.ring.chunk import HeaderInfo
 from appliance.ring.disks import arrivals, opening
 from appliance.ring.disks.disk import chunk_name
 from appliance.ring.disks.member import Member
@@ -178,6 +180,44 @@ async def test_a_disk_that_hangs_is_given_up_after_five_seconds(
         assert len(ring._members.all) == 2, "it is not opened again while its thread has not come back"
         hanging.release.set()
         await asyncio.gather(*waiting)
+
+
+async def test_a_disk_that_hangs_on_its_way_in_keeps_no_other_one_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "START_S", 0.1)
+    rig = await Rig(tmp_path).format(disks=3, chunks=32)
+    ring = rig.new()
+    camera = rig.camera(size=1500)
+    async with rig.running():
+        camera.start()
+        await rig.record(12, camera)
+        first, second = (slot.path for slot in rig.disks[:2])
+        await away(first)
+        await away(second)
+        await ring.look()
+        entered, release = asyncio.Event(), asyncio.Event()
+        healthy = ring._shared.start.take
+
+        async def take(member: Member, learnt: start.Learnt) -> list[HeaderInfo]:
+            if member.disk.path == first:
+                entered.set()
+                await release.wait()
+            await entered.wait()
+            return await healthy(member, learnt)
+
+        monkeypatch.setattr(ring._shared.start, "take", take)
+        await back(first)
+        await back(second)
+        async with asyncio.timeout(20):
+            while ring._members.at(second) not in ring._members.live:
+                await ring.look()
+            assert ring._members.at(first) not in ring._members.live
+            release.set()
+            while ring._members.at(first) not in ring._members.live:
+                await ring.look()
+        await rig.record(5, camera)
+        assert await rig.held() == camera.sent
 
 
 async def test_a_disk_that_hung_and_answers_again_comes_back_by_itself_and_later_each_time(

@@ -53,6 +53,7 @@ class Members(Membership):
         self._opener = Opener(owner)
         self._joining, self._looking = asyncio.Lock(), asyncio.Lock()
         self._arrivals = Arrivals()
+        self._entering: set[str] = set()  # uuids
         self._reading: dict[Path, Member] = {}  # opened at the start, not read yet
         self._learnt: dict[int, Learnt] = {}  # what the start's members told, until it is taken
         self.started = asyncio.Event()
@@ -276,27 +277,38 @@ class Members(Membership):
             await self._admit(member, learnt)
 
     async def _admit(self, member: Member, learnt: Learnt) -> None:
-        """Into the ring that records."""
+        """Into the ring that records. Several at once: one that falls silent meanwhile keeps no other one out."""
+        if member.uuid in self._entering or any(member.uuid == other.uuid for other in self.live):
+            self._leave_twin(member, learnt.fds)
+            return
+        self._entering.add(member.uuid)
+        try:
+            infos = await self._taken(member, learnt)
+        finally:
+            self._entering.discard(member.uuid)
+        if infos is None:
+            return
+        self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
+        self.joined(member)
+        self.recover([(member, infos)])
+
+    async def _taken(self, member: Member, learnt: Learnt) -> list[HeaderInfo] | None:
+        """Its open chunks, once it is a member; None when it is refused after all."""
+        self._shared.index.hidden.add(member.uuid)
+        try:
+            infos = await self._shared.start.take(member, learnt)
+            self._check_size(member)
+        except (OSError, ApplianceError) as error:
+            await self._refuse(member, error)
+            return None
         async with self._joining:
-            if any(member.uuid == other.uuid for other in self.live):
-                self._leave_twin(member, learnt.fds)
-                return
-            self._shared.index.hidden.add(member.uuid)
-            try:
-                infos = await self._shared.start.take(member, learnt)
-                self._check_size(member)
-            except (OSError, ApplianceError) as error:
-                await self._refuse(member, error)
-                return
             member.index = len(self.all)
             self.all.append(member)
             self.unusable.pop(member.disk.path, None)
             self._forget_survey(member.disk.path)
             self._announce()
             await self._make_servable(member)
-        self._shared.help(member.prepare(member.rewipe, [], self._shared.index))
-        self.joined(member)
-        self.recover([(member, infos)])
+        return infos
 
     async def _make_servable(self, member: Member) -> None:
         """What expired meanwhile goes before anything is shown; what hinders it hides the disk's past, not its use."""

@@ -215,10 +215,14 @@ class IndexFill:
 
     async def _put(self, member: Member, closed: Sequence[int], at: Sequence[int]) -> None:
         pool, reopened = member.pool, member.pool.reopened
-        loop = asyncio.get_running_loop()
         newest = await self._index.known(member.uuid)  # a line of what was reopened just now may not be durable yet
         for first in range(0, len(closed), FILLED):
             numbers = closed[first : first + FILLED]
-            rows = await loop.run_in_executor(None, closed_of, member.disk, numbers, at)
+            try:
+                rows = await member.disk.aside(closed_of, member.disk, numbers, at)
+            except OSError:
+                if member.gone():
+                    return  # given up meanwhile: the others are filled on
+                raise
             same = [h for h in rows if pool.states[h[0].number] == ChunkState.CLOSED and h[0].number not in reopened]
             await self._index.put([h for h in same if h[0].generation >= newest.get(h[0].number, 0)])
