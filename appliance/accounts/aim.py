@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from appliance.accounts.look import KEPT_US
 from appliance.core.database import Database, Execute
 from appliance.core.units import US_PER_SECOND
 
@@ -34,6 +33,7 @@ class End(StrEnum):
     STOPPED = "stopped"  # by the person's hand
     OTHER = "other-camera"  # the same person began with another one
     SERVICE = "service"  # the page's service ended
+    SESSION = "session"  # logged out, or the session or the account was withdrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,6 @@ class Aims:
         values = (aim.who, aim.function, aim.camera, aim.opened_us)
 
         def work(execute: Execute) -> int:
-            execute("DELETE FROM aim WHERE opened_us < ?", (aim.opened_us - KEPT_US,))
             sql = "INSERT INTO aim (who, function, camera, opened_us) VALUES (?,?,?,?)"
             number = execute(sql, values).lastrowid
             assert number is not None
@@ -97,6 +96,13 @@ class Aims:
         """Those of an earlier life of the service that was killed."""
         sql = f"SELECT {_COLUMNS} FROM aim WHERE ended_us IS NULL ORDER BY number"  # noqa: S608 - as above
         return [_aim(row) for row in await self._database.rows(sql)]
+
+
+def put_back(execute: Execute, aim: Aim) -> None:
+    """An aiming as the journal tells it, in the place of its row."""
+    how = "" if aim.how is None else aim.how.value
+    values = (aim.who, aim.function, aim.camera, aim.opened_us, aim.number, aim.ended_us, how, aim.pictures)
+    execute(f"INSERT OR REPLACE INTO aim ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)", values)  # noqa: S608 - as above
 
 
 _COLUMNS: Final = "who, function, camera, opened_us, number, ended_us, how, pictures"

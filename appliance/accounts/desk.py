@@ -87,6 +87,7 @@ class AccountDesk:
         self.draw = draw
         self.tell = tell
         self.changed: Callable[[], None] = lambda: None  # called when somebody's account is another: a copy is due
+        self.ended: Callable[[], Awaitable[None]] = _nothing  # awaited when sessions are over: what hangs on one ends
         self._refusals: Thrift[tuple[str, tuple[tuple[str, Value], ...]], None] = Thrift()
 
     async def open(self) -> None:
@@ -141,6 +142,7 @@ class AccountDesk:
             raise AuthorisationOver
         await self.store.set_password(account.name, hashed, None, forget=True)
         await self.sessions.right(keys)
+        await self.ended()
         await self.told_all("recovery-sheet-used", account.name, account.name)
         return await self._begin(account, address)
 
@@ -156,6 +158,14 @@ class AccountDesk:
         """This session is over."""
         await self.sessions.revoke(seat.account.name, seat.session.hash)
         self.tell("session-ended", {"account": seat.account.name})
+        await self.ended()
+
+    async def sits(self, name: str, key: bytes, right: Right) -> bool:
+        """Does the session of this hash live, and may its account do this, now? Wakes nothing."""
+        now, found = self.clock.utc_us(), await self.store.find(name)
+        if found is None or not may(found[0], right, now):
+            return False
+        return any(each.hash == key for each in await self.sessions.of(name, now))
 
     # one's own account
 
@@ -172,6 +182,7 @@ class AccountDesk:
         await self.store.set_password(name, await self.passwords.hash(new), None)
         await self.sessions.right(keys)
         self.tell("password-changed", {"account": name})
+        await self.ended()
         self.changed()
         return await self._begin(seat.account, address)
 
@@ -212,6 +223,7 @@ class AccountDesk:
         await self.sessions.right(keys)
         await self.sessions.revoke(name)
         self.tell("second-factor-set", {"account": name})
+        await self.ended()
         self.changed()
         return await self._begin(seat.account, address), drawn
 
@@ -233,6 +245,7 @@ class AccountDesk:
             if session.hash.hex()[:16] == key:
                 await self.sessions.revoke(session.account, session.hash)
                 self.tell("session-revoked", {"account": session.account, "by": seat.account.name})
+                await self.ended()
                 return
         raise NoSuchSession
 
@@ -291,3 +304,7 @@ class AccountDesk:
         for report in reports:
             kind, facts = report.key
             self.tell(kind, {**dict(facts), "count": report.changes})
+
+
+async def _nothing() -> None:
+    """Nothing hangs on a session."""

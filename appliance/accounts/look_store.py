@@ -77,6 +77,7 @@ class Rows:
     seen: Sequence[Seen]
     refusals: Sequence[Refusal]
     seconds: Sequence[second.Request]
+    aims: Sequence[aim.Aim]
 
 
 class LookStore:
@@ -145,13 +146,17 @@ class LookStore:
             execute("DELETE FROM refusal WHERE utc_us >= ?", (first_us,))
             for request in rows.seconds:
                 second.put_back(execute, request)
+            for each_aim in rows.aims:
+                aim.put_back(execute, each_aim)
 
         await self.database.do(work)
         await self.left(rows.seen, refusals)
 
     async def empty(self) -> bool:
-        """Nobody has opened anything that it knows of."""
-        return not await self.database.rows("SELECT 1 FROM look LIMIT 1")
+        """Nobody has looked, aimed or asked a second person, as far as it knows."""
+        tables = ("look", "aim", "second")
+        sql = " UNION ALL ".join(f"SELECT 1 FROM {each}" for each in tables)  # noqa: S608 - only our own table names
+        return not await self.database.rows(f"{sql} LIMIT 1")
 
     async def since(self, opened_us: int) -> list[Entry]:
         """Openings from an instant on, and urgent ones that nobody has justified, in order."""
@@ -181,6 +186,7 @@ class LookStore:
             execute("DELETE FROM look WHERE opened_us < ?", (now_us - KEPT_US,))
             execute("DELETE FROM refusal WHERE utc_us < ?", (now_us - KEPT_US,))
             execute("DELETE FROM second WHERE asked_us < ?", (now_us - KEPT_US,))
+            execute("DELETE FROM aim WHERE opened_us < ?", (now_us - KEPT_US,))
 
         await self.database.do(work)
 

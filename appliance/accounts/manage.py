@@ -116,6 +116,7 @@ async def revoke(desk: AccountDesk, by: str, name: str) -> None:
     """Withdraw an authorisation; its sessions end now. Raises NoSuchAccount, LastManager."""
     await desk.store.revoke(name, desk.clock.utc_us())
     await desk.told_all("account-revoked", name, by)
+    await desk.ended()
 
 
 async def reset(desk: AccountDesk, by: str, name: str) -> str:
@@ -159,6 +160,7 @@ async def _once(desk: AccountDesk, kind: str, by: str, name: str) -> str:
     hashed = await desk.passwords.hash(drawn)
     await desk.store.set_password(name, hashed, desk.clock.utc_us() + ONCE_US, forget=True)
     await desk.told_all(kind, name, by)
+    await desk.ended()
     return drawn
 
 

@@ -24,7 +24,7 @@ from appliance.web.media import RECORDER, json_response
 from appliance.web.recorder import Recorder
 from appliance.web.slices import MediaSlice, all_parts, gop_slice
 from appliance.web.stills import STILLS, still_of
-from appliance.web.who import account_of, people_of
+from appliance.web.who import account_of, people_of, seat_of
 
 AIMS: Final = web.AppKey("aims", AimBook)
 
@@ -70,7 +70,8 @@ async def open_aim(request: web.Request) -> web.StreamResponse:
     """POST aims: 201 with the camera and the time it lasts."""
     camera = (await read_body(request, AimBody)).camera
     await _stream_of(request.app[RECORDER], camera)
-    running = await request.app[AIMS].open(account_of(request), camera)
+    seat = seat_of(request)
+    running = await request.app[AIMS].open(seat.account, camera, seat.session.hash)
     return json_response({"aim": _running(running, request.app[AIMS])}, status=201)
 
 

@@ -1,6 +1,8 @@
 """Who aims which camera now, and the trace of it: entered in the journal before the first picture and at the end."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,27 +10,36 @@ from appliance.accounts.aim import LASTS_US, Aim, Aims, End, due, remaining_us
 from appliance.accounts.roles import Account
 from appliance.core.chain import Facts, Tell
 from appliance.core.clock import Clock
+from appliance.core.database import DatabaseUnusable
 from appliance.web.aim_errors import AimGoesOn, AimNeeded, AimNotWritten, AimTooSoon
 
+log = logging.getLogger(__name__)
+
 SWEEP_S: Final = 2.0
-"""Seconds between two looks at what has ended by its time."""
+"""Seconds between two looks at what has ended by its time, or with a session that ended by its own."""
+
+Sits = Callable[[str, bytes], Awaitable[bool]]
+"""Does this account's session of that hash live, and may it aim, now? Raises DatabaseUnusable."""
 
 
 @dataclass(slots=True)
 class Running:
-    """An aiming that goes on. `since_us`, `last_us`: monotonic, of its beginning and of its newest picture."""
+    """An aiming that goes on. `since_us`, `last_us`: monotonic, of its beginning and of its newest picture;
+    `session`: the hash of the one that it was begun in.
+    """
 
     aim: Aim
     since_us: int
+    session: bytes
     last_us: int | None = None
 
 
 class AimBook:
     """One of these a page's process; `load` before it serves. One aiming a person."""
 
-    def __init__(self, store: Aims, clock: Clock, tell: Tell) -> None:
+    def __init__(self, store: Aims, clock: Clock, tell: Tell, sits: Sits) -> None:
         self.store, self.clock = store, clock
-        self._tell = tell
+        self._tell, self._sits = tell, sits
         self._running: dict[str, Running] = {}  # by account
         self._turn = asyncio.Lock()
 
@@ -39,8 +50,11 @@ class AimBook:
             end = max(aim.opened_us, min(now, aim.opened_us + LASTS_US))
             await self._write_end(replace(aim, ended_us=end, how=End.SERVICE))
 
-    async def open(self, account: Account, camera: str) -> Running:
-        """Begin; another camera's ends by it. Raises AimGoesOn, AimNotWritten, DatabaseUnusable."""
+    async def open(self, account: Account, camera: str, session: bytes) -> Running:
+        """Begin; another camera's ends by it. `session`: the hash of the person's.
+
+        Raises AimGoesOn, AimNotWritten, DatabaseUnusable.
+        """
         async with self._turn:
             await self._sweep()
             before = self._running.get(account.name)
@@ -53,7 +67,7 @@ class AimBook:
             if not self._told("aim-opened", aim, {"lasts_us": LASTS_US}):
                 await self.store.drop(aim.number)
                 raise AimNotWritten
-            running = self._running[account.name] = Running(aim, self.clock.monotonic_us())
+            running = self._running[account.name] = Running(aim, self.clock.monotonic_us(), session)
             return running
 
     def current(self, who: str) -> Running | None:
@@ -91,9 +105,19 @@ class AimBook:
                 await self._end(running, how)
 
     async def sweep(self) -> None:
-        """Periodic: enter what has ended by its time. Raises DatabaseUnusable."""
+        """Periodic: enter what has ended by its time or with its session. Raises DatabaseUnusable."""
         async with self._turn:
             await self._sweep()
+            for running in list(self._running.values()):
+                if not await self._sits(running.aim.who, running.session):
+                    await self._end(running, End.SESSION)
+
+    async def sessions_ended(self) -> None:
+        """Somebody's session is over, or their account: what was aimed in it ends at once."""
+        try:
+            await self.sweep()
+        except DatabaseUnusable as error:  # no log-out fails for it: the journal has it, and the sweep comes again
+            log.error("the end of an aiming is not kept: %s", error)  # noqa: TRY400 - the words are enough
 
     async def close(self) -> None:
         """The service ends, and all of them with it. Raises DatabaseUnusable."""

@@ -99,7 +99,8 @@ def make_app(
     app[clips.SITE] = site
     app[clips.TELL] = tell
     app[lock.BOOK] = book
-    app[aim.AIMS] = AimBook(Aims(book.store.database), book.clock, tell)
+    app[aim.AIMS] = AimBook(Aims(book.store.database), book.clock, tell, partial(desk.sits, right=Right.AIM))
+    desk.ended = app[aim.AIMS].sessions_ended
     app[stills.STILLS] = still or stills.NoStills()
 
     async def page_files(app: web.Application) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from appliance.accounts.look import KEPT_US, Given, Look, Reason
 from appliance.accounts.look_store import Entry, Refusal, Rows, Seen
 from appliance.core.chain import Head, Line, Value, journal_files, read
 from appliance.core.chain_verify import Verification, verify
+from appliance.web.aim_check import ToldAims
 from appliance.web.second_check import ToldRequests
 
 SHOWN: Final = 20
@@ -71,6 +72,7 @@ class _Told:
     justified_us: dict[int, int] = field(default_factory=dict)
     refusals: dict[tuple[Value, ...], list[int]] = field(default_factory=lambda: defaultdict(list))
     seconds: ToldRequests = field(default_factory=ToldRequests)
+    aims: ToldAims = field(default_factory=ToldAims)
 
     def take(self, line: Line) -> None:
         if self.first_us is None:
@@ -94,6 +96,7 @@ class _Told:
                 )
             case _:
                 self.seconds.take(line)
+                self.aims.take(line)
 
 
 def compare(lines: Iterable[Line], rows: Rows, now_us: int) -> tuple[int, list[Words]]:
@@ -115,6 +118,8 @@ def compare(lines: Iterable[Line], rows: Rows, now_us: int) -> tuple[int, list[W
     problems += [_refusal(each.who) for each in added]
     changed, gone = told.seconds.differing(rows.seconds, first_us, now_us)
     problems += [*map(_request, changed), *map(_request_gone, gone)]
+    changed, gone = told.aims.differing(rows.aims, first_us, now_us)
+    problems += [*map(_aim, changed), *map(_aim_gone, gone)]
     return len(old), problems
 
 
@@ -130,7 +135,7 @@ def told_rows(files: JournalFiles, now_us: int) -> tuple[Rows, int]:
     looks = [_entry(number, told.looks[number], told.justified_us.get(number)) for number in sorted(kept)]
     seen = sorted(each for each in told.seen if each.look in kept)
     refusals = [Refusal(at, *facts) for facts, times in told.refusals.items() for at in times]  # type: ignore[arg-type]
-    rows = Rows(looks, seen, sorted(refusals), told.seconds.kept(now_us))
+    rows = Rows(looks, seen, sorted(refusals), told.seconds.kept(now_us), told.aims.kept(now_us))
     return rows, now_us if told.first_us is None else told.first_us
 
 
@@ -223,4 +228,18 @@ def _request_gone(number: int) -> Words:
     return (
         f"La demande d'accord n° {number} est inscrite au journal et manque dans la liste",
         f"Request number {number} to a second person is in the journal and missing from the list",
+    )
+
+
+def _aim(number: int) -> Words:
+    return (
+        f"Le réglage de cadrage n° {number} n'est pas celui que le journal a inscrit",
+        f"Aiming number {number} is not the one that the journal entered",
+    )
+
+
+def _aim_gone(number: int) -> Words:
+    return (
+        f"Le réglage de cadrage n° {number} est inscrit au journal et manque dans la liste",
+        f"Aiming number {number} is in the journal and missing from the list",
     )

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from pydantic import Field
 
+from appliance.accounts import aim
+from appliance.accounts.aim import Aim, Aims, End
 from appliance.accounts.look import KEPT_US, LASTS_US, Reason
 from appliance.accounts.look_store import ALL, Entry, Refusal, Rows, Seen
 from appliance.accounts.second import Seconds
@@ -36,10 +38,26 @@ REASONS: Final = {
 }
 """As the table that is taken away says them: it is read by a French controller."""
 
+ENDS: Final = {
+    None: "en cours",
+    End.TIME: "temps écoulé",
+    End.STOPPED: "arrêté à la main",
+    End.OTHER: "passage à une autre caméra",
+    End.SERVICE: "service arrêté",
+    End.SESSION: "connexion fermée",
+}
+"""How an aiming ended, as the same table says it; None: it has not."""
+
+AIMED: Final = "réglage du cadrage"
+"""In the place of a reason: aiming needs none."""
+
 COLUMNS: Final = (
     "N°", "Nom", "Fonction", "Ouverte", "Fin", "Motif", "Texte", "Réquisition", "Alerte", "Caméras",
     "Séquence ouverte", "Séquences vues", "Justification",
 )  # fmt: skip
+
+Cells = tuple[str | int, ...]
+"""A row of the table, one for each of COLUMNS."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -68,7 +86,9 @@ async def looks(request: web.Request) -> web.StreamResponse:
     book = request.app[BOOK]
     await book.flush()
     entries = await book.store.newest(asked.from_, asked.to, asked.limit)
-    seen = await _seen(request, entries)
+    seen: defaultdict[int, list[Seen]] = defaultdict(list)
+    for each in await _seen(request, entries):
+        seen[each.look].append(each)
     refusals = await book.store.refusals(asked.from_, asked.to, asked.limit)
     people = await people_of(request)
 
@@ -90,9 +110,10 @@ async def check_looks(request: web.Request) -> web.StreamResponse:
     await book.journal.flush()
     now = book.clock.utc_us()
     entries = await book.store.newest(0, query.LAST_US, ALL)
-    seen = [row for rows in (await _seen(request, entries)).values() for row in rows]
+    seen = await _seen(request, entries)
     seconds = await Seconds(book.store.database).since(0)
-    rows = Rows(entries, seen, await book.store.refusals(0, query.LAST_US, ALL), seconds)
+    aims = await Aims(book.store.database).newest(0, query.LAST_US, ALL)
+    rows = Rows(entries, seen, await book.store.refusals(0, query.LAST_US, ALL), seconds, aims)
     try:
         found = await asyncio.to_thread(check, book.journal, rows, now)
     except OSError:
@@ -118,8 +139,9 @@ async def table(request: web.Request) -> web.StreamResponse:
     entries = await book.store.newest(asked.from_, asked.to, ALL)
     seen = await _seen(request, entries)
     refusals = await book.store.refusals(asked.from_, asked.to, ALL)
+    aims = await Aims(book.store.database).newest(asked.from_, asked.to, ALL)
     names = {str(row["id"]): str(row["name"]) for row in await _cameras(request)}
-    text = write_table(entries, seen, refusals, names, await people_of(request), request.app[ZONE])
+    text = write_table(Rows(entries, seen, refusals, (), aims), names, await people_of(request), request.app[ZONE])
     name = "journal-des-consultations.csv"
     return web.Response(
         body=text.encode("utf-8-sig"),  # a spreadsheet takes UTF-8 for what it is by its mark alone
@@ -127,14 +149,7 @@ async def table(request: web.Request) -> web.StreamResponse:
     )
 
 
-def write_table(
-    entries: Iterable[Entry],
-    seen: Mapping[int, Iterable[Seen]],
-    refusals: Iterable[Refusal],
-    names: Mapping[str, str],
-    people: Mapping[str, str],
-    zone: ZoneInfo,
-) -> str:
+def write_table(rows: Rows, names: Mapping[str, str], people: Mapping[str, str], zone: ZoneInfo) -> str:
     """Semicolons, as French spreadsheets read them. `names`: of cameras; `people`: of accounts. Pure."""
 
     def at(us: int) -> str:
@@ -146,30 +161,37 @@ def write_table(
     def called(account: str) -> str:
         return people.get(account, account)
 
-    out = io.StringIO()
-    rows = csv.writer(out, delimiter=";", lineterminator="\r\n")
-    rows.writerow(COLUMNS)
-    for entry in entries:
+    seen: defaultdict[int, list[Seen]] = defaultdict(list)
+    for stretch in rows.seen:
+        seen[stretch.look].append(stretch)
+
+    def look_cells(entry: Entry) -> Cells:
         look, given = entry.look, entry.look.given
         end = look.opened_us + LASTS_US if look.closed_us is None else look.closed_us
-        stretches = (f"{names.get(s.camera, s.camera)} {span(s.from_us, s.to_us)}" for s in seen.get(entry.number, ()))
+        stretches = (f"{names.get(s.camera, s.camera)} {span(s.from_us, s.to_us)}" for s in seen[entry.number])
         cameras = ", ".join(sorted(names.get(each, each) for each in look.cameras))
-        rows.writerow(
-            map(
-                _plain,
-                (
-                    entry.number, called(look.who), entry.function, at(look.opened_us), at(end), REASONS[given.reason],
-                    given.text, given.number, "" if given.alert is None else given.alert, cameras,
-                    span(look.from_us, look.to_us), " | ".join(stretches), entry.justification,
-                ),
-            )
+        return (
+            entry.number, called(look.who), entry.function, at(look.opened_us), at(end), REASONS[given.reason],
+            given.text, given.number, "" if given.alert is None else given.alert, cameras,
+            span(look.from_us, look.to_us), " | ".join(stretches), entry.justification,
         )  # fmt: skip
-    for each in refusals:
-        camera = names.get(each.camera, each.camera)
-        asked = span(each.from_us, each.to_us)
+
+    def refusal_cells(each: Refusal) -> Cells:
+        camera, asked = names.get(each.camera, each.camera), span(each.from_us, each.to_us)
         who, utc = called(each.who), at(each.utc_us)
-        cells = ("", who, each.function, utc, "", "refus", each.why, "", "", camera, asked, "", "")
-        rows.writerow(map(_plain, cells))
+        return "", who, each.function, utc, "", "refus", each.why, "", "", camera, asked, "", ""
+
+    def aim_cells(each: Aim) -> Cells:
+        end = each.opened_us + aim.LASTS_US if each.ended_us is None else each.ended_us
+        who, camera = called(each.who), names.get(each.camera, each.camera)
+        begun, pictures = at(each.opened_us), f"{each.pictures} {'image' if each.pictures < 2 else 'images'}"
+        return "", who, each.function, begun, at(end), AIMED, ENDS[each.how], "", "", camera, "", pictures, ""
+
+    out = io.StringIO()
+    table = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    table.writerow(COLUMNS)
+    cells = (*map(look_cells, rows.looks), *map(refusal_cells, rows.refusals), *map(aim_cells, rows.aims))
+    table.writerows(map(_plain, each) for each in cells)
     return out.getvalue()
 
 
@@ -179,13 +201,10 @@ def _plain(value: str | int) -> str:
     return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
-async def _seen(request: web.Request, entries: list[Entry]) -> Mapping[int, list[Seen]]:
-    found: defaultdict[int, list[Seen]] = defaultdict(list)
-    if entries:
-        numbers = [each.number for each in entries]
-        for row in await request.app[BOOK].store.seen(min(numbers), max(numbers)):
-            found[row.look].append(row)
-    return found
+async def _seen(request: web.Request, entries: list[Entry]) -> list[Seen]:
+    """What left of these openings, in order."""
+    numbers = [each.number for each in entries]
+    return await request.app[BOOK].store.seen(min(numbers), max(numbers)) if numbers else []
 
 
 async def _cameras(request: web.Request) -> Iterable[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from appliance.accounts.aim import LASTS_US, PACE_US, Aim, Aims, End, due, remaining_us
 from appliance.accounts.look import KEPT_US
-from appliance.accounts.look_store import STEPS
+from appliance.accounts.look_store import STEPS, LookStore
 from appliance.accounts.roles import RIGHTS, Right, Role
 from appliance.core.database import Database
 
@@ -48,6 +48,17 @@ async def test_rows_say_who_what_when_and_how_it_ended(tmp_path: Path) -> None:
     assert (await store.unended(), await store.newest(1000, 1001, 9)) == ([], [ended])
     assert await store.newest(0, 1000, 9) == []
     await store.drop(await store.add(Aim("martin", "technicien", "hall", 3000)))
-    await store.add(Aim("martin", "technicien", "hall", 1001 + KEPT_US))
-    assert await store.newest(0, 2000, 9) == [], "after three years a row goes"
     await database.close()
+
+
+async def test_after_three_years_a_row_goes(tmp_path: Path) -> None:
+    store = LookStore(tmp_path / "looks.db")
+    await store.database.open()
+    assert await store.empty()
+    number = await Aims(store.database).add(Aim("martin", "technicien", "hall", 1000))
+    assert not await store.empty(), "where somebody has aimed, nothing is lost"
+    await store.expire(1000 + KEPT_US)
+    assert [each.number for each in await Aims(store.database).unended()] == [number]
+    await store.expire(1001 + KEPT_US)
+    assert await store.empty()
+    await store.database.close()

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from appliance.accounts.aim import LASTS_US, Aims
+from appliance.accounts.aim import LASTS_US, Aim, Aims
 from appliance.accounts.roles import Role
 from appliance.core.clock import SimulatedClock
+from appliance.core.database import DatabaseUnusable
 from appliance.stills.errors import StillsUnreachable
 from appliance.stills.wire import Kind
 from appliance.web.aim import AIMS
@@ -20,6 +21,13 @@ from tests.unit.web.conftest import Api
 SECOND = 1_000_000
 PICTURE = "/api/v1/cameras/portail/aim.jpg"
 KEYFRAME = "/api/v1/cameras/portail/keyframe.jpg"
+
+
+SESSION = b"of a ladder"
+
+
+async def sits(_who: str, session: bytes) -> bool:
+    return session == SESSION
 
 
 def stills(api: Api) -> FakeStills:
@@ -107,15 +115,15 @@ async def test_an_old_picture_is_none_to_aim_by_and_a_failure_is_said(api: Api) 
 async def test_no_picture_without_its_line_and_a_killed_process_leaves_none_open(api: Api) -> None:
     journal, clock = Told(full=True), SimulatedClock(api.recorder.now_us)
     store = Aims(api.book.store.database)
-    book = AimBook(store, clock, journal)
+    book = AimBook(store, clock, journal, sits)
     await api.as_(Role.TECHNICIAN)
     with pytest.raises(Exception, match="journal"):
-        await book.open(TECHNICIAN, "cour")
+        await book.open(TECHNICIAN, "cour", SESSION)
     assert (book.current(TECHNICIAN.name), await store.unended()) == (None, [])
     journal.full = False
-    await book.open(TECHNICIAN, "cour")
+    await book.open(TECHNICIAN, "cour", SESSION)
     clock.advance(1000)
-    later = AimBook(store, clock, journal)
+    later = AimBook(store, clock, journal, sits)
     await later.load()
     (row,) = await store.newest(0, clock.utc_us(), 9)
     assert (row.how, row.ended_us) == ("service", row.opened_us + LASTS_US)
@@ -125,8 +133,8 @@ async def test_no_picture_without_its_line_and_a_killed_process_leaves_none_open
 
 async def test_setting_the_clock_prolongs_nothing(api: Api) -> None:
     clock = SimulatedClock(api.recorder.now_us)
-    book = AimBook(Aims(api.book.store.database), clock, Told())
-    await book.open(TECHNICIAN, "cour")
+    book = AimBook(Aims(api.book.store.database), clock, Told(), sits)
+    await book.open(TECHNICIAN, "cour", SESSION)
     clock.advance(200)
     clock._utc_us -= 3600 * SECOND
     clock.advance(100)
@@ -154,3 +162,64 @@ async def test_a_keyframe_is_behind_the_viewing_lock_and_entered(api: Api) -> No
     await api.as_(Role.TECHNICIAN)
     body = await api.json("keyframePicture", KEYFRAME, status=403, t=START_US + 3 * SECOND)
     assert body["code"] == "right-missing"
+
+
+async def in_a_session(api: Api) -> str:
+    """The technician aims; the number of the session as a manager names it."""
+    await aimed(api)
+    mine = (await api.json("sessions", "/api/v1/sessions"))["sessions"]
+    return str(next(each["id"] for each in mine if each["mine"]))
+
+
+async def nobody_aims(api: Api, how: str) -> None:
+    """At once: no job of the service has run since."""
+    assert [each["how"] for each in told(api, "aim-ended")] == [how]
+    assert await api.app[AIMS].store.unended() == []
+    await api.as_(Role.TECHNICIAN)
+    assert (await api.json("aimPicture", PICTURE, status=403))["code"] == "aim-needed", "nor in another session"
+    assert (await api.json("currentAim", "/api/v1/aims/current"))["aim"] is None
+
+
+async def test_logging_out_ends_it(api: Api) -> None:
+    await aimed(api)
+    await api.delete("logOut", "/api/v1/session")
+    await nobody_aims(api, "session")
+
+
+async def test_a_session_that_is_revoked_ends_it_and_no_other_does(api: Api) -> None:
+    number = await in_a_session(api)
+    mine = dict(api.session.headers)
+    await api.as_(Role.TECHNICIAN)
+    await api.delete("logOut", "/api/v1/session")
+    api.session.headers["Cookie"] = mine["Cookie"]
+    assert (await api.json("currentAim", "/api/v1/aims/current"))["aim"]["camera"] == "portail"
+    await api.as_(Role.MANAGER)
+    await api.delete("endSession", f"/api/v1/sessions/{number}")
+    await nobody_aims(api, "session")
+
+
+async def test_an_account_that_is_withdrawn_aims_no_more(api: Api) -> None:
+    await aimed(api)
+    await api.as_(Role.MANAGER)
+    await api.post("revokeAccount", "/api/v1/accounts/martin/revoke", {})
+    assert [each["how"] for each in told(api, "aim-ended")] == ["session"]
+    assert api.app[AIMS].current("martin") is None
+
+
+async def test_an_authorisation_that_ends_by_itself_ends_it_too(api: Api) -> None:
+    await aimed(api)
+    await api.desk.store.prolong("martin", 0, api.desk.clock.utc_us())
+    await api.app[AIMS].sweep()
+    assert [each["how"] for each in told(api, "aim-ended")] == ["session"]
+
+
+async def test_a_log_out_does_not_fail_where_the_end_is_not_kept(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await aimed(api)
+
+    async def sick(_aim: Aim) -> None:
+        raise DatabaseUnusable(path="looks.db", why="disk full")
+
+    monkeypatch.setattr(api.app[AIMS].store, "end", sick)
+    await api.delete("logOut", "/api/v1/session")
+    assert [each["how"] for each in told(api, "aim-ended")] == ["session"], "the journal has it"
+    assert api.app[AIMS].current("martin") is None

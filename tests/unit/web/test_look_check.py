@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.accounts.aim import Aims
 from appliance.accounts.look import Given, Reason
 from appliance.accounts.look_store import ALL, LookStore, Rows
 from appliance.accounts.second import Seconds
@@ -17,11 +18,13 @@ from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
 from appliance.core.clock import SimulatedClock
 from appliance.core.units import US_PER_SECOND
+from appliance.web.aim_book import AimBook
+from appliance.web.aim_check import IN_HAND_US
 from appliance.web.look_book import LookBook, Span
 from appliance.web.look_check import Checked, JournalFiles, check
 from appliance.web.look_errors import LookNeeded
 from tests.peers.fake_recorder import START_US
-from tests.peers.looking import MANAGER, OTHER, Told, open_all
+from tests.peers.looking import MANAGER, OTHER, TECHNICIAN, Told, open_all
 from tests.peers.sign_in import DURAND
 from tests.unit.web.conftest import Api
 
@@ -43,7 +46,8 @@ class Kept:
         store = self.book.store
         looks = await store.newest(0, 10**18, ALL)
         seconds = await Seconds(store.database).since(0)
-        rows = Rows(looks, await store.seen(0, 99), await store.refusals(0, 10**18, ALL), seconds)
+        aims = await Aims(store.database).newest(0, 10**18, ALL)
+        rows = Rows(looks, await store.seen(0, 99), await store.refusals(0, 10**18, ALL), seconds, aims)
         return await asyncio.to_thread(check, self.files, rows, self.book.clock.utc_us())
 
 
@@ -70,9 +74,18 @@ async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
     followed = await book.open(MANAGER, Given(Reason.ALERT, alert=7), ["hall"], now - 600 * SECOND, None)
     await book.bound(followed.number, ["hall", "cour"], None)
     await book.bound(followed.number, ["hall", "cour"], now)
+    aims = AimBook(Aims(book.store.database), clock, journal.append, _sits)
+    await aims.open(TECHNICIAN, "hall", b"")
+    await aims.open(TECHNICIAN, "cour", b"")
+    await aims.stop(TECHNICIAN.name)
+    clock.advance(IN_HAND_US / SECOND)
     yield Kept(book, files)
     await book.store.database.close()
     await journal.close()
+
+
+async def _sits(_who: str, _session: bytes) -> bool:
+    return True
 
 
 async def test_what_nobody_touched_holds(kept: Kept) -> None:
@@ -85,8 +98,10 @@ async def test_what_a_copy_lacks_is_entered_again_from_the_journal(kept: Kept, t
     store, clock = kept.book.store, kept.book.clock
     await kept.book.flush()
     before = await store.newest(0, 10**18, ALL), await store.seen(0, 99)
+    aimed = await Aims(store.database).newest(0, 10**18, ALL)
     await store.database.do(lambda execute: execute("UPDATE look SET closed_us = NULL"))  # as it was at the copy's time
     await store.database.do(lambda execute: execute("DELETE FROM look WHERE number > 1"))
+    await store.database.do(lambda execute: execute("DELETE FROM aim WHERE number > 1"))
     copy = await store.database.copy() if copied else None
 
     async def found() -> bytes | None:
@@ -100,6 +115,7 @@ async def test_what_a_copy_lacks_is_entered_again_from_the_journal(kept: Kept, t
     await book.load()
     after = await again.newest(0, 10**18, ALL), await again.seen(0, 99)
     assert after == before
+    assert await Aims(again.database).newest(0, 10**18, ALL) == aimed
     assert [each.number for each in book.current(MANAGER.name)] == [3, 2], "what was closed stays closed"
     assert (await open_all(book, ("hall",), 0, SECOND)).number == 4
     kept.book = book
@@ -124,6 +140,8 @@ async def test_what_a_copy_lacks_is_entered_again_from_the_journal(kept: Kept, t
         ("DELETE FROM seen", 1),
         ("UPDATE seen SET camera = 'cour'", 1),
         ("UPDATE refusal SET who = 'Mme Durand'", None),
+        ("UPDATE aim SET camera = 'yard' WHERE number = 1", 1),
+        ("DELETE FROM aim WHERE number = 2", 2),
     ],
 )
 async def test_no_row_can_be_changed_or_taken_out(kept: Kept, sql: str, number: int | None) -> None:

@@ -42,7 +42,7 @@ def lines(api: Api) -> Iterator[Line]:
 
 
 async def found(api: Api, now_us: int | None = None) -> list[str]:
-    rows = Rows([], [], [], await table(api).since(0))
+    rows = Rows([], [], [], await table(api).since(0), [])
     _, problems = compare(lines(api), rows, api.clock.utc_us() if now_us is None else now_us)
     return [fr for fr, _ in problems]
 
@@ -105,7 +105,7 @@ async def test_the_journal_gives_back_what_a_copy_lacks(api: Api) -> None:
     database = api.book.store.database
     await database.do(lambda execute: execute("DELETE FROM second WHERE number > 1"))
     await database.do(lambda execute: execute("UPDATE second SET done_us = NULL, signer = ''"))
-    await api.book.store.put_back(Rows([], [], [], told.kept(api.clock.utc_us())), 0)
+    await api.book.store.put_back(Rows([], [], [], told.kept(api.clock.utc_us()), []), 0)
     after = await table(api).since(0)
     assert [each.number for each in after] == [3, 2, 1]
     assert [(each.signer, each.done_us) for each in after] == [(each.signer, each.done_us) for each in before]
