@@ -20,7 +20,7 @@ from appliance.web.look_book import Span
 from appliance.web.pauses import cut_by_pauses, read_pauses
 from appliance.web.problem import Problem
 from appliance.web.recorder import Answer, Recorder
-from appliance.web.slices import MediaSlice, all_parts, gop_complete, gop_slice, neighbours, parts_slice
+from appliance.web.slices import MediaSlice, all_parts, behind, gop_complete, gop_slice, neighbours, parts_slice
 from appliance.web.timeline import NOT_YET, UNKNOWN, Gap, cause_name, find_gaps, gap_at, light_only, read_spans, words
 from appliance.web.who import reached
 
@@ -52,7 +52,7 @@ async def gop(request: web.Request) -> web.StreamResponse:
     found = await find_gop(recorder, camera, asked.q, asked.t)
     await lock.admit(request, _span(camera, asked.q, found))
     try:
-        return await _send(request, found, with_init=asked.init)
+        return await _send(request, found, with_init=asked.init, skip=asked.skip)
     except ChunkReused:
         raise await _no_longer_kept(recorder, (camera, asked.q), found) from None
 
@@ -256,12 +256,16 @@ async def send_blocks(
     return response
 
 
-async def _send(request: web.Request, found: MediaSlice, *, with_init: bool) -> web.StreamResponse:
+async def _send(request: web.Request, found: MediaSlice, *, with_init: bool, skip: int = 0) -> web.StreamResponse:
+    """`skip`: so many bytes are not sent; what the headers say is of all of it."""
     recorder = request.app[RECORDER]
     head = await asyncio.to_thread(recorder.read, found.chunk, 0, found.chunk["init_length"])
     response = web.StreamResponse(headers=_headers(found, content_type(found.chunk, head)))
-    response.content_length = found.length + (len(head) if with_init else 0)
-    blocks = _blocks(recorder, found, head if with_init else b"")
+    before = head if with_init else b""
+    left = behind(found, skip - len(before))
+    before = before[skip:]
+    response.content_length = left.length + len(before)
+    blocks = _blocks(recorder, left, before)
     return await send_blocks(request, response, lambda: next(blocks, b""))
 
 

@@ -24,6 +24,9 @@ TIMELINE_SPAN_US = 32 * 86_400 * US_PER_SECOND
 PARTS_SPAN_US = 2 * 3600 * US_PER_SECOND
 """us. The recorder's own limit of one `ranges` answer."""
 
+LAST_BYTE = 1 << 30
+"""Bytes. More than the longest GOP of any camera: minutes of a "smart" codec are some tens of megabytes."""
+
 _DATETIME_MIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -76,10 +79,13 @@ class StreamQuery(Strict):
 
 
 class GopQuery(StreamQuery):
-    """The GOP that contains `t`; `init=1` puts the chunk's ftyp and moov before it."""
+    """The GOP that contains `t`; `init=1` puts the chunk's ftyp and moov before it; `skip` leaves out so many bytes of
+    all that, which the caller has.
+    """
 
     t: Instant
     init: bool = False
+    skip: Annotated[int, Field(ge=0, le=LAST_BYTE)] = 0
 
 
 class KeyframeQuery(Strict):

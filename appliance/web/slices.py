@@ -5,7 +5,7 @@ terminator that follows it in an open chunk is an error to a SourceBuffer. UTC i
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from appliance.core.units import ticks_to_us
@@ -72,6 +72,12 @@ def parts_slice(answer: Mapping[str, Any], from_us: int) -> MediaSlice | None:
     if first is None or _slice(rows, first, _end(rows, first)).end_us <= from_us:
         first = next((at for at, (_, part) in enumerate(rows) if part.keyframe and part.utc_us >= from_us), None)
     return None if first is None else _slice(rows, first, _end(rows, first))
+
+
+def behind(found: MediaSlice, skip: int) -> MediaSlice:
+    """What of a slice's bytes lies behind its first `skip` (fewer than 0: all of it); its times stay those of all."""
+    left_out = max(0, min(skip, found.length))
+    return replace(found, offset=found.offset + left_out, length=found.length - left_out)
 
 
 def neighbours(answer: Mapping[str, Any], instant_us: int) -> tuple[int | None, int | None]:

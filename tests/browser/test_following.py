@@ -110,3 +110,34 @@ async def test_a_typed_reason_leads_to_no_now(scene: Desk) -> None:
         await scene.page.run(f"{SCREEN}.player.play()")
         await scene.page.until(f"!{SCREEN}.player.playing", 10)
         await scene.page.until("document.querySelector('.notice').innerText.startsWith('Fin de ce qui est enregistré')")
+
+
+TILE = "[...document.querySelector('t-tiles').followers.values()][0]"
+
+
+async def test_the_linked_camera_beside_it_runs_on_too_and_only_what_is_new_is_fetched(scene: Desk) -> None:
+    await scene.book.open(DURAND, Given(Reason.ALERT, alert=1), ["portail", "cour"], START_US, None)
+    async with going_on(scene):
+        await scene.page.open(f"{scene.base}/lecture?cam=portail&avec=cour&t={scene.recorder.now_us - 2 * SECOND}")
+        await scene.page.until(f"{SCREEN}?.player?.at != null && {TILE}?.position() > {BEGUN_US - 9 * SECOND}")
+        await scene.page.run(f"{SCREEN}.player.setSpeed(2), {SCREEN}.player.play()")
+        await scene.page.until(f"{SCREEN}.player.speed === 1", 15)
+        asked = len(scene.page.requests)
+        apart, late, began = [], [], scene.recorder.now_us
+        for _ in range(30):
+            await asyncio.sleep(0.2)
+            large, small = await scene.page.run(f"[{SCREEN}.player.position(), {TILE}.position()]")
+            apart.append(abs(large - small))
+            late.append(scene.recorder.now_us - int(small))
+        assert sorted(apart)[len(apart) // 2] <= SECOND // 4, (apart, late)
+        assert sorted(late)[len(late) // 2] <= BEHIND_US, (apart, late)
+        assert await scene.page.run("document.querySelectorAll('.tile .over').length") == 0
+        gops = [each for each in scene.page.requests[asked:] if "/gop?" in each]
+        more = [each for each in gops if "skip=" in each]
+        assert {each.split("/cameras/")[1].split("/")[0] for each in more} == {"portail", "cour"}
+        seconds = (scene.recorder.now_us - began) / SECOND
+        assert len(gops) - len(more) <= 2 * (seconds + 2), "each of these GOPs lasts a second: whole ones once"
+    await scene.page.until(f"{TILE}.problem !== null || {TILE}.video.readyState < 3", 10)
+    async with going_on(scene):
+        at = await scene.page.run(f"{TILE}.position()")
+        await scene.page.until(f"{TILE}.position() > {at + 2 * SECOND} && !document.querySelector('.tile .over')", 15)

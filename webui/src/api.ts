@@ -378,11 +378,12 @@ export async function justifyLook(number: number, text: string): Promise<void> {
 }
 
 /** Pictures are asked for once they are open to this person: what is shut is refused here, without a request. */
-export async function gop(id: string, quality: Quality, at: number): Promise<GopBytes> {
+/** `skip`: so many bytes of it are here already and are left out. */
+export async function gop(id: string, quality: Quality, at: number, skip = 0): Promise<GopBytes> {
   await known();
   const problem = shut(id, at);
   if (problem) throw new Refused(problem);
-  const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1`);
+  const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1${skip ? `&skip=${skip}` : ""}`);
   const figure = (name: string): number => Number(response.headers.get(name));
   const following = response.headers.get("Media-Next-Utc");
   return {

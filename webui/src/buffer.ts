@@ -68,6 +68,12 @@ export class GopBuffer {
     return this.loaded.find((gop) => gop.quality === quality && Math.abs(gop.end - at) < EDGE);
   }
 
+  /** The last GOP before an instant that it does not reach by `most` us, when it ended at the durable mark. */
+  before(at: number, quality: Quality, most: number): Gop | null {
+    const gop = this.newest;
+    return gop?.quality === quality && gop.next === null && gop.end <= at && at - gop.end < most ? gop : null;
+  }
+
   /** Ask for the GOP that holds an instant and append it. Throws Refused or Unsupported. */
   async fetch(at: number, quality: Quality): Promise<Gop> {
     const bytes = await fetchGop(this.camera, quality, at);
@@ -77,16 +83,17 @@ export class GopBuffer {
     return gop;
   }
 
-  /** A GOP that ends at the durable mark, asked for again: what has come since is put behind it, and what the decoder
-      reads is not touched. False when nothing has come, null when it has to be loaded anew. Throws Refused. */
+  /** A GOP that ends at the durable mark: what has come since is fetched and put behind it, and what the decoder reads
+      is not touched. False when nothing has come, null when it has to be loaded anew. Throws Refused. */
   async grow(gop: Gop): Promise<boolean | null> {
     if (this.newest !== gop) return null; // something else was appended since
-    const bytes = await fetchGop(this.camera, gop.quality, gop.end - 1);
+    const bytes = await fetchGop(this.camera, gop.quality, gop.end - 1, gop.size);
     if (bytes.start !== gop.start || bytes.mime !== this.mime || this.newest !== gop) return null;
     const grown = bytes.end > gop.end || bytes.next !== null;
-    const tail = bytes.bytes.slice(gop.size);
-    if (tail.byteLength > 0) await this.update((buffer) => buffer.appendBuffer(tail));
-    Object.assign(gop, { end: bytes.end, next: bytes.next, pictures: times(bytes), size: bytes.bytes.byteLength });
+    const more = bytes.bytes.byteLength;
+    if (more > 0) await this.update((buffer) => buffer.appendBuffer(bytes.bytes));
+    gop.pictures.push(...times(bytes)); // a part's pictures are all shown before the next part's
+    Object.assign(gop, { end: bytes.end, next: bytes.next, size: gop.size + more });
     return grown;
   }
 

@@ -3,8 +3,9 @@
 // Each <video> has a clock of its own: started together they stand up to 640 ms apart. So every beat compares the
 // two and plays this one a little faster or slower until they agree; a large difference is jumped.
 import type { Camera, ProblemBody, Quality } from "./api";
-import { Refused } from "./api";
+import { Refused, unanswered } from "./api";
 import { type Gop, GopBuffer, Unsupported } from "./buffer";
+import { QUIET_MS } from "./patience";
 import { shown } from "./screen";
 import { SECOND } from "./time";
 
@@ -16,9 +17,11 @@ const CLOSE = 5000; // us that are left alone: a third of a screen's refresh
 const JUMP = SECOND / 2; // us apart from which playing faster would take too long
 const AHEAD = 4 * SECOND; // us of video fetched before it is needed, at speed 1
 const AGAIN = 5 * SECOND; // us of an end of which nobody knows whether it goes on, until it is asked again
+const TAIL_MS = 400; // between two questions for what has come since, where an alert is followed: a part's length
 
 export interface Watcher {
   hole(at: number): ProblemBody | null; // a gap that is known already need not be asked for
+  follows(): boolean; // an alert that goes on: what comes at the durable mark is waited for
   changed(): void;
 }
 
@@ -34,6 +37,7 @@ export class Follower {
   private readonly buffer: GopBuffer;
   private readonly quality: Quality;
   private until = 0; // us; up to here `problem` holds
+  private tail = 0; // ms of this page: when the end may be asked for again
   private wanted: number | null = null;
   private moving = false;
   private feeding = false;
@@ -83,7 +87,7 @@ export class Follower {
     this.wanted = null;
     void this.feed(at, speed);
     if (!this.buffer.find(at, this.quality)) {
-      this.video.pause();
+      if (!this.atMark(at)) this.video.pause(); // else it waits at its newest picture, and goes on with the next
       return;
     }
     if (this.video.seeking || this.moving) return;
@@ -97,14 +101,37 @@ export class Follower {
     if (this.feeding || this.closed) return;
     this.feeding = true;
     try {
-      let gop = await this.at(at);
-      while (gop && gop.next !== null && gop.end - at < AHEAD * Math.max(1, speed)) {
-        const next: number = gop.next;
+      let gop = this.atMark(at) ?? (await this.at(at));
+      while (gop && gop.end - at < AHEAD * Math.max(1, speed)) {
+        const next: number | null = gop.next;
+        if (next === null) {
+          gop = await this.more(gop);
+          continue;
+        }
         if (next - gop.end > SECOND) break; // a gap: what lies behind is fetched when its time comes
         gop = this.buffer.find(next, this.quality) ?? (await this.fetch(next));
       }
     } finally {
       this.feeding = false;
+    }
+  }
+
+  /** The newest GOP, where an alert is followed that is already behind its end, but not for long. */
+  private atMark(at: number): Gop | null {
+    return this.watcher.follows() ? this.buffer.before(at, this.quality, QUIET_MS * 1000) : null;
+  }
+
+  /** What has come since behind the newest GOP; null when nothing has, or it is no time to ask. */
+  private async more(gop: Gop): Promise<Gop | null> {
+    if (!this.watcher.follows() || performance.now() < this.tail) return null;
+    this.tail = performance.now() + TAIL_MS;
+    try {
+      const grown = await this.buffer.grow(gop);
+      return grown === null ? await this.fetch(gop.end - 1) : grown ? gop : null;
+    } catch (error) {
+      if (this.closed || unanswered(error)) return null; // what is fetched plays on meanwhile
+      if (!(error instanceof Refused)) throw error;
+      return this.say(error.problem, error.problem.next_us ?? gop.end + AGAIN);
     }
   }
 

@@ -7,7 +7,7 @@ import { Refused, timeline } from "./api";
 import { BEAT_MS, Follower } from "./follower";
 import { holeIn } from "./holes";
 import { said, t } from "./i18n";
-import { follow, shut } from "./look";
+import { follow, followed, shut } from "./look";
 import type { Player } from "./player";
 import { asked } from "./stretch";
 
@@ -79,7 +79,7 @@ export class TilesElement extends LitElement {
       const video = this.querySelector<HTMLVideoElement>(`video[data-camera="${CSS.escape(camera.id)}"]`);
       if (!video) continue;
       this.followers.set(camera.id, new Follower(video, camera, {
-        hole: (at) => holeIn(this.histories.get(camera.id) ?? null, camera.id, at), changed: () => this.tick++,
+        hole: (at) => holeIn(this.histories.get(camera.id) ?? null, camera.id, at), follows: () => followed(camera.id), changed: () => this.tick++,
       }));
     }
     const elsewhere = changed.has("from") || changed.has("to") || (changed.has("at") && changed.get("at") === null);

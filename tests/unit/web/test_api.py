@@ -76,6 +76,25 @@ async def test_gop_is_init_and_parts_apart_too(api: Api) -> None:
     assert len(bare.body) % 4096 == 0
 
 
+async def test_what_has_come_since_of_a_gop_at_the_mark_is_all_that_is_sent(api: Api) -> None:
+    mark = START_US + 5 * SECOND
+    api.recorder.now_us = mark + 500_000
+    before = await api.get("gop", f"{CAMERA}/gop", t=mark, init=1)
+    assert "Media-Next-Utc" not in before.headers
+    size = len(before.body)
+    nothing = await api.get("gop", f"{CAMERA}/gop", t=mark, init=1, skip=size)
+    assert (nothing.body, nothing.headers["Media-End-Utc"]) == (b"", before.headers["Media-End-Utc"])
+    api.recorder.now_us += SECOND
+    whole = await api.get("gop", f"{CAMERA}/gop", t=mark, init=1)
+    since = await api.get("gop", f"{CAMERA}/gop", t=mark, init=1, skip=size)
+    assert 0 < len(since.body) < len(whole.body)
+    assert before.body + since.body == whole.body
+    timing = [name for name in whole.headers if name.startswith("Media-")]
+    assert [since.headers[name] for name in timing] == [whole.headers[name] for name in timing]
+    assert (await api.get("gop", f"{CAMERA}/gop", t=mark, init=1, skip=1 << 30)).body == b""
+    assert (await api.get("gop", f"{CAMERA}/gop", t=mark, init=1, skip=10)).body == whole.body[10:], "within the head"
+
+
 async def test_every_gop_leads_to_the_next_until_the_durable_mark(api: Api) -> None:
     at: int | None = START_US
     seconds, jumps = 0.0, []
@@ -190,6 +209,7 @@ async def test_instants_may_be_iso_with_an_offset(api: Api) -> None:
         ("gop", "/gop", {"t": "2026-11-24T08:00:01"}),
         ("gop", "/gop", {"t": "-5"}),
         ("gop", "/gop", {"t": "9" * 19}),
+        ("gop", "/gop", {"t": "1795503600000000", "skip": "-1"}),
         ("gop", "/gop", {"t": "1795503600000000", "q": "both"}),
         ("gop", "/gop", {"t": "1795503600000000", "x": "1"}),
         ("timeline", "/timeline", {"from": "2000000", "to": "1000000"}),
