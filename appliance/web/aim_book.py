@@ -41,6 +41,7 @@ class AimBook:
         self.store, self.clock = store, clock
         self._tell, self._sits = tell, sits
         self._running: dict[str, Running] = {}  # by account
+        self._unkept: dict[int, Aim] = {}  # ended in the journal, and not yet in the table
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
@@ -48,7 +49,8 @@ class AimBook:
         now = self.clock.utc_us()
         for aim in await self.store.unended():
             end = max(aim.opened_us, min(now, aim.opened_us + LASTS_US))
-            await self._write_end(replace(aim, ended_us=end, how=End.SERVICE))
+            self._tell_end(replace(aim, ended_us=end, how=End.SERVICE))
+        await self._keep()
 
     async def open(self, account: Account, camera: str, session: bytes) -> Running:
         """Begin; another camera's ends by it. `session`: the hash of the person's.
@@ -56,12 +58,13 @@ class AimBook:
         Raises AimGoesOn, AimNotWritten, DatabaseUnusable.
         """
         async with self._turn:
-            await self._sweep()
+            self._sweep()
             before = self._running.get(account.name)
             if before is not None and before.aim.camera == camera:
                 raise AimGoesOn
             if before is not None:
-                await self._end(before, End.OTHER)
+                self._end(before, End.OTHER)
+            await self._keep()
             aim = Aim(account.name, account.function, camera, self.clock.utc_us())
             aim = replace(aim, number=await self.store.add(aim))
             if not self._told("aim-opened", aim, {"lasts_us": LASTS_US}):
@@ -96,47 +99,58 @@ class AimBook:
             raise AimNeeded
         running.aim = replace(running.aim, pictures=running.aim.pictures + 1)
 
-    async def stop(self, who: str, how: End = End.STOPPED) -> None:
-        """The end before its time, if there is anything to end. Raises DatabaseUnusable."""
+    async def stop(self, who: str) -> None:
+        """The end by the person's hand, if there is anything to end. Raises DatabaseUnusable."""
         async with self._turn:
-            await self._sweep()
+            self._sweep()
             running = self._running.get(who)
             if running is not None:
-                await self._end(running, how)
+                self._end(running, End.STOPPED)
+            await self._keep()
 
     async def sweep(self) -> None:
         """Periodic: enter what has ended by its time or with its session. Raises DatabaseUnusable."""
         async with self._turn:
-            await self._sweep()
+            self._sweep()
             for running in list(self._running.values()):
                 if not await self._sits(running.aim.who, running.session):
-                    await self._end(running, End.SESSION)
+                    self._end(running, End.SESSION)
+            await self._keep()
 
     async def sessions_ended(self) -> None:
         """Somebody's session is over, or their account: what was aimed in it ends at once."""
         try:
             await self.sweep()
-        except DatabaseUnusable as error:  # no log-out fails for it: the journal has it, and the sweep comes again
+        except DatabaseUnusable as error:  # no log-out fails for it: what is left to do the next sweep does
             log.error("the end of an aiming is not kept: %s", error)  # noqa: TRY400 - the words are enough
 
     async def close(self) -> None:
         """The service ends, and all of them with it. Raises DatabaseUnusable."""
-        for who in list(self._running):
-            await self.stop(who, End.SERVICE)
+        async with self._turn:
+            for running in list(self._running.values()):
+                self._end(running, End.SERVICE)
+            await self._keep()
 
-    async def _sweep(self) -> None:
+    def _sweep(self) -> None:
         for running in [each for each in self._running.values() if not self.remaining_us(each)]:
-            await self._end(running, End.TIME)
+            self._end(running, End.TIME)
 
-    async def _end(self, running: Running, how: End) -> None:
+    def _end(self, running: Running, how: End) -> None:
+        """No picture leaves any more, whatever the disk says; `_keep` follows."""
         now = self.clock.utc_us()
         end = min(now, running.aim.opened_us + LASTS_US) if now >= running.aim.opened_us else now
-        del self._running[running.aim.who]  # first: whatever the disk says, no picture leaves any more
-        await self._write_end(replace(running.aim, ended_us=end, how=how))
+        del self._running[running.aim.who]
+        self._tell_end(replace(running.aim, ended_us=end, how=how))
 
-    async def _write_end(self, aim: Aim) -> None:
+    def _tell_end(self, aim: Aim) -> None:
         self._told("aim-ended", aim, {"ended_us": aim.ended_us or 0, "how": str(aim.how), "pictures": aim.pictures})
-        await self.store.end(aim)
+        self._unkept[aim.number] = aim
+
+    async def _keep(self) -> None:
+        """The table has what the journal has; a disk that was full is asked again. Raises DatabaseUnusable."""
+        for number, aim in list(self._unkept.items()):
+            await self.store.end(aim)
+            del self._unkept[number]
 
     def _told(self, kind: str, aim: Aim, facts: Facts) -> bool:
         who: Facts = {"aim": aim.number, "who": aim.who, "function": aim.function, "camera": aim.camera}

@@ -196,6 +196,24 @@ async def not_yours(desk: Desk) -> None:
     await there(desk, "/alertes", ".verdict.waiting h1")
 
 
+async def aim(desk: Desk) -> None:
+    await desk.sign_in(Role.TECHNICIAN)
+    await there(desk, "/cadrage?cam=cour", "t-aim button.primary")
+
+
+async def aimed(desk: Desk) -> None:
+    desk.page.expected = ("429 (Too Many Requests)",)
+    await aim(desk)
+    await click(desk, "t-aim button.primary")
+    await desk.page.until("document.querySelector('t-aim img.still')?.naturalWidth > 0", 15)
+
+
+async def aim_over(desk: Desk) -> None:
+    await aimed(desk)
+    await click(desk, ".left ~ button")
+    await desk.page.until("document.querySelector('t-aim button.primary')")
+
+
 async def viewer(desk: Desk) -> None:
     await desk.sign_in(Role.VIEWER)
     await desk.page.open(f"{desk.base}/")
@@ -349,6 +367,9 @@ SCENES: Final = {
     "home-never-up": Scene(("ne répond pas", "does not answer"), never_up),
     "nowhere": Scene(("n'existe pas", "does not exist"), nowhere),
     "not-yours": Scene(("pas ouverte à votre compte", "not open to your account"), not_yours),
+    "aim": Scene(("Une image par seconde", "One picture a second"), aim),
+    "aim-open": Scene(("Reste 5:00", "5:00 left"), aimed),
+    "aim-over": Scene(("Voir encore 5 minutes", "See for 5 minutes more"), aim_over),
     "viewer": Scene(("Relecture", "Playback"), viewer),
     "viewer-over": Scene(("Votre accès est terminé", "Your access is over"), access_over),
     "alerts-none": Scene(("Aucune alerte", "No alert"), no_alert),

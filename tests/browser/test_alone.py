@@ -22,6 +22,7 @@ async def test_every_page_is_whole_without_any_other_host(desk: Desk) -> None:
     for address, (word, _english) in WORDS.items():
         await seen(desk, address)
         await desk.page.until(f"document.body.innerText.includes({word!r})")
+        await desk.sign_in()
     desk.recorder.main_gap = None
     await desk.at(START_US + SECOND)
     await desk.page.run(f"{SCREEN}.player.play()")

@@ -219,7 +219,12 @@ async def test_a_log_out_does_not_fail_where_the_end_is_not_kept(api: Api, monke
     async def sick(_aim: Aim) -> None:
         raise DatabaseUnusable(path="looks.db", why="disk full")
 
-    monkeypatch.setattr(api.app[AIMS].store, "end", sick)
-    await api.delete("logOut", "/api/v1/session")
+    book = api.app[AIMS]
+    with monkeypatch.context() as change:
+        change.setattr(book.store, "end", sick)
+        await api.delete("logOut", "/api/v1/session")
     assert [each["how"] for each in told(api, "aim-ended")] == ["session"], "the journal has it"
-    assert api.app[AIMS].current("martin") is None
+    assert (book.current("martin"), len(await book.store.unended())) == (None, 1)
+    await book.sweep()
+    (row,) = await book.store.newest(0, 1 << 60, 9)
+    assert (row.how, len(told(api, "aim-ended"))) == ("session", 1), "kept as soon as it can be, told once"
