@@ -8,6 +8,7 @@ from appliance.accounts.look import LASTS_US
 from appliance.core.chain_file import JournalSettings
 from appliance.core.chain_journal import Journal
 from appliance.core.clock import SimulatedClock
+from appliance.web.aim_check import IN_HAND_US
 from appliance.web.look_book import Span
 from appliance.web.look_check import JournalFiles
 from tests.browser.barriers import barriers
@@ -157,4 +158,10 @@ async def test_the_journal_of_looks_is_read_verified_and_an_altered_row_is_found
         await desk.page.run(check)
         await desk.page.until("document.querySelector('.proof.refusal')")
         assert "La consultation n° 1 n'est pas celle que le journal a inscrite" in await desk.page.text(".proof")
+        sql = "INSERT INTO aim (who, function, camera, opened_us) VALUES ('martin', 'technicien', 'cour', ?)"
+        added_us = desk.clock.utc_us()
+        await desk.book.store.database.do(lambda execute: execute(sql, (added_us,)))
+        desk.clock.advance(IN_HAND_US / SECOND)
+        await desk.page.run(check)
+        await desk.page.until("document.querySelector('.proof').innerText.includes('Le réglage de cadrage n° 1')")
     await journal.close()
