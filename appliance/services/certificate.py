@@ -68,7 +68,7 @@ def take_over(
         served = look()
     if served and served != fingerprint:
         settle(folder, served=False)
-        raise CertificateNotServed(seconds=SERVED_S)
+        raise CertificateNotServed
     settle(folder, served=True)
     return fingerprint, bool(served)
 

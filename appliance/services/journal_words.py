@@ -194,6 +194,18 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "la page sert un autre certificat, empreinte {fingerprint}",
         "the page serves another certificate, fingerprint {fingerprint}",
     ),
+    "certificate-asked": (
+        "{account} fait une demande de certificat au nom de {name}",
+        "{account} makes a request for a certificate for {name}",
+    ),
+    "certificate-installed": (
+        "{account} installe le certificat de la page, empreinte {fingerprint}",
+        "{account} installs the page's certificate, fingerprint {fingerprint}",
+    ),
+    "certificate-refused": (
+        "certificat donné par {account} refusé ({code})",
+        "certificate given by {account} refused ({code})",
+    ),
     "service-started": ("démarrage, version {version}", "started, version {version}"),
     "camera-adjusted": (
         "caméra {address} réglée par ONVIF (flux léger, heure)",

@@ -21,14 +21,13 @@ from appliance.accounts.look_store import LookStore
 from appliance.accounts.manage import adopt
 from appliance.accounts.store import WITHOUT
 from appliance.alerts.client import DetectorClient
-from appliance.core.chain import Tell
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.database import DatabaseUnusable
 from appliance.core.errors import ApplianceError
 from appliance.core.supervise import Supervisor
 from appliance.ring.access.reader import RecorderClient
 from appliance.ring.faults import RecordLost
-from appliance.services.certificate import folder_given
+from appliance.services.certificate import AUTHORITY, folder_given, name_of
 from appliance.services.database_copies import COPY_S, DatabaseCopies
 from appliance.services.errors import PageNotBuilt, PortTaken
 from appliance.services.journal import WEB, begin, end, journal_folder, make_journal, telling
@@ -42,8 +41,10 @@ from appliance.site.provision_model import FirstAccount
 from appliance.stills.client import Connect, StillsClient, by_child, by_socket
 from appliance.web.aim import AIMS
 from appliance.web.aim_book import SWEEP_S, AimBook
-from appliance.web.app import CERTIFICATE, LOST, make_app, serve
+from appliance.web.app import LOST, make_app, serve
 from appliance.web.certificate import ensure_certificate
+from appliance.web.certificate_desk import Place
+from appliance.web.certificate_routes import DESK
 from appliance.web.look_book import FLUSH_S, LookBook
 from appliance.web.look_check import JournalFiles
 from appliance.web.notice import notice_of
@@ -84,7 +85,7 @@ def state_folder(site: Site) -> Path:
     return Path(given) if given else site.recorder.index.parent
 
 
-async def _serve(site: Site, port: int, clock: Clock) -> None:
+async def _serve(site: Site, port: int, clock: Clock, authority: Path) -> None:
     static = Path(os.environ.get("APPLIANCE_STATIC", STATIC))
     if not (static / "index.html").exists():
         raise PageNotBuilt(path=str(static))
@@ -108,8 +109,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     faults = [*people_copies.faults(), *copies.faults()]
     app[LOST].extend(fault for fault in faults if fault["code"] == RecordLost.code)
     await _adopt(desk)
-    served = ServedCertificate(folder_given())
-    runner = await _listen(app, port, served)
+    runner = await _listen(app, port, site, authority)
     address = runner.addresses[0]
     tell("service-started", {"version": __version__, "pid": os.getpid(), "port": int(address[1])})
     await begin(journal)
@@ -121,7 +121,7 @@ async def _serve(site: Site, port: int, clock: Clock) -> None:
     _ = jobs.supervise("copy of changed accounts", SOON_S, partial(_copy_changed, changed, people_copies))
     _ = jobs.supervise("refusals", REFUSALS_S, partial(_refusals_due, desk))
     if port_given():
-        _ = jobs.supervise("certificate", CERTIFICATE_S, partial(_certificate, served, app, site, clock, tell))
+        _ = jobs.supervise("certificate", CERTIFICATE_S, app[DESK].look)
     say_ready(f"http://{address[0]}:{address[1]}/")
     await stop.wait()
     say_stopping()
@@ -150,7 +150,7 @@ def _stills() -> Connect:
     return by_socket(Path(named)) if named else by_child()
 
 
-async def _listen(app: web.Application, port: int, served: ServedCertificate) -> web.AppRunner:
+async def _listen(app: web.Application, port: int, site: Site, authority: Path) -> web.AppRunner:
     """On loopback, and on the port that was handed over if there is one. Raises PortTaken, and as `_encrypted`."""
     try:
         runner = await serve(app, LOOPBACK, port)
@@ -159,28 +159,19 @@ async def _listen(app: web.Application, port: int, served: ServedCertificate) ->
             raise PortTaken(port=port) from error
         raise
     if port_given():
-        app[NAMES].update(await _encrypted(runner, served))
+        place = await _encrypted(runner, site, authority)
+        app[DESK].place = place
+        app[NAMES].update(place.served.names)  # known now: keys are offered from the first request on
     return runner
 
 
-async def _encrypted(runner: web.AppRunner, served: ServedCertificate) -> frozenset[str]:
-    """Serve by TLS on the port that was handed over; the certificate's names. Raises NoPortGiven,
-    CertificateNotMade.
-    """
-    number = await asyncio.to_thread(box_number)
+async def _encrypted(runner: web.AppRunner, site: Site, authority: Path) -> Place:
+    """Serve by TLS on the port that was handed over. Raises NoPortGiven, CertificateNotMade."""
+    served, number = ServedCertificate(folder_given()), await asyncio.to_thread(box_number)
     _ = await asyncio.to_thread(ensure_certificate, served.folder, f"temoin-{number}")
     context = await asyncio.to_thread(served.context)
     await web.SockSite(runner, given_port(), ssl_context=context).start()
-    return served.names  # known now: keys are offered from the first request on
-
-
-async def _certificate(served: ServedCertificate, app: web.Application, site: Site, clock: Clock, tell: Tell) -> None:
-    """A certificate that was installed, or spoilt, is served or told from now on; who is logged in stays so."""
-    if await asyncio.to_thread(served.look):
-        tell("certificate-served", {"fingerprint": served.fingerprint})
-        app[NAMES].clear()
-        app[NAMES].update(served.names)
-    app[CERTIFICATE][:] = served.faults(clock.utc_us(), site.site.zone)
+    return Place(served, name_of(site.web.name, number), authority, site.site.zone)
 
 
 def _first() -> FirstAccount | None:
@@ -219,5 +210,5 @@ def main(file: Path, port: int | None) -> int:
     die_with_parent()
     start_logs()
     site = load_site(file)
-    asyncio.run(_serve(site, site.web.port if port is None else port, SystemClock()))
+    asyncio.run(_serve(site, site.web.port if port is None else port, SystemClock(), file.parent / AUTHORITY))
     return 0

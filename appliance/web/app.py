@@ -24,6 +24,7 @@ from appliance.web import (
     aim,
     alerts,
     bookmarks,
+    certificate_routes,
     clips,
     events,
     lock,
@@ -38,6 +39,7 @@ from appliance.web import (
     stills,
 )
 from appliance.web.aim_book import AimBook
+from appliance.web.certificate_desk import CertificateDesk
 from appliance.web.detector import DETECTOR, Detector
 from appliance.web.errors import NoSuchPage
 from appliance.web.look_book import LookBook
@@ -64,6 +66,7 @@ PAGES: Final = (
     "/acces",
     "/consultations",
     "/cadrage",
+    "/certificat",
     "/compte",
     "/affiche",
     "/accessibilite",
@@ -72,7 +75,7 @@ PAGES: Final = (
 
 
 LARGEST_REQUEST: Final = 16 << 10
-"""Bytes of a request body: nothing is uploaded here."""
+"""Bytes of a request body: nothing but a certificate is uploaded here, which has its own limit."""
 
 
 def make_app(
@@ -94,6 +97,8 @@ def make_app(
     app[passkey_routes.NAMES] = set()
     app[LOST] = []
     app[CERTIFICATE] = []
+    names, told = app[passkey_routes.NAMES], app[CERTIFICATE]
+    app[certificate_routes.DESK] = CertificateDesk(book.clock, tell, names, told)
     app[media.RECORDER] = recorder
     app[DETECTOR] = detector
     app[clips.SITE] = site
@@ -170,6 +175,9 @@ def routes() -> tuple[Route, ...]:
         Route("POST", f"{second}/signature", second_routes.sign, Right.COUNTERSIGN),
         Route("POST", f"{second}/urgent", second_routes.urge, Right.ARM),
         Route("GET", f"{API}/notice", notice, Right.STATE),
+        Route("GET", f"{API}/certificate", certificate_routes.certificate, Right.CERTIFICATE),
+        Route("POST", f"{API}/certificate", certificate_routes.install_certificate, Right.CERTIFICATE),
+        Route("POST", f"{API}/certificate/request", certificate_routes.ask_certificate, Right.CERTIFICATE),
         *own_routes(),
         *(Route("GET", address, page, None) for address in PAGES),
         Route("GET", "/assets/{name}", asset, None),

@@ -2,23 +2,26 @@
 
 from typing import ClassVar
 
-from appliance.core.errors import ApplianceError
+from appliance.web.errors import WebError
 
 
-class CertificateRefused(ApplianceError):
+class CertificateRefused(WebError):
     """Base: the certificate is not taken over, the one before goes on."""
 
     code: ClassVar[str] = "certificate-refused"
-    fr: ClassVar[str] = "Le certificat est refusé. La page garde celui d'avant ; demandez-en un autre à l'autorité."
+    fr: ClassVar[str] = (
+        "Le certificat est refusé. La page garde celui d'avant\u202f; demandez-en un autre à l'autorité."
+    )
     en: ClassVar[str] = "The certificate is refused. The page keeps the one before; ask the authority for another."
+    status = 409
 
 
 class CertificateNotAsked(CertificateRefused):
     """There is no key that waits for a certificate."""
 
     code = "certificate-not-asked"
-    fr = "Aucune demande n'attend de certificat. Commencez par : appliance certificate request"
-    en = "No request waits for a certificate. Begin with: appliance certificate request"
+    fr = "Aucune demande n'attend de certificat. Faites-en une, page Certificat ou appliance certificate request."
+    en = "No request waits for a certificate. Make one, page Certificate or appliance certificate request."
 
 
 class CertificateUnreadable(CertificateRefused):
@@ -40,8 +43,8 @@ class CertificateWithKey(CertificateRefused):
 
     code = "certificate-with-key"
     fr = (
-        "{given} contient une clé privée : elle a voyagé, elle est refusée. Détruisez-la, et faites signer la demande "
-        "de cet appareil."
+        "{given} contient une clé privée\u202f: elle a voyagé, elle est refusée. Détruisez-la, et faites signer la "
+        "demande de cet appareil."
     )
     en = (
         "{given} holds a private key: it has travelled and is refused. Destroy it, and have this appliance's request "
@@ -94,7 +97,7 @@ class CertificateTooLong(CertificateRefused):
     """Browsers refuse it."""
 
     code = "certificate-too-long"
-    fr = "Le certificat vaut {days} jours ; les navigateurs en admettent {most}. Demandez-en un plus court."
+    fr = "Le certificat vaut {days} jours\u202f; les navigateurs en admettent {most}. Demandez-en un plus court."
     en = "The certificate lasts {days} days; browsers allow {most}. Ask for a shorter one."
 
 
@@ -132,13 +135,23 @@ class CertificateNotKept(CertificateRefused):
     """The folder takes nothing, or gives nothing to this user."""
 
     code = "certificate-not-kept"
-    fr = "Le dossier du certificat n'est pas accessible. Lancez la commande en administrateur, vérifiez la place."
-    en = "The certificate's folder cannot be used ({reason}). Run the command as administrator, check the space."
+    fr = "Le dossier du certificat n'est pas accessible. Vérifiez la place, et pour une commande les droits."
+    en = "The certificate's folder cannot be used ({reason}). Check the space, and a command's rights."
+    status = 503
 
 
 class CertificateNotServed(CertificateRefused):
     """The page was given it and goes on with another."""
 
     code = "certificate-not-served"
-    fr = "La page n'a pas pris le nouveau certificat en {seconds} s : celui d'avant est remis. Prévenez le centre."
-    en = "The page did not take the new certificate within {seconds} s: the one before is back. Tell the central team."
+    fr = "La page n'a pas pris le nouveau certificat\u202f: celui d'avant est remis. Prévenez le centre."
+    en = "The page did not take the new certificate: the one before is back. Tell the central team."
+    status = 503
+
+
+class CertificateNoEncryption(CertificateRefused):
+    """The page is served on loopback alone."""
+
+    code = "certificate-no-encryption"
+    fr = "La page est servie sans chiffrement, sur l'appareil même. Ouvrez-la par le réseau pour ce réglage."
+    en = "The page is served without encryption, on the appliance itself. Open it by the network to set this up."

@@ -65,8 +65,8 @@ _OTHER_NAME: Final = 62
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What is read of one: validity in us UTC, DNS names, whether it may sign others, its public key (PEM), and
-    whether it signed itself.
+    """What is read of one: validity in us UTC, DNS names, whether it may sign others, its public key (PEM), whether
+    it signed itself; whose it is and who signed it (RFC 4514).
     """
 
     from_us: int
@@ -75,6 +75,8 @@ class Certificate:
     signs: bool
     key: str
     own: bool
+    subject: str = ""
+    issuer: str = ""
 
 
 def split(text: str) -> list[str]:
@@ -96,6 +98,8 @@ def parse_told(text: str) -> Certificate:
         signs="CA:TRUE" in after,
         key=key.group(),
         own=fields["subject"] == fields["issuer"],
+        subject=fields["subject"].strip(),
+        issuer=fields["issuer"].strip(),
     )
 
 
@@ -118,7 +122,8 @@ def refusal(told: str, name: str) -> CertificateRefused:
 
 def read_certificate(pem: str) -> Certificate:
     """One PEM certificate. Raises ValueError. Blocks."""
-    words = ("-noout", "-subject", "-issuer", "-startdate", "-enddate", "-dateopt", "iso_8601", "-pubkey")
+    words = ["-noout", "-subject", "-issuer", "-nameopt", "RFC2253,-esc_msb,utf8", "-startdate", "-enddate"]
+    words += ["-dateopt", "iso_8601", "-pubkey"]
     done = _openssl("x509", *words, "-ext", "subjectAltName,basicConstraints", told=pem)
     if done.returncode != 0:
         raise ValueError(done.stderr[-200:])
@@ -126,13 +131,14 @@ def read_certificate(pem: str) -> Certificate:
 
 
 def make_request(folder: Path, name: str) -> str:
-    """The request (PKCS #10, PEM) for a DNS name. Its key waits in the folder; asked again, it is the same one.
+    """The request (PKCS #10, PEM) for a DNS name. Its key waits in the folder; asked again, it is the same one, but
+    where another user of the folder made it and keeps it to itself: then it is made anew.
 
     Raises CertificateNotKept. Blocks.
     """
     file = folder / KEY
     try:
-        if not file.exists():
+        if not os.access(file, os.R_OK):
             made = _done(_openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
             write_new(file, made.encode("ascii"), 0o600)
         names = ("-subj", f"/CN={name}" if len(name) <= 64 else "/", "-addext", f"subjectAltName=DNS:{name}")
@@ -183,9 +189,8 @@ def keep(folder: Path, pem: str) -> None:
     """The page may take it; the one before lies beside until `settle`. Raises CertificateNotKept. Blocks."""
     file, former = folder / ISSUED, folder / FORMER
     try:
-        if file.exists():
-            former.unlink(missing_ok=True)
-            os.link(file, former)
+        if file.exists():  # copied: a link to another user's file is refused (fs.protected_hardlinks)
+            write_new(former, file.read_bytes(), 0o640)
         write_new(folder / "issued.new", pem.encode("ascii"), 0o640)
         (folder / "issued.new").replace(file)
         sync_directory(folder)

@@ -22,9 +22,11 @@ Fault = dict[str, str]
 _BROKEN: Final[Fault] = {
     "code": "certificate-broken",
     "fr": "Le certificat de l'autorité est abîmé : la page sert un autre certificat, que les navigateurs signalent. "
-    "Comparez l'empreinte à l'écran de l'appareil, et refaites une demande (appliance certificate request).",
+    "Comparez l'empreinte à l'écran de l'appareil, et refaites une demande (page Certificat, ou appliance certificate "
+    "request).",
     "en": "The authority's certificate is damaged: the page serves another one, of which browsers warn. Compare the "
-    "fingerprint with the appliance's screen, and make a new request (appliance certificate request).",
+    "fingerprint with the appliance's screen, and make a new request (page Certificate, or appliance certificate "
+    "request).",
 }
 
 
@@ -38,20 +40,22 @@ def end_fault(until_us: int, now_us: int, zone: tzinfo = UTC) -> Fault | None:
         return {
             "code": "certificate-over",
             "fr": f"Le certificat de la page est périmé depuis le {fr} : les navigateurs le refusent. Demandez-en un "
-            "autre (appliance certificate request).",
-            "en": f"The page's certificate has been over since {en}: browsers refuse it. Ask for another (appliance "
-            "certificate request).",
+            "autre (page Certificat, ou appliance certificate request).",
+            "en": f"The page's certificate has been over since {en}: browsers refuse it. Ask for another (page "
+            "Certificate, or appliance certificate request).",
         }
     return {
         "code": "certificate-ends",
-        "fr": f"Le certificat de la page finit le {fr}. Demandez-en un autre (appliance certificate request).",
-        "en": f"The page's certificate ends on {en}. Ask for another (appliance certificate request).",
+        "fr": f"Le certificat de la page finit le {fr}. Demandez-en un autre (page Certificat, ou "
+        "appliance certificate request).",
+        "en": f"The page's certificate ends on {en}. Ask for another (page Certificate, or appliance certificate "
+        "request).",
     }
 
 
 class ServedCertificate:
     """Of one folder. `look` first, and again and again. `fingerprint`: SHA-256 of the one that is served, in hex;
-    `until_us`: its end, None of one that nobody issued; `names`: those that it is for.
+    `until_us`: its end, None of one that nobody issued; `names`: those that it is for; `pem`: itself and its chain.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,7 +64,7 @@ class ServedCertificate:
         self._current: ssl.SSLContext | None = None
         self._broken = False
         self._file = folder / OWN
-        self.fingerprint = ""
+        self.fingerprint = self.pem = ""
         self.until_us: int | None = None
         self.names: frozenset[str] = frozenset()
 
@@ -108,7 +112,7 @@ class ServedCertificate:
             until_us = None if file.name == OWN else read_certificate(pem[pem.index(ssl.PEM_HEADER) :]).until_us
         except (OSError, ValueError, subprocess.TimeoutExpired):  # ssl.SSLError is an OSError
             return False
-        self._file, self._current = file, context
+        self._file, self._current, self.pem = file, context, pem[pem.index(ssl.PEM_HEADER) :]
         self.fingerprint, self.until_us, self.names = fingerprint, until_us, names
         return True
 

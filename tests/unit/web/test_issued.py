@@ -190,3 +190,13 @@ def test_the_appliances_own_certificate_is_none_of_an_authority(office: Office, 
         office.check(own)
     with pytest.raises(CertificateOfAnotherKey):
         office.check(own[own.index("-----BEGIN CERT") :])
+
+
+def test_a_key_that_another_user_keeps_to_itself_gives_way_to_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_request(tmp_path, NAME)
+    before = (tmp_path / KEY).read_bytes()
+    monkeypatch.setattr("os.access", lambda _file, _mode: False)  # the command's, for the page's user
+    make_request(tmp_path, NAME)
+    assert (tmp_path / KEY).read_bytes() != before

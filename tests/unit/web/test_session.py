@@ -81,7 +81,8 @@ async def test_a_role_gets_what_its_rights_say_and_every_refusal_is_entered(api:
     lines = told(api, "access-refused")
     assert sum(int(each["count"]) for each in lines) == len(refused)
     assert {each["account"] for each in lines} <= {PEOPLE[role][0]}
-    assert (set(refused) == {Right.AIM}) == (role is Role.MANAGER), "who may see footage does not aim"
+    apart = {Right.AIM, Right.CERTIFICATE}
+    assert (set(refused) == apart) == (role is Role.MANAGER), "who may see footage does not aim"
 
 
 async def test_a_technician_gets_no_picture_by_any_address(api: Api) -> None:
