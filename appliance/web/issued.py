@@ -122,8 +122,8 @@ def refusal(told: str, name: str) -> CertificateRefused:
 
 def read_certificate(pem: str) -> Certificate:
     """One PEM certificate. Raises ValueError. Blocks."""
-    words = ["-noout", "-subject", "-issuer", "-nameopt", "RFC2253,-esc_msb,utf8", "-startdate", "-enddate"]
-    words += ["-dateopt", "iso_8601", "-pubkey"]
+    words = ["-noout", "-subject", "-issuer", "-startdate", "-enddate", "-dateopt", "iso_8601", "-pubkey"]
+    words += ["-nameopt", "RFC2253,-esc_msb,utf8,sep_comma_plus_space"]  # on one line, and room to break it
     done = _openssl("x509", *words, "-ext", "subjectAltName,basicConstraints", told=pem)
     if done.returncode != 0:
         raise ValueError(done.stderr[-200:])

@@ -1,8 +1,11 @@
 """Every screen of the page in the states in which somebody meets it, each brought about as it happens at a site."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
+
+from aiohttp import web
 
 from appliance.accounts.look import LASTS_US
 from appliance.accounts.roles import Grant, Role
@@ -11,7 +14,11 @@ from appliance.alerts.model import Kind, Signal, Source
 from appliance.core.cause import GapCause
 from appliance.core.clock import SimulatedClock
 from appliance.core.clock_reason import STEPPED
+from appliance.web.certificate import ensure_certificate
+from appliance.web.certificate_desk import Place
+from appliance.web.certificate_routes import DESK
 from appliance.web.look_book import Span
+from appliance.web.served import ServedCertificate
 from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.browser.test_accounts import OWN, send, type_secret
@@ -347,6 +354,21 @@ async def notice(desk: Desk) -> None:
     await there(desk, "/affiche", ".panel")
 
 
+async def certificate(desk: Desk) -> None:
+    """The appliance's own, of which browsers warn, and a request that is ready to be signed."""
+    folder = desk.folder / "front"
+    await asyncio.to_thread(folder.mkdir)
+    _ = await asyncio.to_thread(ensure_certificate, folder, "temoin-1")
+    found = ServedCertificate(folder)
+    assert await asyncio.to_thread(found.look)
+    app = desk.runner.app
+    assert isinstance(app, web.Application)
+    app[DESK].place = Place(found, "nvr-0690123.videos.college-emile-zola.exemple.fr", folder / "ca.pem")
+    await desk.sign_in(Role.TECHNICIAN)
+    await there(desk, "/certificat", "t-certificate .ask")
+    await click(desk, "t-certificate .ask")
+
+
 async def statement(desk: Desk) -> None:
     await there(desk, "/accessibilite", "t-statement h2")
 
@@ -399,6 +421,7 @@ SCENES: Final = {
     "second-sign": Scene(("Signer la demande", "Sign"), to_sign),
     "second-signed": Scene(("contresigné par", "M. Petit"), signed),
     "second-witnesses": Scene(("non contresignée", "not countersigned"), witnesses),
+    "certificate": Scene(("Demande à faire signer", "Request to be signed"), certificate),
     "notice": Scene(("Lieu sous vidéosurveillance", "under video surveillance"), notice),
     "statement": Scene(("déclarée non conforme", "declared not compliant"), statement),
 }

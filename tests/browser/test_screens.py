@@ -13,11 +13,12 @@ from tests.browser.barriers import speak
 from tests.browser.conftest import served
 from tests.browser.scenes import SCENES
 from tests.peers.fake_recorder import FakeRecorder
+from tests.unit.web.test_words import words
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "screens"
 SIZES: Final = {"phone": (360, 740), "desk": (1280, 900)}
-KEYS: Final = json.loads((ROOT / "webui" / "src" / "fr.json").read_text(encoding="utf-8"))
+KEYS: Final = words("fr")
 
 FAULTS: Final = r"""(() => {
   const found = [], own = new Set(KEYS), { scrollWidth: wide, clientWidth: width } = document.documentElement;

@@ -61,7 +61,8 @@ export class HomeElement extends LitElement {
       ${state.notes.length > 0 ? this.notes(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
-      ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state} .rights=${this.rights}></t-watch>${this.disks(state)}`;
+      ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state} .rights=${this.rights}></t-watch>${this.disks(state)}
+      ${this.rights?.has("certificate") ? html`<p><a class="button" href="/certificat">${t("certificate.title")}</a></p>` : nothing}`;
   }
 
   /** May sign, or ask for another's signature: its script is loaded for those alone. */

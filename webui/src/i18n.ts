@@ -47,7 +47,11 @@ export function plural(base: Counted<Key>, n: number, values: Record<string, str
 
 /** The words of a key, `{name}` replaced. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
-  const words = current === "fr" ? fr[key] : english[key];
+  return put(current === "fr" ? fr[key] : english[key], values);
+}
+
+/** Words of a screen that brings its own, `{name}` replaced. */
+export function put(words: string, values: Record<string, string | number>): string {
   return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 

@@ -292,6 +292,8 @@ class AppElement extends LitElement {
         return html`<t-journal .data=${this.data}></t-journal>`;
       case "/cadrage":
         return html`<t-aim .data=${this.data} .camera=${where.camera}></t-aim>`;
+      case "/certificat":
+        return html`<t-certificate .data=${this.data}></t-certificate>`;
       case "/compte":
         return html`<t-own .data=${this.data} .mine=${this.mine}></t-own>`;
       case "/affiche":

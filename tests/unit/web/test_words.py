@@ -24,7 +24,12 @@ WEBUI = Path(__file__).resolve().parents[3] / "webui"
 
 
 def words(language: str) -> dict[str, str]:
+    """Those of the first page, and those that a screen brings itself."""
     found: dict[str, str] = json.loads((WEBUI / "src" / f"{language}.json").read_text(encoding="utf-8"))
+    for file in sorted((WEBUI / "src").glob(f"*-{language}.json")):
+        brought: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        assert not set(brought) & set(found), file.name
+        found |= brought
     return found
 
 
