@@ -367,6 +367,7 @@ async def certificate(desk: Desk) -> None:
     await desk.sign_in(Role.TECHNICIAN)
     await there(desk, "/certificat", "t-certificate .ask")
     await click(desk, "t-certificate .ask")
+    await desk.page.until("document.querySelector('t-certificate [role=status]').innerText")
 
 
 async def statement(desk: Desk) -> None:

@@ -117,6 +117,7 @@ async def test_a_certificate_is_asked_for_signed_installed_and_trusted(
     await asyncio.to_thread(file.write_text, pem)
     await choose(desk, file)
     await page.until(f"({TEXT}).includes('Le certificat est installé')")
+    await page.until("document.querySelector('h1').getBoundingClientRect().top >= 0")
     issued = fingerprint_of(pem)
     assert await asyncio.to_thread(served_fingerprint, port_of(desk)) == issued != own
     assert await page.text("t-certificate .words") == in_words(issued)

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from appliance.accounts.roles import Role
 from appliance.core.clock import SimulatedClock, SystemClock
 from appliance.services.certificate import take_over
 from appliance.services.web import FIRST
@@ -25,6 +26,7 @@ from appliance.web.issued import make_request
 from tests.peers.authority import Authority
 from tests.peers.live import SITE_CAMERA, SITE_HEADER
 from tests.peers.need import ROOT, need
+from tests.peers.sign_in import cookie_of, make_staff
 
 ACCOUNT = {"login": "m.durand", "name": "M. Durand", "function": "gestionnaire", "password": "de la main à la main"}
 
@@ -39,8 +41,8 @@ SITE = (
 pytestmark = [pytest.mark.full, pytest.mark.timeout(120)]  # it waits for a recorder that has copies of its databases
 
 
-def started(folder: Path, port: int) -> "subprocess.Popen[str]":
-    (folder / "site.toml").write_text(SITE, encoding="utf-8")
+def started(folder: Path, port: int, more: str = "") -> "subprocess.Popen[str]":
+    (folder / "site.toml").write_text(SITE + more, encoding="utf-8")
     (folder / "given").mkdir()
     (folder / "given" / FIRST).write_text(json.dumps(ACCOUNT), encoding="utf-8")
     (folder / "page").mkdir()
@@ -79,6 +81,56 @@ def test_the_first_manager_logs_in_by_tls_and_may_do_nothing_before_all_is_set(t
         said, _ = process.communicate(timeout=20)
     assert process.returncode == 0, said
     assert ACCOUNT["password"] not in said
+
+
+def test_a_technician_asks_for_a_certificate_over_the_api_installs_it_and_gets_it(tmp_path: Path) -> None:
+    need("systemd-socket-activate")
+    clock = SystemClock()
+    cookie = asyncio.run(technician(tmp_path, clock))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    authority = Authority(tmp_path / "authority")
+    (tmp_path / "ca.pem").write_text(authority.root.read_text(encoding="ascii"), encoding="ascii")
+    process = started(tmp_path, port, f'[web]\nname = "{NAME}"\n')
+    try:
+        end, before = clock.monotonic_us() + 90_000_000, ""
+        while not before and clock.monotonic_us() < end and process.poll() is None:
+            before = served_fingerprint(("127.0.0.1", port))
+        fingerprint = asyncio.run(asked_and_installed(port, cookie, authority))
+        assert served_fingerprint(("127.0.0.1", port)) == fingerprint != before
+    finally:
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    entered = (tmp_path / "journal" / "web-000000000001.log").read_text(encoding="utf-8")
+    kinds = re.findall(r'"(certificate-[a-z]+)"', entered)
+    assert kinds == ["certificate-asked", "certificate-served", "certificate-installed"]
+
+
+async def technician(folder: Path, clock: SystemClock) -> dict[str, str]:
+    """People in the page's own list before it starts, and a technician's session."""
+    desk = await make_staff(folder, clock)
+    cookie = await cookie_of(desk, Role.TECHNICIAN)
+    await desk.close()
+    return cookie
+
+
+async def asked_and_installed(port: int, cookie: dict[str, str], authority: Authority) -> str:
+    """The fingerprint of what was installed."""
+    context = await asyncio.to_thread(ssl.create_default_context)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    headers = {"Sec-Fetch-Site": "same-origin", **cookie}
+    connector = aiohttp.TCPConnector(ssl=context)
+    async with aiohttp.ClientSession(f"https://127.0.0.1:{port}", headers=headers, connector=connector) as session:
+        async with session.post("/api/v1/certificate/request", json={}) as answer:
+            assert answer.status == 201, await answer.text()
+            request = (await answer.json())["request"]
+        pem = await asyncio.to_thread(authority.sign, request, NAME) + authority.pem
+        async with session.post("/api/v1/certificate", json={"given": "rendu.pem", "pem": pem}) as answer:
+            assert answer.status == 200, await answer.text()
+            told = await answer.json()
+    assert (told["name"], told["certificate"]["names"], told["certificate"]["own"]) == (NAME, [NAME], False)
+    return str(told["certificate"]["fingerprint"])
 
 
 def installed(folder: Path, port: int) -> str:

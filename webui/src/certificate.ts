@@ -92,6 +92,7 @@ export class CertificateElement extends LitElement {
     } finally {
       this.busy = false;
     }
+    if (this.done || this.refusal) void this.updateComplete.then(() => this.querySelector("h1")?.scrollIntoView({ block: "nearest" })); // what came of it stands under it
   }
 
   private request(): void {
@@ -126,11 +127,12 @@ export class CertificateElement extends LitElement {
   }
 
   private asking(told: Told) {
-    return html`<section class="card"><h2>${w("certificate.ask")}</h2><p>${w("certificate.askText", { name: told.name ?? "" })}</p>
+    return html`<section class="card proof"><h2>${w("certificate.ask")}</h2><p>${w("certificate.askText")}</p>
+      <p>${w("certificate.name")} <span class="hint">${told.name}</span></p>
       ${told.waiting && !this.asked ? html`<p>${w("certificate.waiting")}</p>` : nothing}
-      <p><button class="ask" ?disabled=${this.busy} @click=${() => this.request()}>${w(told.waiting ? "certificate.again" : "certificate.make")}</button></p>
-      ${this.asked ? html`<label>${w("certificate.request")} <textarea class="request" readonly rows="6" spellcheck="false" .value=${this.asked}></textarea></label>
-        <p><a class="button" download="demande.csr" href=${this.address}>${w("certificate.save")}</a></p>` : nothing}</section>`;
+      ${this.asked === "" ? html`<p><button class="ask" ?disabled=${this.busy} @click=${() => this.request()}>${w(told.waiting ? "certificate.again" : "certificate.make")}</button></p>`
+        : html`<label>${w("certificate.request")} <textarea class="request" readonly rows="6" spellcheck="false" .value=${this.asked}></textarea></label>
+        <p><a class="button" download="demande.csr" href=${this.address}>${w("certificate.save")}</a></p>`}</section>`;
   }
 
   private installing() {
