@@ -151,6 +151,7 @@ def test_the_one_before_is_there_until_the_new_one_is_served(tmp_path: Path) -> 
     (tmp_path / KEY).write_text("key")
     keep(tmp_path, "second")
     assert [(tmp_path / name).read_text() for name in (ISSUED, FORMER)] == ["second", "first"]
+    assert (tmp_path / FORMER).stat().st_nlink == 1, "a copy: nobody links another user's file"
     settle(tmp_path, served=False)
     assert (tmp_path / ISSUED).read_text() == "first"
     assert (tmp_path / KEY).exists(), "the request still waits"
