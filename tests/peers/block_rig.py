@@ -106,13 +106,19 @@ class BlockDisk:
             [*serve, "file", f"file={self.image}", *cache, *errors], stderr=subprocess.DEVNULL, env=environment
         )
         self._wait(socket.exists, "nbdkit")
-        root = () if os.geteuid() == 0 else ("sudo", "-n")
-        self._bridge = subprocess.Popen(
-            [*root, "nbdfuse", str(bridge), "--unix", str(socket)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-        self._wait(lambda: _is_mounted(bridge), "nbdfuse")
+        self._wait(lambda: self._bridged(socket, bridge), "nbdfuse")
         self.loop = privileged("losetup", "--find", "--show", str(bridge)).stdout.strip()
         privileged("mount", "-o", self.options, self.loop, str(self.mount))
+
+    def _bridged(self, socket: Path, bridge: Path) -> bool:
+        """Whether the bridge is mounted. One that ended is started anew: the socket's file is there a moment before
+        nbdkit listens, and whoever connects between the two is refused for good.
+        """
+        if self._bridge is None or self._bridge.poll() is not None:
+            root = () if os.geteuid() == 0 else ("sudo", "-n")
+            command = [*root, "nbdfuse", str(bridge), "--unix", str(socket)]
+            self._bridge = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return _is_mounted(bridge)
 
     def cut(self) -> int:
         """Take the power; UTC microseconds of that instant. What used the disk is to be ended, then `unplug`."""
