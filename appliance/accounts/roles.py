@@ -35,14 +35,15 @@ class Right(StrEnum):
     LOOKS = "looks"  # who has looked at what
     COUNTERSIGN = "countersign"
     AIM = "aim"  # one picture a second of one camera, for who stands on the ladder
+    CLOCK = "clock"  # vouch for the recorder's time
     CERTIFICATE = "certificate"  # of the page: ask the authority for one, install it
 
 
 RIGHTS: Final = {
-    Role.TECHNICIAN: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.AIM, Right.CERTIFICATE}),
+    Role.TECHNICIAN: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.AIM, Right.CLOCK, Right.CERTIFICATE}),
     Role.MANAGER: frozenset(Right) - {Right.AIM, Right.CERTIFICATE},
     Role.VIEWER: frozenset({Right.SELF, Right.SITE, Right.FOOTAGE}),
-    Role.CENTRAL: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.COUNTERSIGN, Right.CERTIFICATE}),
+    Role.CENTRAL: frozenset({Right.SELF, Right.SITE, Right.STATE, Right.COUNTERSIGN, Right.CLOCK, Right.CERTIFICATE}),
 }
 """A technician sees no footage whatever he does; the central team neither. Who may look at footage does not aim: that
 would be a present without a reason. The page's certificate is the affair of those who mend the machine.

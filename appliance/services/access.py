@@ -19,13 +19,14 @@ Table = Mapping[str, frozenset[str]]
 """Verbs by user."""
 
 OF_RECORDER: Final[Table] = {
-    WEB: frozenset({"state", "spans", "ranges", "lease", "release", "keep", "kept"}),
+    WEB: frozenset({"state", "spans", "ranges", "lease", "release", "keep", "kept", "confirm-time"}),
     CONSOLE: frozenset({"state"}),
     CONFIRM: frozenset({"state"}),
     DETECTOR: frozenset({"state", "subscribe", "hold", "hold-extend", "keep", "kept"}),
 }
-"""The page shows and cuts; the detector follows and protects; both have their databases copied. Nobody confirms the
-time, takes over a disk or ends a hold but a person at the console."""
+"""The page shows and cuts; the detector follows and protects; both have their databases copied. The page
+passes on that somebody who is logged in vouches for the time: it shows pictures again and destroys none. Nobody takes
+over a disk or ends a hold but a person at the console."""
 
 OF_DETECTOR: Final[Table] = {
     WEB: frozenset({"alerts", "alert", "picture", "answer", "report", "arming", "arm", "state"}),

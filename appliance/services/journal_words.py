@@ -194,6 +194,10 @@ _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
         "la page sert un autre certificat, empreinte {fingerprint}",
         "the page serves another certificate, fingerprint {fingerprint}",
     ),
+    "clock-confirmed": (
+        "{account} confirme l'heure de l'enregistreur",
+        "{account} confirms the recorder's time",
+    ),
     "certificate-asked": (
         "{account} fait une demande de certificat au nom de {name}",
         "{account} makes a request for a certificate for {name}",

@@ -370,6 +370,13 @@ async def certificate(desk: Desk) -> None:
     await desk.page.until("document.querySelector('t-certificate [role=status]').innerText")
 
 
+async def time_apart(desk: Desk) -> None:
+    """The recorder's clock is of another year than the browser's."""
+    desk.recorder.judged("doubtful", STEPPED, START_US - DAY)
+    await desk.sign_in(Role.TECHNICIAN)
+    await there(desk, "/heure", "t-clock button")
+
+
 async def statement(desk: Desk) -> None:
     await there(desk, "/accessibilite", "t-statement h2")
 
@@ -423,6 +430,7 @@ SCENES: Final = {
     "second-signed": Scene(("contresigné par", "M. Petit"), signed),
     "second-witnesses": Scene(("non contresignée", "not countersigned"), witnesses),
     "certificate": Scene(("Demande à faire signer", "Request to be signed"), certificate),
+    "time": Scene(("Cette heure est juste", "This time is right"), time_apart),
     "notice": Scene(("Lieu sous vidéosurveillance", "under video surveillance"), notice),
     "statement": Scene(("déclarée non conforme", "declared not compliant"), statement),
 }

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.core.cause import GapCause
-from appliance.core.clock_reason import NTP, Reason
+from appliance.core.clock_reason import CONFIRMED, NTP, Reason
 from appliance.core.units import TICKS_PER_SECOND, US_PER_SECOND, ticks_to_us
 from appliance.media.boxes import init_segment
 from appliance.media.part import build_part, part_size
@@ -255,9 +255,15 @@ class FakeRecorder:
         self.retention: list[dict[str, object]] = []
         self.begun: dict[str, object] = {}
 
-    def judged(self, state: str, reason: Reason, since_us: int | None) -> None:
+    def judged(self, state: str, reason: Reason, since_us: object) -> None:
         """The clock judgement is another one."""
         self.clock = {"state": state, "since_utc_us": since_us, "fr": reason.fr, "en": reason.en}
+
+    async def confirm_time(self) -> Answer:
+        if self.down:
+            raise RecorderDown
+        self.judged("held", CONFIRMED, self.clock["since_utc_us"])
+        return {"clock": self.clock}
 
     def dated(self) -> None:
         """Pictures are refused while the clock is doubtful, as the recorder's socket does it."""

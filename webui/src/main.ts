@@ -223,7 +223,7 @@ class AppElement extends LitElement {
     const { state: how, since_us: since } = state.clock;
     const head = since === null ? t("clock.unverified") : t("clock.since", { time: moment(since, state.now_utc_us) });
     return html`<p class="banner clock ${how}"><b role="status">${head}</b> ${said(state.clock)}
-      ${t("clock.now", { time: dayAndTime(state.now_utc_us) })}${how === "doubtful" ? html` ${t("clock.hidden")}` : nothing}</p>`;
+      ${t("clock.now", { time: dayAndTime(state.now_utc_us) })}${how === "doubtful" ? html` ${t("clock.hidden")}` : nothing}${this.rights.has("clock") && this.address.pathname !== "/heure" ? html` <a href="/heure">${t("clock.title")}</a>` : nothing}</p>`;
   }
 
   protected override render() {
@@ -294,6 +294,8 @@ class AppElement extends LitElement {
         return html`<t-aim .data=${this.data} .camera=${where.camera}></t-aim>`;
       case "/certificat":
         return html`<t-certificate .data=${this.data}></t-certificate>`;
+      case "/heure":
+        return html`<t-clock .data=${this.data}></t-clock>`;
       case "/compte":
         return html`<t-own .data=${this.data} .mine=${this.mine}></t-own>`;
       case "/affiche":

@@ -3,7 +3,7 @@
 import type { Key } from "./i18n";
 
 /** As appliance/accounts/roles.py names them. */
-export type Right = "state" | "alerts" | "footage" | "arm" | "accounts" | "looks" | "countersign" | "aim" | "certificate";
+export type Right = "state" | "alerts" | "footage" | "arm" | "accounts" | "looks" | "countersign" | "aim" | "certificate" | "clock";
 
 export interface Screen {
   path: string;
@@ -21,6 +21,7 @@ export const SCREENS: Screen[] = [
   { path: "/consultations", title: "journal.link", right: "looks", menu: "top", load: () => import("./journal") },
   { path: "/cadrage", title: "aim.title", right: "aim", menu: null, load: () => import("./aim") },
   { path: "/certificat", title: "certificate.title", right: "certificate", menu: null, load: () => import("./certificate") },
+  { path: "/heure", title: "clock.title", right: "clock", menu: null, load: () => import("./clock") },
   { path: "/affiche", title: "notice.link", right: "state", menu: "foot", load: () => import("./notice") },
   { path: "/compte", title: "own.title", right: null, menu: null, load: () => import("./own") },
   { path: "/accessibilite", title: "rgaa.link", right: null, menu: "foot", load: () => import("./statement") },

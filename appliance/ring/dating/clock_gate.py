@@ -11,11 +11,11 @@ class ClockDoubtful(ApplianceError):
     code = "clock-doubtful"
     fr = (
         "Heure non vérifiée, les images ne sont pas montrées, l'enregistrement continue. {why_fr} Attendez l'heure du "
-        "réseau, ou confirmez l'heure affichée : appliance clock confirm"
+        "réseau, ou confirmez l'heure affichée, par la page de l'enregistreur ou par : appliance clock confirm"
     )
     en = (
         "Time not verified, pictures are not shown, recording goes on. {why_en} Wait for the network's time, or "
-        "confirm the time shown: appliance clock confirm"
+        "confirm the time shown, on the recorder's page or by: appliance clock confirm"
     )
 
 

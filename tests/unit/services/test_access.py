@@ -17,14 +17,14 @@ def verbs(*unions: object) -> set[str]:
 def test_each_user_has_its_verbs_and_no_other() -> None:
     table = allowed(OF_RECORDER, UIDS.get)
     assert table["state"] == {801, 802}
-    assert table["ranges"] == {801}
+    assert table["ranges"] == table["confirm-time"] == {801}
     assert table["subscribe"] == table["hold"] == {802}
     assert allowed(OF_DETECTOR, UIDS.get)["arm"] == {801}
 
 
 def test_what_people_decide_at_the_console_is_open_to_no_service() -> None:
     table = allowed(OF_RECORDER, UIDS.get)
-    for verb in ("confirm-time", "adopt", "release-hold", "holds"):
+    for verb in ("adopt", "release-hold", "holds"):
         assert not table.get(verb)
 
 

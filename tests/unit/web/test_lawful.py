@@ -35,7 +35,7 @@ def test_only_a_doubtful_clock_is_a_thing_to_do(clock: str | None, verdict: str)
     if clock == "doubtful":
         (issue,) = body["issues"]
         assert (issue["code"], issue["since_us"]) == ("CLOCK", NOW - DAY_US)
-        assert "appliance clock confirm" in issue["todo_fr"]
+        assert "page de l'enregistreur" in issue["todo_fr"]
         assert "Vérifiez l'heure affichée" in issue["todo_fr"]
 
 
