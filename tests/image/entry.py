@@ -9,9 +9,17 @@ from typing import Any, Final
 
 from appliance.accounts.totp import hotp, step_of
 from appliance.core.clock import SystemClock
+from appliance.core.units import US_PER_SECOND
 
 ANSWER_S: Final = 60.0
 """Seconds that a box under emulation gets for an answer: a password's hash alone takes some of them."""
+
+HOUR_US: Final = 3600 * US_PER_SECOND
+
+TECHNICIAN: Final = "t.leroy"
+
+TRIES: Final = 10
+"""Pictures asked for until one comes: each waits for the process that draws it as long as the page does."""
 
 OWN_PASSWORD: Final = "un mot de passe bien à moi"
 
@@ -27,6 +35,11 @@ class Visitor:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """Status and body of one request of the page's own."""
+        status, _, answer = self.fetch(method, path, body)
+        return status, json.loads(answer)
+
+    def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, str, bytes]:
+        """Status, media type and body as it came."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # what vouches is the fingerprint
         connection = HTTPSConnection("127.0.0.1", self.port, timeout=ANSWER_S, context=context)
@@ -39,7 +52,7 @@ class Visitor:
             self.set_cookie = answer.getheader("Set-Cookie") or ""
             if self.set_cookie:
                 self.cookie = self.set_cookie.partition(";")[0]
-            return answer.status, json.loads(answer.read())
+            return answer.status, answer.getheader("Content-Type") or "", answer.read()
         finally:
             connection.close()
 
@@ -88,3 +101,38 @@ def first_log_in(port: int, name: str, password: str) -> FirstLogIn:
     return FirstLogIn(
         stranger, wrong, right, too_early, changed, enrolled, state, after, secret, set_cookie, visitor.certificate
     )
+
+
+@dataclass(frozen=True)
+class Commissioning:
+    """What a technician with an account of the manager's making did at the box: status and body of each step.
+
+    `picture`: status, media type, bytes of the last picture asked for.
+    """
+
+    made: tuple[int, dict[str, Any]]
+    footage: tuple[int, dict[str, Any]]
+    aim: tuple[int, dict[str, Any]]
+    picture: tuple[int, str, bytes]
+    request: tuple[int, dict[str, Any]]
+
+
+def commission(manager: Visitor, camera: str) -> Commissioning:
+    """A technician aims a camera and asks for the page's certificate, on the day of the visit."""
+    now = SystemClock().utc_us()
+    account = {"name": TECHNICIAN, "person": "T. Leroy", "function": "technicien", "role": "technician"}
+    made = manager.ask("POST", "accounts", {**account, "from_us": now - HOUR_US, "until_us": now + HOUR_US})
+    visitor = Visitor(manager.port)
+    visitor.log_in(TECHNICIAN, made[1].get("password", ""))
+    visitor.ask("POST", "session/password", {"old": made[1].get("password", ""), "new": OWN_PASSWORD})
+    _, proposed = visitor.ask("POST", "session/second-factor", {})
+    visitor.ask("POST", "session/second-factor", {"code": code(str(proposed.get("secret", "")))})
+    footage = visitor.ask("POST", "looks", {"cameras": [camera], "reason": "doubt", "text": "pour voir"})
+    aim = visitor.ask("POST", "aims", {"camera": camera})
+    picture = visitor.fetch("GET", f"cameras/{camera}/aim.jpg")
+    for _ in range(TRIES):  # the process that draws it starts when it is first asked
+        if picture[0] == 200:
+            break
+        picture = visitor.fetch("GET", f"cameras/{camera}/aim.jpg")
+    request = visitor.ask("POST", "certificate/request", {})
+    return Commissioning(made, footage, aim, picture, request)

@@ -15,7 +15,7 @@ from appliance.demo.camera import SimulatedCamera
 from appliance.site.provision import make_plan, parse_provision
 from appliance.web.certificate import fingerprint_of, hex_lines, in_words
 from tests.image.doors import SILENT_S, Page, page, tcp_answers, tells_time
-from tests.image.entry import OWN_PASSWORD, FirstLogIn, Visitor, code, first_log_in
+from tests.image.entry import OWN_PASSWORD, Commissioning, FirstLogIn, Visitor, code, commission, first_log_in
 from tests.image.office import LOGIN, LOGIN_PASSWORD, PASSWORD, USER, provision
 from tests.image.slots import flip_bit
 from tests.image.vm import LOGS, Machine, NoReport, signed
@@ -211,6 +211,18 @@ def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
         signed(line, b"another key")
 
 
+def assert_commissioned(done: Commissioning) -> None:
+    """A technician aims by single pictures, sees no footage, and gets the page's request for the authority."""
+    assert done.made[0] == 200, done.made
+    assert (done.footage[0], done.footage[1]["code"]) == (403, "right-missing"), done.footage
+    assert (done.aim[0], done.aim[1]["aim"]["camera"]) == (201, "portail"), done.aim
+    status, kind, picture = done.picture
+    assert (status, kind) == (200, "image/jpeg"), picture[:500]
+    assert (picture[:3], picture[-2:]) == (b"\xff\xd8\xff", b"\xff\xd9"), "SOI and EOI (ISO/IEC 10918-1, B.1.1.3)"
+    assert done.request[0] == 201, done.request
+    assert done.request[1]["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
+
+
 def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on(box: Box, camera: int) -> None:
     """`box` was cut off while it recorded; this time its host gives it another site's file, which changes nothing."""
     box.machine.credentials["provision.json"] = provision(camera, "Autre")
@@ -220,8 +232,11 @@ def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on
         visitor = Visitor(running.doors["page"])
         old = visitor.log_in(LOGIN, LOGIN_PASSWORD, code(box.entry.secret))
         own = visitor.log_in(LOGIN, OWN_PASSWORD, code(box.entry.secret))
+        commissioning = commission(visitor, "portail")
+        (LOGS / "commissioning.txt").write_text(f"{commissioning!r:.4000}", encoding="utf-8")
     assert (old[0], own[0], own[1].get("must")) == (401, 200, []), "the account is as it was left"
     assert fingerprint_of(visitor.certificate) == fingerprint_of(box.entry.certificate)
+    assert_commissioned(commissioning)
     assert resumed["uptime_s"] <= BOOT_S
     assert again["machine_id"] == box.first["machine_id"]
     assert len(again["machine_id"]) == 32
