@@ -3,6 +3,7 @@
 import base64
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from http.client import HTTPSConnection
 from typing import Any, Final
@@ -20,6 +21,9 @@ TECHNICIAN: Final = "t.leroy"
 
 TRIES: Final = 10
 """Pictures asked for until one comes: each waits for the process that draws it as long as the page does."""
+
+PACE_S: Final = 1.2
+"""Seconds from one picture to the next: the page's own pace is one a second, more is refused."""
 
 OWN_PASSWORD: Final = "un mot de passe bien à moi"
 
@@ -107,13 +111,13 @@ def first_log_in(port: int, name: str, password: str) -> FirstLogIn:
 class Commissioning:
     """What a technician with an account of the manager's making did at the box: status and body of each step.
 
-    `picture`: status, media type, bytes of the last picture asked for.
+    `pictures`: status, media type and bytes of each picture asked for, until one came.
     """
 
     made: tuple[int, dict[str, Any]]
     footage: tuple[int, dict[str, Any]]
     aim: tuple[int, dict[str, Any]]
-    picture: tuple[int, str, bytes]
+    pictures: list[tuple[int, str, bytes]]
     request: tuple[int, dict[str, Any]]
 
 
@@ -129,10 +133,9 @@ def commission(manager: Visitor, camera: str) -> Commissioning:
     visitor.ask("POST", "session/second-factor", {"code": code(str(proposed.get("secret", "")))})
     footage = visitor.ask("POST", "looks", {"cameras": [camera], "reason": "doubt", "text": "pour voir"})
     aim = visitor.ask("POST", "aims", {"camera": camera})
-    picture = visitor.fetch("GET", f"cameras/{camera}/aim.jpg")
-    for _ in range(TRIES):  # the process that draws it starts when it is first asked
-        if picture[0] == 200:
-            break
-        picture = visitor.fetch("GET", f"cameras/{camera}/aim.jpg")
+    pictures = [visitor.fetch("GET", f"cameras/{camera}/aim.jpg")]
+    while pictures[-1][0] != 200 and len(pictures) < TRIES:  # the process that draws it starts when it is first asked
+        time.sleep(PACE_S)
+        pictures.append(visitor.fetch("GET", f"cameras/{camera}/aim.jpg"))
     request = visitor.ask("POST", "certificate/request", {})
-    return Commissioning(made, footage, aim, picture, request)
+    return Commissioning(made, footage, aim, pictures, request)

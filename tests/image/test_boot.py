@@ -216,8 +216,8 @@ def assert_commissioned(done: Commissioning) -> None:
     assert done.made[0] == 200, done.made
     assert (done.footage[0], done.footage[1]["code"]) == (403, "right-missing"), done.footage
     assert (done.aim[0], done.aim[1]["aim"]["camera"]) == (201, "portail"), done.aim
-    status, kind, picture = done.picture
-    assert (status, kind) == (200, "image/jpeg"), picture[:500]
+    status, kind, picture = done.pictures[-1]
+    assert (status, kind) == (200, "image/jpeg"), [each[2][:200] for each in done.pictures]
     assert (picture[:3], picture[-2:]) == (b"\xff\xd8\xff", b"\xff\xd9"), "SOI and EOI (ISO/IEC 10918-1, B.1.1.3)"
     assert done.request[0] == 201, done.request
     assert done.request[1]["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
