@@ -117,12 +117,14 @@ class Commissioning:
     made: tuple[int, dict[str, Any]]
     footage: tuple[int, dict[str, Any]]
     aim: tuple[int, dict[str, Any]]
+    unvouched: tuple[int, dict[str, Any]]
+    vouched: tuple[int, dict[str, Any]]
     pictures: list[tuple[int, str, bytes]]
     request: tuple[int, dict[str, Any]]
 
 
 def commission(manager: Visitor, camera: str) -> Commissioning:
-    """A technician aims a camera and asks for the page's certificate, on the day of the visit."""
+    """A technician vouches for the time of a box without a network's, aims a camera, and asks for the page's certificate, on the day of the visit."""
     now = SystemClock().utc_us()
     account = {"name": TECHNICIAN, "person": "T. Leroy", "function": "technicien", "role": "technician"}
     made = manager.ask("POST", "accounts", {**account, "from_us": now - HOUR_US, "until_us": now + HOUR_US})
@@ -133,9 +135,12 @@ def commission(manager: Visitor, camera: str) -> Commissioning:
     visitor.ask("POST", "session/second-factor", {"code": code(str(proposed.get("secret", "")))})
     footage = visitor.ask("POST", "looks", {"cameras": [camera], "reason": "doubt", "text": "pour voir"})
     aim = visitor.ask("POST", "aims", {"camera": camera})
+    unvouched = visitor.ask("GET", f"cameras/{camera}/aim.jpg")
+    time.sleep(PACE_S)
+    vouched = visitor.ask("POST", "clock/confirm", {"shown_us": SystemClock().utc_us()})
     pictures = [visitor.fetch("GET", f"cameras/{camera}/aim.jpg")]
     while pictures[-1][0] != 200 and len(pictures) < TRIES:  # the process that draws it starts when it is first asked
         time.sleep(PACE_S)
         pictures.append(visitor.fetch("GET", f"cameras/{camera}/aim.jpg"))
     request = visitor.ask("POST", "certificate/request", {})
-    return Commissioning(made, footage, aim, pictures, request)
+    return Commissioning(made, footage, aim, unvouched, vouched, pictures, request)

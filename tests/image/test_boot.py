@@ -212,10 +212,13 @@ def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
 
 
 def assert_commissioned(done: Commissioning) -> None:
-    """A technician aims by single pictures, sees no footage, and gets the page's request for the authority."""
+    """A technician sees no footage, aims by single pictures once somebody vouches for the time, and gets the page's request for the authority."""
     assert done.made[0] == 200, done.made
     assert (done.footage[0], done.footage[1]["code"]) == (403, "right-missing"), done.footage
     assert (done.aim[0], done.aim[1]["aim"]["camera"]) == (201, "portail"), done.aim
+    assert done.unvouched[0] == 503, done.unvouched
+    assert "page de l'enregistreur" in done.unvouched[1]["fr"], "one source alone tells the time of this box"
+    assert (done.vouched[0], done.vouched[1]["clock"]["state"]) == (200, "held"), done.vouched
     status, kind, picture = done.pictures[-1]
     assert (status, kind) == (200, "image/jpeg"), [each[2][:200] for each in done.pictures]
     assert (picture[:3], picture[-2:]) == (b"\xff\xd8\xff", b"\xff\xd9"), "SOI and EOI (ISO/IEC 10918-1, B.1.1.3)"
