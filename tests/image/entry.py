@@ -124,7 +124,9 @@ class Commissioning:
 
 
 def commission(manager: Visitor, camera: str) -> Commissioning:
-    """A technician vouches for the time of a box without a network's, aims a camera, and asks for the page's certificate, on the day of the visit."""
+    """On the day of the visit: a technician vouches for the time of a box without a network's, aims a camera, and asks
+    for the page's certificate.
+    """
     now = SystemClock().utc_us()
     account = {"name": TECHNICIAN, "person": "T. Leroy", "function": "technicien", "role": "technician"}
     made = manager.ask("POST", "accounts", {**account, "from_us": now - HOUR_US, "until_us": now + HOUR_US})

@@ -212,7 +212,9 @@ def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
 
 
 def assert_commissioned(done: Commissioning) -> None:
-    """A technician sees no footage, aims by single pictures once somebody vouches for the time, and gets the page's request for the authority."""
+    """A technician sees no footage, aims by single pictures once somebody vouches for the time, and gets the page's
+    request for the authority.
+    """
     assert done.made[0] == 200, done.made
     assert (done.footage[0], done.footage[1]["code"]) == (403, "right-missing"), done.footage
     assert (done.aim[0], done.aim[1]["aim"]["camera"]) == (201, "portail"), done.aim
