@@ -1,6 +1,8 @@
 """The page's certificate by the page itself: asked for, signed by a real authority, installed, and then trusted."""
 
 import asyncio
+import base64
+import re
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -71,6 +73,19 @@ async def choose(desk: Desk, file: Path) -> None:
     await click(desk, "t-certificate form button")
 
 
+async def printed(desk: Desk) -> str:
+    """The text of the label, which alone is printed, on one page."""
+    page = desk.page
+    await page.call("Emulation.setEmulatedMedia", media="print")
+    shown = "[...document.querySelectorAll('t-certificate > *, header, footer')].filter((e) => e.offsetHeight)"
+    assert await page.run(f"{shown}.map((each) => each.className).join()") == "label"
+    sheet = base64.b64decode((await page.call("Page.printToPDF", preferCSSPageSize=True))["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
+    text = await page.text(".label")
+    await page.call("Emulation.setEmulatedMedia", media="")
+    return text
+
+
 async def saved(desk: Desk, folder: Path) -> str:
     """The request as the browser saves it."""
     await asyncio.to_thread(folder.mkdir)
@@ -99,6 +114,9 @@ async def test_a_certificate_is_asked_for_signed_installed_and_trusted(
     own = await asyncio.to_thread(served_fingerprint, port_of(desk))
     assert await page.text("t-certificate .words") == in_words(own)
     assert "l'appareil lui-même" in await page.text("t-certificate")
+    label = await printed(desk)
+    assert (in_words(own) in label, f"https://{NAME}" in label, "Collège Émile-Zola" in label) == (True, True, True)
+    assert own.upper()[:8] in label.replace(" ", "")
     await click(desk, "t-certificate .ask")
     await page.until("document.querySelector('t-certificate textarea.request')")
     request = await saved(desk, tmp_path / "saved")
@@ -123,6 +141,9 @@ async def test_a_certificate_is_asked_for_signed_installed_and_trusted(
     assert await page.text("t-certificate .words") == in_words(issued)
     assert "CN=Autorite" in await page.text("t-certificate")
     assert await barriers(page, "Le certificat est installé") == []
+    label = await printed(desk)
+    assert f"https://{NAME}" in label
+    assert in_words(issued) not in label, "an authority's is compared by the browser"
     kinds = [kind for kind, _ in desk.told.lines if kind.startswith("certificate-")]
     assert kinds == ["certificate-asked", "certificate-refused", "certificate-served", "certificate-installed"]
     async with chromium(hosts=(NAME,), environment=of_home(tmp_path / "home")) as other:

@@ -126,6 +126,16 @@ export class CertificateElement extends LitElement {
       <p class="hint">${w("certificate.compare")}</p>`;
   }
 
+  /** What is stuck on the appliance: the only word that it gives on paper. */
+  private label(served: Served, data: State) {
+    const words = served.own ? html`<p>${w("certificate.check")}</p><p class="words">${served.words}</p>
+      <p class="pairs">${(served.fingerprint.toUpperCase().match(/../g) ?? []).join(" ")}</p>` : nothing;
+    return html`<section class="card"><h2>${w("certificate.label")}</h2><p>${w(served.own ? "certificate.labelText" : "certificate.labelIssued")}</p>
+        <p><button @click=${() => window.print()}>${w("certificate.print")}</button></p></section>
+      <article class="label" aria-label=${w("certificate.label")}><p><b>Témoin</b> · ${w("certificate.recorder")}</p><p class="place">${data.site.name}, ${data.site.place}</p>
+        <p>${w("certificate.open")} <b>${location.origin}</b></p>${words}</article>`;
+  }
+
   private asking(told: Told) {
     return html`<section class="card proof"><h2>${w("certificate.ask")}</h2><p>${w("certificate.askText")}</p>
       <p>${w("certificate.name")} <span class="hint">${told.name}</span></p>
@@ -150,7 +160,7 @@ export class CertificateElement extends LitElement {
       ${!told || !this.data ? nothing : html`<section class="card proof"><h2>${w("certificate.served")}</h2>
         ${told.faults.map((each) => html`<p class="refusal">${said(each)}</p>`)}
         ${told.certificate ? this.served(told.certificate) : html`<p>${w("certificate.none")}</p>`}</section>
-        ${told.certificate ? html`${this.asking(told)}${this.installing()}` : nothing}`}`;
+        ${told.certificate ? html`${this.asking(told)}${this.installing()}${this.label(told.certificate, this.data)}` : nothing}`}`;
   }
 }
 
