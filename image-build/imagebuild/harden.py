@@ -29,11 +29,13 @@ PRIVILEGED: Final = ("usr/sbin/unix_chkpwd",)
 
 MASKED: Final = (
     "systemd-repart.service", "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
-    "e2scrub_reap.service", "fstrim.timer", "debug-shell.service", "ctrl-alt-del.target", "getty@tty1.service",
-    "serial-getty@.service",
+    "e2scrub_reap.service", "fstrim.timer", "debug-shell.service", "ctrl-alt-del.target", "serial-getty@.service",
+    "getty@.service", "getty@tty1.service", "autovt@.service", "getty-static.service",
     "systemd-firstboot.service", "systemd-homed.service", "systemd-userdbd.socket", "proc-sys-fs-binfmt_misc.automount",
     "systemd-boot-update.service", "emergency.service", "rescue.service",
 )  # fmt: skip
+"""Never started. Of gettys none: no screen asks for a log-in, whichever key is pressed (logind's autovt@)."""
+
 DISKS: Final = 8
 """Mount points of recording disks: the root is read-only, and a rack recorder has eight bays at the most."""
 
@@ -139,12 +141,13 @@ def _accounts(root: Path, epoch: int) -> None:
 
 
 def _units(root: Path) -> None:
+    # first: what it disables loses its links, a template's also those that mask one of its units
+    subprocess.run(["systemctl", "--root", root, "preset-all", "--preset-mode=full"], check=True, capture_output=True)
     for name in MASKED:
         link = root / "etc/systemd/system" / name
         link.unlink(missing_ok=True)
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to("/dev/null")
-    subprocess.run(["systemctl", "--root", root, "preset-all", "--preset-mode=full"], check=True, capture_output=True)
     default = root / "etc/systemd/system/default.target"
     default.unlink(missing_ok=True)
     default.symlink_to("/usr/lib/systemd/system/multi-user.target")
