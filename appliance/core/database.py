@@ -76,6 +76,7 @@ class Database:
         self.damaged: Path | None = None  # where a damaged file was put aside at this opening
         self.restored = False  # the file was missing or damaged at this opening, and its last copy was put back
         self.find_copy: FindCopy = no_copy
+        self.guest = False  # True: beside its owner, for a moment; nothing is made, put aside or put back
         self._steps = steps
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"database-{name}")
         self._database = peewee.SqliteDatabase(None)
@@ -83,6 +84,9 @@ class Database:
 
     async def open(self) -> None:
         """Open, check, put back from a copy if need be, migrate. Raises DatabaseUnusable, DatabaseTooNew."""
+        if self.guest:
+            await self._in_thread(self._open_as_guest)
+            return
         if not await self._in_thread(self._there):
             data = await self.find_copy()
             if data is not None:
@@ -156,6 +160,12 @@ class Database:
         draft.replace(self.path)
         sync_directory(self.path.parent)
         return True
+
+    def _open_as_guest(self) -> None:
+        self.path.stat()  # SQLite makes what is not there, and the owner would take that for its own, and no copy
+        if not self._healthy():
+            raise sqlite3.DatabaseError("malformed")  # the owner puts it aside when it opens it
+        self._open()
 
     def _open(self) -> None:
         self._connect()

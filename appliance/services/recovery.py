@@ -94,6 +94,7 @@ async def _recover(site_file: Path, folder: Path, key: Path, name: str, ask: Ask
     journal = make_journal(site, PROCESS, clock)
     await begin(journal)
     desk = AccountDesk(file, clock, telling(journal), draw=secrets.token_bytes)
+    desk.store.database.guest = True  # the page's service owns it, and has its copies
     await desk.open()
     try:
         return await reopen(desk, key, await asyncio.to_thread(box_number), name, ask)

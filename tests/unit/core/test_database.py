@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.core.database import Database
+from appliance.core.database import Database, DatabaseUnusable
 
 STEPS = (("CREATE TABLE event (id INTEGER PRIMARY KEY, words TEXT, picture BLOB)",),)
 PICTURE = b"\xff\xd8 a picture of somebody" * 400
@@ -66,3 +66,39 @@ async def test_without_a_copy_that_holds_a_new_file_begins(tmp_path: Path, copy:
     assert await asyncio.to_thread(database.damaged.read_bytes) == b"\x5a" * 8192
     await database.close()
     assert {path.name for path in await asyncio.to_thread(lambda: list(tmp_path.iterdir()))} == {"a.db", "a.db.damaged"}
+
+
+async def test_a_guest_reads_and_writes_beside_the_owner_and_closes_without_taking_it_away(tmp_path: Path) -> None:
+    owner = await begun(tmp_path / "a.db")
+    await fill(owner, 3)
+    guest = Database(tmp_path / "a.db", STEPS, "guest")
+    guest.guest = True
+    await guest.open()
+    await fill(guest, 2)
+    await guest.close()
+    assert await count(owner) == 5
+    await fill(owner, 1)
+    assert await count(owner) == 6
+    await owner.close()
+
+
+@pytest.mark.parametrize("there", [None, b"\x5a" * 8192, b"SQLite format 3\x00" + b"\x07" * 9000])
+async def test_a_guest_leaves_what_is_missing_or_damaged_to_the_owner_who_has_the_copy(
+    tmp_path: Path, there: bytes | None
+) -> None:
+    whole = await begun(tmp_path / "whole.db")
+    await fill(whole, 4)
+    copy = await whole.copy()
+    await whole.close()
+    path = tmp_path / "a.db"
+    if there is not None:
+        await asyncio.to_thread(path.write_bytes, there)
+    guest = Database(path, STEPS, "guest")
+    guest.guest = True
+    with pytest.raises(DatabaseUnusable):
+        await guest.open()
+    assert await asyncio.to_thread(lambda: path.read_bytes() if path.exists() else None) == there
+    owner = await begun(path, copy)
+    assert owner.restored
+    assert await count(owner) == 4
+    await owner.close()
