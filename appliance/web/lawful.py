@@ -99,7 +99,7 @@ def longer(name: str, us: int) -> tuple[str, str]:
     """A camera whose pictures are there after their time, French and English."""
     fr, en = _length(us)
     return (
-        f"{name}\u202f: des images ont dépassé leur durée de conservation de {fr}",
+        f"{name}\u202f: des images sont gardées {fr} de trop",
         f"{name}: pictures are {en} over the time they may be kept",
     )
 

@@ -117,7 +117,7 @@ async def first_password(desk: Desk) -> str:
 async def second_factor(desk: Desk) -> None:
     given = await first_password(desk)
     await send(desk, old=given, new=OWN, again=OWN)
-    await desk.page.until("document.querySelector('t-login h1').innerText === 'Votre second facteur'")
+    await desk.page.until("document.querySelector('t-login h1').innerText === 'Le code de votre téléphone'")
 
 
 async def telephone(desk: Desk) -> None:

@@ -60,7 +60,7 @@ async def test_a_manager_opens_an_account_and_its_person_comes_in(desk: Desk) ->
     await send(desk, name="petit", password=given)
     await desk.page.until("document.querySelector('t-login input[name=again]')")
     await send(desk, old=given, new=OWN, again=OWN)
-    await desk.page.until("document.querySelector('t-login h1').innerText === 'Votre second facteur'")
+    await desk.page.until("document.querySelector('t-login h1').innerText === 'Le code de votre téléphone'")
     await set_telephone(desk)
     await desk.page.until("document.querySelector('h1').innerText === 'Tout va bien'")
     assert "M. Petit" in await desk.page.text("header .who")
@@ -121,7 +121,7 @@ async def test_a_recovery_sheet_is_made_told_once_and_opens_the_account(desk: De
     await click(desk, "t-login .plain")
     await desk.page.until("document.querySelector('t-login input[name=sheet]')")
     await send(desk, name="durand", sheet=sheet.lower(), new=OWN, again=OWN)
-    await desk.page.until("document.querySelector('t-login h1').innerText === 'Votre second facteur'")
+    await desk.page.until("document.querySelector('t-login h1').innerText === 'Le code de votre téléphone'")
     assert desk.told.of("recovery-sheet-used") == [{"account": "durand", "by": "durand"}]
 
 

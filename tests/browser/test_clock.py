@@ -36,7 +36,7 @@ async def test_a_doubtful_clock_shows_no_picture_and_says_what_to_do(desk: Desk,
     issues = await desk.page.text(".issues")
     assert "Heure non vérifiée\u202f: les images ne sont pas montrées" in issues
     assert "page de l'enregistreur" in issues
-    assert "Cour\u202f: des images ont dépassé leur durée de conservation de 3 jours" in issues
+    assert "Cour\u202f: des images sont gardées 3 jours de trop" in issues
     await desk.page.screenshot(tmp_path / "doubtful.png")
     desk.page.expected = ("503 (Service Unavailable)",)
     await desk.page.open(f"{desk.base}/lecture?cam=portail&t={START_US + 1_000_000}")

@@ -16,7 +16,7 @@ SECOND = 1_000_000
 
 PAGES: Final = {
     "/": ("1 caméra sur 2", "1 camera out of 2"),
-    "/alertes": ("À vérifier", "To be checked"),
+    "/alertes": ("À vérifier", "To check"),
     "/alertes?n=1": ("Votre avis", "Your verdict"),
     f"/lecture?cam=portail&t={START_US + (FIRST_RUN_S + 1) * SECOND}": ("n'envoie plus d'image", "sends no picture"),
     "/consultations": ("fait signalé ou remarqué", "something reported or noticed"),

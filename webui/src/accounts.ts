@@ -206,7 +206,7 @@ export class AccountsElement extends LitElement {
   private form() {
     return html`<details class="card report"><summary>${t("access.create")}</summary><form class="stacked" @submit=${(event: SubmitEvent) => void this.create(event)}>
       <label>${t("access.person")} <input name="person" required maxlength="120" autocomplete="off"></label>
-      <label>${t("access.name")} <input name="name" required pattern="[a-z0-9][a-z0-9.\\-]{1,63}" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" title=${t("access.nameRule")}></label>
+      <label>${t("access.name")} <input name="name" required pattern="[a-z0-9][a-z0-9.\\-]{1,63}" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" title=${t("access.nameRule")} aria-describedby="name-rule"></label><p class="hint" id="name-rule">${t("access.nameRule")}</p>
       <label>${t("access.function")} <input name="function" required maxlength="120" autocomplete="off"></label>
       <label>${t("access.role")} <select @change=${(event: Event) => (this.role = (event.target as HTMLSelectElement).value as Role)}>
         ${ROLES.map((each) => html`<option value=${each} ?selected=${each === this.role}>${t(`role.${each}`)}</option>`)}</select></label>

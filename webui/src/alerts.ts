@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, answer, detection as fetchDetection, report } from "./api";
 import { labelled, lasted, what } from "./alert-words";
-import { type Key, locale, t } from "./i18n";
+import { type Key, NO_WORDS, type Words, locale, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 import "./review";
 import { SECOND, clock, longDate, moment } from "./time";
@@ -23,7 +23,7 @@ export class AlertsElement extends LitElement {
   declare boxes: Sighting[];
   declare how: Detection | null;
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
   private timer = 0;
 
   constructor() {
@@ -32,7 +32,7 @@ export class AlertsElement extends LitElement {
     this.number = null;
     this.boxes = [];
     this.refusal = null;
-    this.done = "";
+    this.done = NO_WORDS;
   }
 
   protected override createRenderRoot(): HTMLElement {
@@ -54,7 +54,7 @@ export class AlertsElement extends LitElement {
       this.open = null;
       this.boxes = [];
       this.refusal = null;
-      this.done = "";
+      this.done = NO_WORDS;
       void this.poll();
     }
   }
@@ -70,7 +70,7 @@ export class AlertsElement extends LitElement {
       } else if (this.data) {
         this.how = await fetchDetection();
       }
-      if (!this.done && this.number !== null) this.refusal = null;
+      if (this.done === NO_WORDS && this.number !== null) this.refusal = null;
     } catch (error) {
       if (this.number !== null) this.refuse(error);
       else if (error instanceof Refused) this.how = null; // the list says why
@@ -144,7 +144,7 @@ export class AlertsElement extends LitElement {
       <fieldset><legend>${t("judge.legend")}</legend>${VERDICTS.map((each) => html`<label><input type="radio" name="verdict" value=${each} required> ${t(`judge.${each}` as Key)}</label>`)}</fieldset>
       <label>${t("judge.note")} <input name="note" maxlength="500"></label>
       <button class="primary">${t("judge.send")}</button>
-      <p class="notice" role="status">${this.done}</p>
+      <p class="notice" role="status">${this.done()}</p>
       ${refused(this.refusal)}</form>`;
   }
 
@@ -154,9 +154,9 @@ export class AlertsElement extends LitElement {
     try {
       this.open = await answer(alert.number, { verdict: String(fields.get("verdict")) as Verdict, note: String(fields.get("note")).trim() });
       this.refusal = null;
-      this.done = t("judge.done");
+      this.done = () => t("judge.done");
     } catch (error) {
-      this.done = "";
+      this.done = NO_WORDS;
       this.refuse(error);
     }
   }

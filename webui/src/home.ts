@@ -77,7 +77,7 @@ export class HomeElement extends LitElement {
       ? plural("verdict.attention", state.issues.length)
       : t(state.verdict === "ok" ? "verdict.ok" : "verdict.starting");
     const whole = (camera: Camera): boolean => Object.values(camera.streams).every((each) => each.status === "recording");
-    const working = state.disks.filter((disk) => !state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path));
+    const working = state.disks.filter((disk) => !this.broken(state, disk));
     const paused = state.cameras.filter((camera) => camera.pause !== null).length;
     const aside = paused > 0 ? `, ${plural("verdict.paused", paused)}` : "";
     return html`<section class="verdict ${state.verdict}">
@@ -85,6 +85,10 @@ export class HomeElement extends LitElement {
       <div><div role="status"><h1>${words}</h1></div>
         <p>${plural("verdict.cameras", state.cameras.filter(whole).length, { all: state.cameras.length })}${aside}, ${plural("verdict.disks", working.length, { all: state.disks.length })}.</p>
         <p class="hint">${t("verdict.checked", { time: clock(state.now_utc_us) })}</p></div></section>`;
+  }
+
+  private broken(state: State, disk: Disk): boolean {
+    return state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path);
   }
 
   private issues(state: State) {
@@ -152,7 +156,7 @@ export class HomeElement extends LitElement {
     if (state.disks.length === 0) return nothing;
     return html`<section class="card"><h2>${t("disks.title")}</h2><table class="stack">
       <thead><tr><th scope="col">${t("disks.path")}</th><th scope="col">${t("disks.use")}</th><th scope="col">${t("disks.mark")}</th></tr></thead>
-      <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${said(disk)}${said(disk) === disk.path ? nothing : html`<span class="hint">${disk.path}</span>`}</th>
+      <tbody>${state.disks.map((disk) => html`<tr><th scope="row">${said(disk)}${said(disk) === disk.path ? nothing : html`<span class="hint">${disk.path}</span>`}${this.broken(state, disk) ? html`<span class="hint warn">${t("status.stopped")}</span>` : nothing}</th>
         <td data-label=${t("disks.use")}>${t("disks.useText", { share: share(disk) })}</td>
         <td data-label=${t("disks.mark")}>${disk.mark_utc_us === null ? "–" : moment(disk.mark_utc_us, state.now_utc_us)}</td></tr>`)}</tbody></table>
       ${state.room_us === null ? nothing : html`<p class="room">${t("disks.room", { length: state.room_us < 2 * DAY ? length(state.room_us) : plural("time.days", Math.floor(state.room_us / DAY)) })}</p>`}<p class="hint">${t("disks.full")}</p></section>`;

@@ -55,6 +55,10 @@ export function put(words: string, values: Record<string, string | number>): str
   return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
 }
 
+/** A sentence that stays on screen: put together anew when the language changes. */
+export type Words = () => string;
+export const NO_WORDS: Words = () => "";
+
 /** A key that was put together from what the server said; `otherwise` when a later version says something new. */
 export function keyOr(key: string, otherwise: Key): Key {
   return key in fr ? (key as Key) : otherwise;

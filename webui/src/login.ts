@@ -159,25 +159,25 @@ export class LoginElement extends LitElement {
         return html`<h1>${t("login.title")}</h1><form @submit=${this.enter}>${this.name()}
           <label>${t("login.password")} <input name="password" type="password" required maxlength="128" autocomplete="current-password"></label>
           ${this.coded ? html`<label>${t("login.code")} <input name="code" required maxlength="40" autocomplete="one-time-code" spellcheck="false"></label>` : nothing}
-          <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
+          ${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
           ${this.keyed ? html`<p><button type="button" class="with-key" ?disabled=${this.busy} @click=${this.byKey}>${t("login.key")}</button></p>` : nothing}
           <p><button type="button" class="plain" @click=${() => (this.sheet = true)}>${t("login.lost")}</button></p></form>`;
       case "sheet":
         return html`<h1>${t("login.sheetTitle")}</h1><p>${t("login.sheetText")}</p><form @submit=${this.back}>${this.name()}
           <label>${t("login.sheet")} <input name="sheet" required maxlength="60" autocomplete="off" spellcheck="false"></label>${choosing()}
-          <button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
+          ${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.enter")}</button>
           <p><button type="button" class="plain" @click=${() => (this.sheet = false)}>${t("login.back")}</button></p></form>`;
       case "password":
         return html`<h1>${t("login.ownTitle")}</h1><p>${t("login.ownText", { who: this.mine!.who })}</p><form @submit=${this.own}>
           ${having(t("login.old"), this.mine!.name)}${choosing()}
-          <button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`;
+          ${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`;
       case "factor":
         return html`<h1>${t("login.factorTitle")}</h1><p>${t("login.factorText")}</p>
-          ${this.proposed === null ? html`<form @submit=${this.propose}><button class="primary" ?disabled=${this.busy}>${t("login.factorStart")}</button></form>`
+          ${this.proposed === null ? html`<form @submit=${this.propose}>${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.factorStart")}</button></form>`
             : html`<p><b>${t("login.secret")}</b> <code class="secret">${this.proposed.secret.replace(/(.{4})(?=.)/g, "$1 ")}</code></p>
               <p><a href=${this.proposed.address} rel="external">${t("login.open")}</a></p>
               <form @submit=${this.confirm}><label>${t("login.six")} <input name="code" required inputmode="numeric" pattern="[0-9 ]{6,7}" autocomplete="one-time-code"></label>
-              <button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`}`;
+              ${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`}`;
       case "codes":
         return html`<h1>${t("login.codesTitle")}</h1><p>${t("login.codesText")}</p>
           <ul class="codes">${this.codes.map((each) => html`<li><code>${each}</code></li>`)}</ul>
@@ -185,8 +185,13 @@ export class LoginElement extends LitElement {
     }
   }
 
+  /** What is still to be given, or why it was refused: above the button, where a telephone's keyboard leaves it in sight. */
+  private said() {
+    return html`${this.needs ? html`<p role="alert">${said(this.needs)}</p>` : nothing}${refused(this.refusal)}`;
+  }
+
   protected override render() {
-    return html`<section class="card login">${this.form()}${this.needs ? html`<p role="alert">${said(this.needs)}</p>` : nothing}${refused(this.refusal)}</section>`;
+    return html`<section class="card login">${this.form()}</section>`;
   }
 }
 

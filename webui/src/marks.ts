@@ -1,7 +1,7 @@
 // Bookmarks: instants in a few words, to be found again. They hold no picture and keep none for longer.
 import { LitElement, html, nothing } from "lit";
 import { type State, Refused, ask } from "./api";
-import { t } from "./i18n";
+import { NO_WORDS, type Words, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 import { clock, moment } from "./time";
 
@@ -31,12 +31,13 @@ export class MarksElement extends LitElement {
   declare at: number | null; // the instant on screen
   declare marks: Mark[] | null;
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
 
   constructor() {
     super();
     this.refusal = null;
-    this.camera = this.done = "";
+    this.camera = "";
+    this.done = NO_WORDS;
     this.at = this.marks = null;
   }
 
@@ -46,7 +47,7 @@ export class MarksElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.change(() => list(ROUTE), "");
+    void this.change(() => list(ROUTE), NO_WORDS);
   }
 
   /** Put the keyboard into the words of a new one. */
@@ -54,7 +55,7 @@ export class MarksElement extends LitElement {
     this.querySelector<HTMLInputElement>("input[name=text]")?.focus();
   }
 
-  private async change(how: () => Promise<Mark[]>, done: string): Promise<boolean> {
+  private async change(how: () => Promise<Mark[]>, done: Words): Promise<boolean> {
     try {
       this.marks = await how();
       this.refusal = null;
@@ -63,7 +64,7 @@ export class MarksElement extends LitElement {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.refusal = error.problem;
-      this.done = "";
+      this.done = NO_WORDS;
       return false;
     }
   }
@@ -73,7 +74,7 @@ export class MarksElement extends LitElement {
     if (this.at === null) return;
     const form = event.target as HTMLFormElement;
     const mark = { camera: this.camera, at_us: this.at, text: String(new FormData(form).get("text")).trim() };
-    if (await this.change(() => list(ROUTE, mark), t("marks.set", { time: clock(mark.at_us) }))) form.reset();
+    if (await this.change(() => list(ROUTE, mark), () => t("marks.set", { time: clock(mark.at_us) }))) form.reset();
   }
 
   private name(camera: string): string {
@@ -86,7 +87,7 @@ export class MarksElement extends LitElement {
     return html`<tr><td data-label=${t("marks.at")}>${time}</td><td data-label=${t("jump.camera")}>${this.name(mark.camera)}</td>
       <td data-label=${t("marks.text")}>${mark.text}</td><td data-label=${t("marks.by")}>${mark.person}</td>
       <td class="act"><button @click=${go} aria-label=${t("marks.goOf", { time, text: mark.text })}>${t("marks.go")}</button>
-        ${mark.removable ? html`<button @click=${() => void this.change(() => list(`${ROUTE}/${mark.number}`, {}, "DELETE"), t("marks.removed"))} aria-label=${t("marks.removeOf", { time, text: mark.text })}>${t("marks.remove")}</button>` : nothing}</td></tr>`;
+        ${mark.removable ? html`<button @click=${() => void this.change(() => list(`${ROUTE}/${mark.number}`, {}, "DELETE"), () => t("marks.removed"))} aria-label=${t("marks.removeOf", { time, text: mark.text })}>${t("marks.remove")}</button>` : nothing}</td></tr>`;
   }
 
   protected override render() {
@@ -94,7 +95,7 @@ export class MarksElement extends LitElement {
       <form @submit=${(event: SubmitEvent) => void this.set(event)}>
         <label>${t("marks.text")} <input name="text" required maxlength=${TEXT_MOST} autocomplete="off" ?disabled=${this.at === null}></label>
         <button ?disabled=${this.at === null}>${t("marks.add")}</button></form>
-      <p class="hint" role="status">${this.done}</p>
+      <p class="hint" role="status">${this.done()}</p>
       ${refused(this.refusal)}
       ${this.marks === null ? nothing : this.marks.length === 0 ? html`<p>${t("marks.none")}</p>`
         : html`<table class="stack"><thead><tr><th scope="col">${t("marks.at")}</th><th scope="col">${t("jump.camera")}</th><th scope="col">${t("marks.text")}</th>

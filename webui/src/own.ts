@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type SessionRow, endSession, sessions } from "./accounts-api";
 import { Refused, type State } from "./api";
 import { type Session, changePassword, newSheet, session } from "./session-api";
-import { plural, t } from "./i18n";
+import { NO_WORDS, type Words, plural, t } from "./i18n";
 import { choosing, chosen, having } from "./login";
 import "./passkey";
 import { type Sentence, refused } from "./refused";
@@ -17,7 +17,7 @@ export class OwnElement extends LitElement {
   declare open: SessionRow[];
   declare sheet: string; // told once
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
   declare telephone: boolean; // another one is being set
 
   constructor() {
@@ -25,7 +25,8 @@ export class OwnElement extends LitElement {
     this.data = this.mine = null;
     this.open = [];
     this.refusal = null;
-    this.sheet = this.done = "";
+    this.sheet = "";
+    this.done = NO_WORDS;
     this.telephone = false;
   }
 
@@ -47,7 +48,7 @@ export class OwnElement extends LitElement {
   /** Do it, or say why not. */
   private async try(work: () => Promise<unknown>): Promise<void> {
     this.refusal = null;
-    this.done = "";
+    this.done = NO_WORDS;
     try {
       await work();
     } catch (error) {
@@ -67,7 +68,7 @@ export class OwnElement extends LitElement {
     void this.try(async () => {
       this.entered(await changePassword(String(fields.get("old")), chosen(fields)));
       form.reset();
-      this.done = t("own.changed");
+      this.done = () => t("own.changed");
     });
   }
 
@@ -109,7 +110,7 @@ export class OwnElement extends LitElement {
     const { mine, data } = this;
     if (!mine || !data) return html`<h1>${t("own.title")}</h1>`;
     return html`<h1>${t("own.title")}</h1><p><b>${mine.who}</b>, ${mine.function}. ${t("own.until", { time: moment(mine.until_us, data.now_utc_us) })}</p>
-      ${refused(this.refusal)}<p role="status">${this.done}</p>
+      ${refused(this.refusal)}<p role="status">${this.done()}</p>
       ${this.sheet ? this.printed(mine) : nothing}${this.ways(mine)}
       ${mine.role === "viewer" ? nothing : html`<t-passkeys .account=${mine.name}></t-passkeys>`}${this.password(mine)}${this.sessions(mine, data.now_utc_us)}`;
   }

@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { type PasskeyAsked, Refused, ask } from "./api";
 import type { PasskeyAnswer } from "./session-api";
-import { type Key, said, t } from "./i18n";
+import { type Key, NO_WORDS, type Words, said, t } from "./i18n";
 import { having } from "./login";
 import { type Sentence, refused } from "./refused";
 import { moment } from "./time";
@@ -83,12 +83,13 @@ export class PasskeysElement extends LitElement {
   declare account: string;
   declare told: Passkeys | null;
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
   declare busy: boolean;
 
   constructor() {
     super();
-    this.account = this.done = "";
+    this.account = "";
+    this.done = NO_WORDS;
     this.refusal = null;
     this.told = null;
     this.busy = false;
@@ -100,15 +101,15 @@ export class PasskeysElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.try("", async () => (await (await ask(PATH)).json()) as Passkeys);
+    void this.try(NO_WORDS, async () => (await (await ask(PATH)).json()) as Passkeys);
   }
 
   /** Do it and show the list that comes of it, or say why not. */
-  private async try(done: string, work: () => Promise<Passkeys>): Promise<void> {
+  private async try(done: Words, work: () => Promise<Passkeys>): Promise<void> {
     if (this.busy) return;
     this.busy = true;
     this.refusal = null;
-    this.done = "";
+    this.done = NO_WORDS;
     try {
       this.told = await work();
       this.done = done;
@@ -125,7 +126,7 @@ export class PasskeysElement extends LitElement {
     const form = event.target as HTMLFormElement;
     const fields = new FormData(form);
     const field = (name: string) => String(fields.get(name)).trim();
-    void this.try(t("passkey.added"), async () => {
+    void this.try(() => t("passkey.added"), async () => {
       const asked = (await (await ask(`${PATH}/challenge`, { password: String(fields.get("old")), code: field("code") })).json()) as PasskeyCreation;
       const told = await add(field("key"), asked);
       form.reset();
@@ -134,7 +135,7 @@ export class PasskeysElement extends LitElement {
   }
 
   private row(each: PasskeyRow, now: number) {
-    const remove = () => void this.try(t("passkey.removed"), async () => (await (await ask(`${PATH}/${each.id}`, {}, "DELETE")).json()) as Passkeys);
+    const remove = () => void this.try(() => t("passkey.removed"), async () => (await (await ask(`${PATH}/${each.id}`, {}, "DELETE")).json()) as Passkeys);
     return html`<li><b>${each.name}</b>, ${t("passkey.made", { time: moment(each.made_us, now) })},
       ${each.used_us === null ? t("passkey.unused") : t("passkey.used", { time: moment(each.used_us, now) })}
       ${each.here ? nothing : html`<span class="hint">${t("passkey.elsewhere", { name: each.party })}</span>`}
@@ -152,7 +153,7 @@ export class PasskeysElement extends LitElement {
   protected override render() {
     const { told } = this;
     return html`<section class="card"><h2>${t("passkey.title")}</h2><p>${t("passkey.text")}</p>
-      ${refused(this.refusal)}<p role="status">${this.done}</p>
+      ${refused(this.refusal)}<p role="status">${this.done()}</p>
       ${told === null ? nothing : html`<ul>${told.keys.map((each) => this.row(each, told.now_us))}</ul>
         ${told.why_not === null ? this.adding() : html`<p class="hint">${said(told.why_not)}</p>`}`}</section>`;
   }

@@ -2,7 +2,7 @@
 import { LitElement, html, nothing } from "lit";
 import { MOST, playback } from "./address";
 import { drawn } from "./alerts";
-import type { Camera, Sighting, State, Timeline } from "./api";
+import type { Camera, ProblemBody, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { gapTable } from "./gaps";
 import { holeIn } from "./holes";
@@ -90,12 +90,17 @@ export class PlaybackElement extends LitElement {
   private lock(): void {
     if (this.at === null || !this.player) return;
     const problem = holeIn(this.history, this.camera, this.at) ? null : shut(this.camera, this.at);
-    const { notice } = this;
-    const hidden = notice.kind === "missing" && notice.problem.code.startsWith("look-") ? notice.problem : null;
+    const hidden = this.closed;
     if (problem && !hidden) {
       this.player.pause();
       this.notice = { kind: "missing", at: this.at, problem };
     } else if (!problem && hidden && !hidden.type) void this.player.seek(this.at); // what the server refused stays
+  }
+
+  /** Why the pictures are shut, if they are. */
+  private get closed(): ProblemBody | null {
+    const { notice } = this;
+    return notice.kind === "missing" && notice.problem.code.startsWith("look-") ? notice.problem : null;
   }
 
   private async openPictures(): Promise<void> {
@@ -308,7 +313,7 @@ export class PlaybackElement extends LitElement {
         <div class="controls" role="group">
         ${this.button("−10 s", "play.back10", () => this.move(-10 * SECOND))}
         ${this.button(t("play.stepBackFace"), "play.stepBack", () => void this.step(-1))}
-        <button class="primary wide" ?disabled=${this.at === null || Boolean(this.player?.undecoded)} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
+        <button class="primary wide" ?disabled=${this.at === null || this.closed || Boolean(this.player?.undecoded)} @click=${() => this.toggle()}><span aria-hidden="true">${playing ? "❚❚" : "▶"}</span> ${t(playing ? "play.pause" : "play.play")}</button>
         ${this.button(t("play.stepForwardFace"), "play.stepForward", () => void this.step(1))}
         ${this.button("+10 s", "play.forward10", () => this.move(10 * SECOND))}
         <label class="speed">${t("play.speed")} <select @change=${(event: Event) => this.player?.setSpeed(Number((event.target as HTMLSelectElement).value))}>

@@ -3,7 +3,7 @@
 import { LitElement, html, nothing } from "lit";
 import { lasted, what } from "./alert-words";
 import { type Alert, type AlertList, Refused, type State, type Verdict, alerts as fetchAlerts, answer } from "./api";
-import { type Key, locale, plural, t } from "./i18n";
+import { type Key, NO_WORDS, type Words, locale, plural, t } from "./i18n";
 import { begin, follow, lets } from "./look";
 import { type Sentence, refused } from "./refused";
 import { DAY, midnight, moment, typed } from "./time";
@@ -22,7 +22,7 @@ export class ReviewElement extends LitElement {
   declare data: State | null;
   declare found: AlertList | null;
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
   declare tick: number;
   private timer = 0;
   private unfollow: (() => void) | null = null;
@@ -32,7 +32,7 @@ export class ReviewElement extends LitElement {
     super();
     this.data = this.found = null;
     this.refusal = null;
-    this.done = "";
+    this.done = NO_WORDS;
     this.tick = 0;
   }
 
@@ -90,7 +90,7 @@ export class ReviewElement extends LitElement {
     asked.delete("page");
     for (const [name, value] of Object.entries(change)) value ? asked.set(name, value) : asked.delete(name);
     history.pushState(null, "", `/alertes${asked.size > 0 ? `?${asked}` : ""}`);
-    this.done = "";
+    this.done = NO_WORDS;
     this.onPop();
   }
 
@@ -153,13 +153,13 @@ export class ReviewElement extends LitElement {
     try {
       const settled = await answer(alert.number, { verdict, note: "" });
       this.kept.set(alert.number, settled);
-      this.done = t("review.done", { time: moment(alert.opened_us, this.data!.now_utc_us), verdict: t(`verdictOf.${verdict}`) });
+      this.done = () => t("review.done", { time: moment(alert.opened_us, this.data!.now_utc_us), verdict: t(`verdictOf.${verdict}`) });
       this.refusal = null;
       await this.updateComplete;
       this.move(1);
       await this.poll();
     } catch (error) {
-      this.done = "";
+      this.done = NO_WORDS;
       this.refuse(error);
     }
   }
@@ -227,7 +227,7 @@ export class ReviewElement extends LitElement {
         : html`<section class="card"><p class="hint">${plural("review.count", this.found.count)} <button class="plain" @click=${() => this.querySelector("dialog")?.showModal()}>${t("keys.title")} (?)</button></p>
           <table class="stack review"><thead><tr><th scope="col">${t("review.what")}</th><td></td><th scope="col">${t("jump.camera")}</th><th scope="col">${t("review.when")}</th>
           <th scope="col">${t("review.gravity")}</th><th scope="col">${t("judge.title")}</th><td></td></tr></thead><tbody>${rows.map((each) => this.row(each))}</tbody></table>${this.pages()}</section>`}
-      <p class="notice" role="status">${this.done}</p>${this.keys()}`;
+      <p class="notice" role="status">${this.done()}</p>${this.keys()}`;
   }
 }
 

@@ -1,7 +1,7 @@
 // On the home page: what waits for another person's signature, and the way before two witnesses when nobody answers or can.
 import { LitElement, html, nothing } from "lit";
 import { Refused, type State } from "./api";
-import { t } from "./i18n";
+import { NO_WORDS, type Words, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 import { ASKED, type SecondRequest, seconds, signSecond, urgeSecond } from "./second-api";
 import { countdown, moment } from "./time";
@@ -14,7 +14,7 @@ export class SecondElement extends LitElement {
   declare data: State | null;
   declare requests: SecondRequest[];
   declare refusal: Sentence | null;
-  declare done: string;
+  declare done: Words;
   declare asked: boolean; // on this page, and nobody has answered yet
   declare tick: number;
   private readAt = 0; // ms of this page
@@ -26,7 +26,7 @@ export class SecondElement extends LitElement {
     this.data = null;
     this.requests = [];
     this.refusal = null;
-    this.done = "";
+    this.done = NO_WORDS;
     this.asked = false;
     this.tick = 0;
   }
@@ -50,7 +50,7 @@ export class SecondElement extends LitElement {
   }
 
   private again = (): void => {
-    this.done = "";
+    this.done = NO_WORDS;
     this.asked = true;
     void this.poll();
   };
@@ -68,14 +68,14 @@ export class SecondElement extends LitElement {
     }
   }
 
-  private async sure(work: Promise<void>, words: string): Promise<void> {
+  private async sure(work: Promise<void>, words: Words): Promise<void> {
     try {
       await work;
       this.refusal = null;
       this.done = words;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.done = "";
+      this.done = NO_WORDS;
       this.refusal = error.problem;
     }
     await this.poll();
@@ -89,7 +89,7 @@ export class SecondElement extends LitElement {
   private urge(event: SubmitEvent, number: number): void {
     event.preventDefault();
     const names = new FormData(event.target as HTMLFormElement).getAll("witness").map((each) => String(each).trim());
-    void this.sure(urgeSecond(number, names), t("second.doneUnsigned"));
+    void this.sure(urgeSecond(number, names), () => t("second.doneUnsigned"));
   }
 
   private way(each: SecondRequest) {
@@ -98,7 +98,7 @@ export class SecondElement extends LitElement {
     const left = Math.max(0, each.waits_us - (performance.now() - this.readAt) * 1000);
     if (!each.mine) {
       return html`<p>${t("second.yours")}${each.stage === "waiting" ? html` <b class="left">${t("look.left", { time: countdown(left) })}</b>` : nothing}</p>
-        <button class="primary" @click=${() => void this.sure(signSecond(each.number), t("second.doneSigned"))}>${t("second.sign", { asker: each.asker })}</button>`;
+        <button class="primary" @click=${() => void this.sure(signSecond(each.number), () => t("second.doneSigned"))}>${t("second.sign", { asker: each.asker })}</button>`;
     }
     if (each.stage === "waiting") return html`<p>${t("second.wait")} <b class="left">${t("look.left", { time: countdown(left) })}</b></p>`;
     const witness = (n: number) => html`<label>${t("second.witness", { n })} <input name="witness" required maxlength="80" autocomplete="off"></label>`;
@@ -113,7 +113,7 @@ export class SecondElement extends LitElement {
     const row = (each: SecondRequest) => html`<li><p class="what">${t("second.what", { asker: each.asker, what: this.what(each, state), time: moment(each.until_us, now) })}
       <span class="since">${t("second.at", { time: moment(each.asked_us, now) })}</span></p><p class="hint">${t("app.quote", { text: each.why })}</p>${this.way(each)}</li>`;
     return html`<section class="card issues"><h2>${t("second.title")}</h2><ul>${this.requests.map(row)}</ul>
-      <p class="notice" role="status">${this.asked ? t("second.asked") : this.done}</p>
+      <p class="notice" role="status">${this.asked ? t("second.asked") : this.done()}</p>
       ${refused(this.refusal)}</section>`;
   }
 }

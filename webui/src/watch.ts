@@ -109,7 +109,7 @@ export class WatchElement extends LitElement {
     return html`<tr><th scope="row">${name}</th>
       <td data-label=${t("cameras.state")}><span class="state ${on ? "recording" : "resting"}"><span class="dot" aria-hidden="true"></span><span>${said(each)}
         ${each.word ? html`<span class="hint">${t("watch.word", { by: each.word.by, why: each.word.why })}</span>` : nothing}</span></span></td>
-      <td data-label=${t("watch.until")}>${each.until_us === null ? "–" : moment(each.until_us, state.now_utc_us)}</td></tr>`;
+      <td data-label=${t("watch.until")}>${each.until_us === null ? t("watch.never") : moment(each.until_us, state.now_utc_us)}</td></tr>`;
   }
 }
 

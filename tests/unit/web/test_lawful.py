@@ -43,10 +43,10 @@ def test_both_retention_alarms_name_the_camera_and_the_length() -> None:
     body = build_state(answer(longer_us=DAY_US, shorter_us=3 * DAY_US))
     assert [issue["code"] for issue in body["issues"]] == ["KEPT_LONGER", "KEPT_SHORTER"]
     assert [issue["camera"] for issue in body["issues"]] == ["cour", "cour"]
-    assert body["issues"][0]["fr"].endswith("durée de conservation de 1 jour")
+    assert body["issues"][0]["fr"].endswith("gardées 1 jour de trop")
     assert body["issues"][1]["fr"].endswith("il manque 3 jours")
     assert body["issues"][1]["en"].endswith("3 days missing")
-    assert build_state(answer(longer_us=1))["issues"][0]["fr"].endswith("de 1 h")
+    assert build_state(answer(longer_us=1))["issues"][0]["fr"].endswith("gardées 1 h de trop")
 
 
 def test_the_console_says_the_same() -> None:
@@ -54,7 +54,7 @@ def test_the_console_says_the_same() -> None:
     lines, well = sentences(told, "fr")
     assert not well
     assert lines[0].startswith("✖ Horloge : heure non vérifiée depuis le 23/11/2026")
-    assert lines[-1] == "✖ Cour\u202f: des images ont dépassé leur durée de conservation de 2 jours"
+    assert lines[-1] == "✖ Cour\u202f: des images sont gardées 2 jours de trop"
     lines, well = sentences({**answer("held"), "cameras": []}, language_of({"LC_ALL": "en_GB.UTF-8"}))
     assert well
     assert lines == ["✔ Clock: time not verified since 2026-11-23 06:00:00. Time held since last verified."]
