@@ -20,7 +20,34 @@ def _sign(options: argparse.Namespace, _language: Language) -> int:
     return sign_main(options.key, options.box, options.account, options.challenge)
 
 
+def _desk(options: argparse.Namespace, language: Language) -> int:
+    from appliance.services.desk import main
+
+    return main(options.site, options.folder, options.key, language)
+
+
+_FOLDER: Final = Argument(
+    "--folder", Path, ("le dossier des comptes", "the accounts' folder"), Path("/var/lib/appliance/web")
+)
+_KEY: Final = Argument(
+    "--key",
+    Path,
+    ("la clé publique de l'équipe centrale", "the central team's public key"),
+    Path("/var/lib/appliance/site/current/recovery.pem"),
+)
+
 VERBS: Final = (
+    Verb(
+        "desk",
+        (
+            "le second écran de l'appareil : y rouvrir un compte, lancé par le système",
+            "the appliance's second screen: an account is opened again there, started by the system",
+        ),
+        "appliance desk",
+        (SITE_HERE, _FOLDER, _KEY),
+        _desk,
+        field=False,
+    ),
     Verb(
         "account recover",
         (
@@ -31,18 +58,8 @@ VERBS: Final = (
         (
             Argument("name", str, ("le nom du compte", "the account's name")),
             SITE_HERE,
-            Argument(
-                "--folder",
-                Path,
-                ("le dossier des comptes", "the accounts' folder"),
-                Path("/var/lib/appliance/web"),
-            ),
-            Argument(
-                "--key",
-                Path,
-                ("la clé publique de l'équipe centrale", "the central team's public key"),
-                Path("/var/lib/appliance/site/current/recovery.pem"),
-            ),
+            _FOLDER,
+            _KEY,
         ),
         _recover,
     ),

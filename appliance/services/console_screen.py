@@ -164,6 +164,8 @@ def render(facts: Facts, language: Language) -> list[str]:
         lines += _listed(faults, ROWS - len(lines), language)
     elif facts.site:
         lines += ["TOUT EST EN ORDRE" if french else "ALL IS WELL"]
+    if facts.site and len(lines) < ROWS:
+        lines += [""] * (ROWS - 1 - len(lines)) + ["Accès perdu : Alt+F2" if french else "Lost access: Alt+F2"]
     return [plain(line)[: COLUMNS - 1].rstrip() for line in lines[:ROWS]]
 
 

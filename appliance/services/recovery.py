@@ -61,18 +61,24 @@ def answers(key: Path, challenge: Challenge, typed: str, now_us: int) -> bool:
     return _openssl(key, challenge.message(), "-verify", "-pubin", signature=signature) is not None
 
 
-async def reopen(desk: AccountDesk, key: Path, box: str, name: str, ask: Ask) -> str:
-    """The password of one log-in. Raises NoSuchAccount, NoRecoveryKey, RecoveryRefused."""
+async def reopen(desk: AccountDesk, key: Path, box: str, name: str, ask: Ask, tries: int = 1) -> str:
+    """The password of one log-in. `tries`: codes that are taken for one request; one of no character gives up.
+
+    Raises NoSuchAccount, NoRecoveryKey, RecoveryRefused.
+    """
     if await desk.store.find(name) is None:
         raise NoSuchAccount(name=name)
     if not await asyncio.to_thread(key.exists):
         raise NoRecoveryKey
     challenge = Challenge(box, name, desk.draw(NONCE_BYTES), desk.clock.monotonic_us())
-    typed = await asyncio.to_thread(ask, challenge)
-    if not await asyncio.to_thread(answers, key, challenge, typed, desk.clock.monotonic_us()):
+    for _ in range(tries):
+        typed = await asyncio.to_thread(ask, challenge)
+        if await asyncio.to_thread(answers, key, challenge, typed, desk.clock.monotonic_us()):
+            return await recover(desk, name)
         desk.tell("recovery-refused", {"account": name})
-        raise RecoveryRefused
-    return await recover(desk, name)
+        if not typed:
+            break
+    raise RecoveryRefused
 
 
 def _shown(language: Language) -> Ask:
@@ -86,7 +92,10 @@ def _shown(language: Language) -> Ask:
     return ask
 
 
-async def _recover(site_file: Path, folder: Path, key: Path, name: str, ask: Ask, clock: Clock) -> str:
+async def open_again(
+    site_file: Path, folder: Path, key: Path, name: str, ask: Ask, clock: Clock, tries: int = 1
+) -> str:
+    """The same with the accounts in `folder`, beside the page that serves them, and a journal of its own."""
     site = await asyncio.to_thread(load_site, site_file)
     file = folder / ACCOUNTS
     if not await asyncio.to_thread(file.exists):
@@ -97,7 +106,7 @@ async def _recover(site_file: Path, folder: Path, key: Path, name: str, ask: Ask
     desk.store.database.guest = True  # the page's service owns it, and has its copies
     await desk.open()
     try:
-        return await reopen(desk, key, await asyncio.to_thread(box_number), name, ask)
+        return await reopen(desk, key, await asyncio.to_thread(box_number), name, ask, tries)
     finally:
         await desk.close()
         await end(journal)
@@ -105,7 +114,7 @@ async def _recover(site_file: Path, folder: Path, key: Path, name: str, ask: Ask
 
 def recover_main(site: Path, folder: Path, key: Path, name: str, language: Language) -> int:
     """0, with the password told once. Raises NoSuchAccount, NoRecoveryKey, RecoveryRefused."""
-    password = asyncio.run(_recover(site, folder, key, name, _shown(language), SystemClock()))
+    password = asyncio.run(open_again(site, folder, key, name, _shown(language), SystemClock()))
     words = ("Mot de passe d'une seule connexion", "Password for one log-in")
     print(f"{words[language != 'fr']} : {password}")
     return 0

@@ -1,8 +1,12 @@
 """What the office gives a box of the trial: its `provision.json`, as the credential or on the stick."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +43,17 @@ NOBODY: Final = 9
 STICK_MIB: Final = 16
 
 
+@lru_cache(maxsize=1)
+def central_keys() -> tuple[Path, str]:
+    """The central team's key pair for these trials: the private key's file, and the public one as PEM."""
+    folder = Path(tempfile.mkdtemp(prefix="temoin-centre-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    private = folder / "private.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(private)], check=True, timeout=30)
+    command = ["openssl", "pkey", "-in", str(private), "-pubout"]
+    return private, subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+
+
 def provision(port: int, name: str = "Essai") -> str:
     """The file for one camera on the host's port."""
     values: dict[str, Any] = {
@@ -56,6 +71,7 @@ def provision(port: int, name: str = "Essai") -> str:
             "password": LOGIN_PASSWORD,
         },
         "enrolment_password": "une seule fois",
+        "recovery_key": central_keys()[1],
     }
     return json.dumps(values, ensure_ascii=False, indent=1)
 

@@ -38,6 +38,10 @@ DOORS: Final = {
 """Ports of the box that the host knocks at, by name: the network it comes from, and what it asks for."""
 
 
+PRESS_S: Final = 0.2
+"""Seconds from a key to the next: the emulated box reads each in time."""
+
+
 class NoReport(AssertionError):
     """The box did not say what was waited for; the end of its serial log is in the message."""
 
@@ -163,14 +167,31 @@ class Running:
     doors: dict[str, int]
 
     def plug(self) -> None:
-        """The stick goes into a USB port of the running box (QEMU Machine Protocol)."""
+        """The stick goes into a USB port of the running box."""
+        self._monitored([("device_add", {"driver": "usb-storage", "drive": "stick", "bus": "usb.0"})])
+
+    def press(self, *chord: str) -> None:
+        """Keys of the box's own keyboard, all at once, by their names in QEMU (QKeyCode)."""
+        keys = [{"type": "qcode", "data": each} for each in chord]
+        self._monitored([("send-key", {"keys": keys, "hold-time": 40})])
+        time.sleep(PRESS_S)
+
+    def enter(self, text: str) -> None:
+        """A line at the box's own keyboard, an American one: small letters, digits, dots, dashes; and Enter."""
+        for each in text:
+            self.press({".": "dot", "-": "minus"}.get(each, each))
+        self.press("ret")
+
+    def _monitored(self, commands: list[tuple[str, dict[str, Any]]]) -> None:
+        """By the QEMU Machine Protocol."""
         with socket.socket(socket.AF_UNIX) as told, told.makefile("r", encoding="ascii") as answers:
             told.connect(str(self.monitor))
             answers.readline()  # its greeting
-            stick = {"driver": "usb-storage", "drive": "stick", "bus": "usb.0"}
-            for name, arguments in (("qmp_capabilities", {}), ("device_add", stick)):
+            for name, arguments in [("qmp_capabilities", {}), *commands]:
                 told.sendall(json.dumps({"execute": name, "arguments": arguments}).encode() + b"\n")
                 answer = json.loads(answers.readline())
+                while "event" in answer:
+                    answer = json.loads(answers.readline())
                 if "return" not in answer:
                     raise NoReport(str(answer))
 

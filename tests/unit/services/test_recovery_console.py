@@ -35,7 +35,7 @@ async def test_it_opens_the_account_while_the_page_serves_and_writes_its_line(
     desk = await make_staff(tmp_path, clock)  # the page's service has the same file open
     monkeypatch.setattr(recovery, "answers", lambda *_: True)
     site, key = site_of(tmp_path), tmp_path / "site.toml"
-    given = await recovery._recover(site, tmp_path, key, "durand", lambda _: "", clock)
+    given = await recovery.open_again(site, tmp_path, key, "durand", lambda _: "", clock)
     seat = await desk.seat_of(await desk.log_in("durand", given, "", HOME))
     assert seat is not None
     assert seat.must == ("password", "second-factor")
@@ -45,5 +45,5 @@ async def test_it_opens_the_account_while_the_page_serves_and_writes_its_line(
 
 async def test_without_accounts_nothing_is_made(tmp_path: Path) -> None:
     with pytest.raises(NoSuchAccount):
-        await recovery._recover(site_of(tmp_path), tmp_path, tmp_path / "k", "durand", lambda _: "", SimulatedClock())
+        await recovery.open_again(site_of(tmp_path), tmp_path, tmp_path / "k", "durand", lambda _: "", SimulatedClock())
     assert not (tmp_path / "accounts.db").exists()
