@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from typing import Any
 
 import pytest
 
+from appliance.accounts.challenge import Challenge
+from appliance.accounts.codes import decode
 from appliance.demo.camera import SimulatedCamera
+from appliance.services.recovery import sign
 from appliance.site.provision import make_plan, parse_provision
 from appliance.web.certificate import fingerprint_of, hex_lines, in_words
 from tests.image.doors import SILENT_S, Page, page, tcp_answers, tells_time
 from tests.image.entry import OWN_PASSWORD, Commissioning, FirstLogIn, Visitor, code, commission, first_log_in
-from tests.image.office import LOGIN, LOGIN_PASSWORD, PASSWORD, USER, provision
+from tests.image.office import LOGIN, LOGIN_PASSWORD, PASSWORD, USER, central_keys, provision
 from tests.image.slots import flip_bit
-from tests.image.vm import LOGS, Machine, NoReport, signed
+from tests.image.vm import LOGS, Machine, NoReport, Running, signed
 from tests.peers.live import clip_of
 from tests.peers.need import ROOT
 
@@ -28,6 +32,9 @@ BOOT_S = 300
 
 UP_S = 300
 """Seconds from there to every service, under emulation on a busy machine: the recorder comes first."""
+
+DESK_S = 90
+"""Seconds until the box tells what its second screen shows: it tells all of itself every few."""
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
@@ -63,7 +70,7 @@ def camera() -> Iterator[int]:
     loop.close()
 
 
-SERVICES = ("recorder", "detector", "web", "console", "inputs")
+SERVICES = ("recorder", "detector", "web", "console", "desk", "inputs")
 
 
 def all_up(report: dict[str, Any]) -> bool:
@@ -211,6 +218,28 @@ def test_a_report_that_another_signed_is_no_report(box: Box) -> None:
         signed(line, b"another key")
 
 
+def given_at_the_desk(running: Running, account: str) -> str:
+    """The password of one log-in, from the box's second screen, with the central team at the telephone."""
+
+    def shown(pattern: str) -> re.Match[str]:
+        def found(report: dict[str, Any]) -> re.Match[str] | None:
+            return re.search(pattern, "\n".join(report["desk"]))
+
+        last = found(running.until(lambda report: found(report) is not None, DESK_S))
+        assert last is not None
+        return last
+
+    shown("tapez le mot azerty")
+    running.press("alt", "f2")
+    running.enter("azerty")
+    shown("Nom de connexion")
+    running.enter(account)
+    told = shown(rf"appareil +(\S+)\s+compte +{account}\s+demande +(\S+)\s+Tapez son code")
+    code_told = sign(central_keys()[0], Challenge(told[1], account, decode(told[2])))
+    running.enter(code_told.replace("-", "").lower())
+    return shown(r"seule connexion :\s+([0-9A-Z-]{19})")[1]
+
+
 def assert_commissioned(done: Commissioning) -> None:
     """A technician sees no footage, aims by single pictures once somebody vouches for the time, and gets the page's
     request for the authority.
@@ -238,10 +267,12 @@ def test_after_a_power_cut_it_starts_clean_with_the_same_identity_and_records_on
         old = visitor.log_in(LOGIN, LOGIN_PASSWORD, code(box.entry.secret))
         own = visitor.log_in(LOGIN, OWN_PASSWORD, code(box.entry.secret))
         commissioning = commission(visitor, "portail")
+        back = Visitor(running.doors["page"]).log_in(LOGIN, given_at_the_desk(running, LOGIN))
         (LOGS / "commissioning.txt").write_text(f"{commissioning!r:.4000}", encoding="utf-8")
     assert (old[0], own[0], own[1].get("must")) == (401, 200, []), "the account is as it was left"
     assert fingerprint_of(visitor.certificate) == fingerprint_of(box.entry.certificate)
     assert_commissioned(commissioning)
+    assert (back[0], back[1].get("must")) == (200, ["password", "second-factor"]), back
     assert resumed["uptime_s"] <= BOOT_S
     assert again["machine_id"] == box.first["machine_id"]
     assert len(again["machine_id"]) == 32
