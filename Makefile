@@ -39,7 +39,7 @@ image: setup-image ## construit l'image de l'appareil, en root ; MIRROR= SNAPSHO
 	@PYTHONPATH=image-build $(py) -m imagebuild $(if $(MIRROR),--mirror $(MIRROR)) $(if $(SNAPSHOT),--snapshot $(SNAPSHOT)) $(if $(RELOCK),--relock)
 
 image-test: setup-test image ## démarre l'image dans une machine virtuelle ; ONLY= pour un seul essai | starts the image in a virtual machine; ONLY= for one test
-	@$(pytest) --tier=image tests/image $(if $(ONLY),-k $(ONLY)) $(ARGS)
+	@$(pytest) --tier=image tests/image $(if $(ONLY),-k "$(ONLY)") $(ARGS)
 
 lint: ## toutes les vérifications statiques | every static check
 	$(setup) run test lint page
