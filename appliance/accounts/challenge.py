@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.accounts import codes
+from appliance.accounts.errors import RecoveryLate, RecoveryMistyped, RecoveryRefused
 from appliance.core.units import US_PER_SECOND
 
 NONCE_BYTES: Final = 10
@@ -17,6 +18,9 @@ LASTS_US: Final = 900 * US_PER_SECOND
 """us in which the code must come: a telephone call and a hundred characters to type."""
 
 SIGNATURE_BYTES: Final = 64
+
+CODE_LENGTH: Final = -(-SIGNATURE_BYTES * 8 // 5)
+"""Characters of the centre's code, without the dashes that it is told with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +53,12 @@ def signature_of(typed: str) -> bytes | None:
     except ValueError:
         return None
     return found if len(found) == SIGNATURE_BYTES else None
+
+
+def refusal(challenge: Challenge, typed: str, now_us: int) -> RecoveryRefused:
+    """Why a code that does not open is refused, as far as that can be known."""
+    if not challenge.lasts(now_us):
+        return RecoveryLate()
+    if signature_of(typed) is None:
+        return RecoveryMistyped(count=len(codes.plain(typed)), whole=CODE_LENGTH)
+    return RecoveryRefused()

@@ -111,12 +111,48 @@ class AccountRefused(AccountError):
     status = 400
 
 
+class NoAccountToRecover(NoSuchAccount):
+    """Asked for by a person at the appliance, who has no list to look at."""
+
+    code = "no-account-to-recover"
+    fr = "Aucun compte «\u202f{name}\u202f» dans cet appareil. Demandez son nom exact à l'équipe centrale."
+    en = 'There is no account "{name}" in this appliance. Ask the central team for its exact name.'
+
+
 class RecoveryRefused(AccountError):
-    """The centre's code does not belong to this challenge, or came too late."""
+    """The centre's code does not belong to this challenge: a character of it is another, or all of it is."""
 
     code = "recovery-refused"
-    fr = "Code refusé\u202f: il ne répond pas à cette demande, ou elle a plus de 15 minutes. Recommencez la demande."
-    en = "The code is refused: it does not answer this request, or the request is older than 15 minutes. Begin again."
+    fr = (
+        "Code refusé\u202f: un caractère est faux, ou il répond à une autre demande. Relisez-le avec l'équipe centrale "
+        "et corrigez-le."
+    )
+    en = (
+        "The code is refused: a character is wrong, or it answers another request. Read it again with the central "
+        "team and correct it."
+    )
+
+
+class RecoveryMistyped(RecoveryRefused):
+    """What was typed is no whole code."""
+
+    code = "recovery-mistyped"
+    fr = (
+        "Le code n'est pas entier\u202f: {count} caractères sur {whole}. Relisez-le avec l'équipe centrale et "
+        "complétez-le."
+    )
+    en = "The code is not whole: {count} characters of {whole}. Read it again with the central team and complete it."
+
+
+class RecoveryLate(RecoveryRefused):
+    """The request is older than a code may be."""
+
+    code = "recovery-late"
+    fr = (
+        "La demande a plus de 15 minutes\u202f: son code ne vaut plus. Faites-en une autre et lisez-la à l'équipe "
+        "centrale."
+    )
+    en = "The request is older than 15 minutes: its code is void. Make another one and read it to the central team."
 
 
 class NoRecoveryKey(AccountError):

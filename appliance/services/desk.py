@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-from appliance.accounts.challenge import LASTS_US, Challenge
+from appliance.accounts.challenge import LASTS_US, Challenge, refusal
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import ApplianceError, Language
 from appliance.core.units import US_PER_SECOND
@@ -22,6 +22,7 @@ from appliance.services import desk_words
 from appliance.services.console_screen import COLUMNS, drawn, plain
 from appliance.services.desk_keys import PROBES, Kind, Typed
 from appliance.services.port import box_number
+from appliance.services.records import ACCOUNTS
 from appliance.services.recovery import Ask, open_again
 
 TRIES: Final = 5
@@ -29,6 +30,12 @@ TRIES: Final = 5
 
 SHOWN_S: Final = 120.0
 """Seconds that the password stays on the screen: it is copied by hand, and others pass by."""
+
+DEAF_S: Final = 2.0
+"""Seconds in which no key wipes the password: Enter was pressed twice, or bounced."""
+
+NOTHING_S: Final = 2.0
+"""Seconds between two looks for accounts on an appliance that has none yet."""
 
 REST_MOST_S: Final = 60.0
 
@@ -67,16 +74,22 @@ def rest_s(refused: int) -> float:
 
 
 class Desk:
-    """The dialogue. `attempt`: see Attempt; `box`: the appliance's number."""
+    """The dialogue. `attempt`: see Attempt; `box`: the appliance's number; `there`: are there accounts? Blocks."""
 
-    def __init__(self, screen: Screen, attempt: Attempt, box: str, language: Language, clock: Clock) -> None:
+    def __init__(
+        self, screen: Screen, attempt: Attempt, box: str, language: Language, clock: Clock,
+        there: Callable[[], bool] = lambda: True,
+    ) -> None:  # fmt: skip
         self.screen, self.attempt, self.box, self.clock = screen, attempt, box, clock
         self.words = desk_words.of(language)
-        self.language = language
+        self.language: Language = language
+        self.there = there
         self.refused = 0
 
     def visit(self) -> None:
         """One person, from the first key to a wiped screen."""
+        while not self.there():
+            self.screen.rest([*self._head(), self.words.nothing], NOTHING_S)
         probe = Typed(Kind.PROBE)
         self.screen.entry([*self._head(), *self.words.purpose, "", self.words.probe], probe, None)
         keyboard = PROBES.get(probe.text)
@@ -96,25 +109,29 @@ class Desk:
             return
         self.refused = 0
         shown = [*self._head(), self.words.opened.format(name=name.text), "", f"    {password}", "", *self.words.after]
+        self.screen.rest(shown, DEAF_S)
         self.screen.entry(shown, Typed(Kind.ENTER), SHOWN_S)
         self.screen.wipe()
 
     def _asking(self, keyboard: Mapping[str, str]) -> Ask:
-        """From the second time on it is said that the code before was none."""
-        before: list[str] = []
+        """From the second time on the code before is there, with what is wrong about it, to be corrected."""
+        before = ""
 
         def ask(challenge: Challenge) -> str:
-            before.append(self._code(challenge, keyboard, self.words.wrong if before else ""))
-            return before[-1]
+            nonlocal before
+            before = self._code(challenge, keyboard, before)
+            return before
 
         return ask
 
-    def _code(self, challenge: Challenge, keyboard: Mapping[str, str], told: str) -> str:
+    def _code(self, challenge: Challenge, keyboard: Mapping[str, str], before: str) -> str:
         """The code as it was typed; "" when the time is over or the person gives up."""
-        typed = Typed(Kind.CODE, keyboard)
-        seconds = (challenge.made_us + LASTS_US - self.clock.monotonic_us()) / US_PER_SECOND
+        typed, now = Typed(Kind.CODE, keyboard, before), self.clock.monotonic_us()
+        seconds = (challenge.made_us + LASTS_US - now) / US_PER_SECOND
         above = [*self._head(), *self.words.request(challenge.box, challenge.account, challenge.told), ""]
-        above += [told, self.words.code] if told else [self.words.code]
+        if before:
+            above += [refusal(challenge, before, now).sentence(self.language), self.words.correct]
+        above.append(self.words.code)
         return typed.text if seconds > 0 and self.screen.entry(above, typed, seconds) else ""
 
     def _head(self) -> list[str]:
@@ -201,7 +218,7 @@ def main(site: Path, folder: Path, key: Path, language: Language) -> int:
         return asyncio.run(open_again(site, folder, key, name, ask, clock, TRIES))
 
     terminal = Terminal(source, sys.stdout.fileno(), clock)
-    desk = Desk(terminal, attempt, box_number(), language, clock)
+    desk = Desk(terminal, attempt, box_number(), language, clock, (folder / ACCOUNTS).exists)
     try:
         with raw(source):
             while True:

@@ -4,11 +4,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.accounts.challenge import LASTS_US
+from appliance.accounts.challenge import CODE_LENGTH, LASTS_US
 from appliance.core.errors import Language
 from appliance.core.units import US_PER_SECOND
 from appliance.services.console_screen import COLUMNS
-from appliance.services.desk_keys import CODE_LENGTH
 
 MINUTES: Final = LASTS_US // US_PER_SECOND // 60
 
@@ -21,11 +20,12 @@ class Words:
     back: str
     purpose: tuple[str, ...]
     probe: str
+    nothing: str
     no_keyboard: str
     name: str
     told: tuple[str, ...]
     code: str
-    wrong: str
+    correct: str
     opened: str
     after: tuple[str, ...]
     wait: str
@@ -48,11 +48,12 @@ _FR: Final = Words(
         "Toute demande est inscrite au journal, et les autres responsables en sont avertis.",
     ),
     probe="Pour que votre clavier soit reconnu, tapez le mot azerty, puis Entrée :",
+    nothing="Cet appareil n'a pas encore de compte : il n'y a rien à rouvrir.",
     no_keyboard="Ce n'était pas le mot azerty. Réessayez ; il faut un clavier AZERTY ou QWERTY.",
     name="Nom de connexion du compte, puis Entrée (rien : recommencer) :",
     told=("À dire à l'équipe centrale :", "", "    appareil  {box}", "    compte    {account}", "    demande   {told}"),
     code=f"Tapez son code : {CODE_LENGTH} caractères, sans tirets, dans les {MINUTES} minutes (rien : abandonner) :",
-    wrong="Ce n'est pas le code de cette demande. Comparez-le, caractère par caractère, et tapez-le à nouveau.",
+    correct="Flèches : aller au caractère faux ; une touche le remplace ; Effacer l'enlève ; Entrée : essayer.",
     opened="L'accès de {name} est rouvert. Mot de passe d'une seule connexion :",
     after=(
         "Recopiez-le maintenant. À la connexion, un nouveau mot de passe et le téléphone sont demandés.",
@@ -69,6 +70,7 @@ _EN: Final = Words(
         "Every request is entered in the journal, and the other managers are told of it.",
     ),
     probe="For your keyboard to be known, type the word azerty, then Enter:",
+    nothing="This appliance has no account yet: there is nothing to open again.",
     no_keyboard="That was not the word azerty. Try again; it takes an AZERTY or a QWERTY keyboard.",
     name="Login of the account, then Enter (nothing: begin again):",
     told=(
@@ -79,7 +81,7 @@ _EN: Final = Words(
         "    request    {told}",
     ),
     code=f"Type their code: {CODE_LENGTH} characters, without dashes, within {MINUTES} minutes (nothing: give up):",
-    wrong="That is not the code for this request. Compare it, character by character, and type it again.",
+    correct="Arrows: go to the wrong character; a key replaces it; Backspace takes it out; Enter: try.",
     opened="The access of {name} is open again. Password for one log-in:",
     after=(
         "Copy it now. At the log-in a new password and the telephone are asked for.",

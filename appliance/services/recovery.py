@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from appliance.accounts import codes
-from appliance.accounts.challenge import NONCE_BYTES, Challenge, signature_of
+from appliance.accounts.challenge import NONCE_BYTES, Challenge, refusal, signature_of
 from appliance.accounts.desk import AccountDesk
-from appliance.accounts.errors import NoRecoveryKey, NoSuchAccount, RecoveryRefused
+from appliance.accounts.errors import NoAccountToRecover, NoRecoveryKey, RecoveryRefused
 from appliance.accounts.manage import recover
 from appliance.core.clock import Clock, SystemClock
 from appliance.core.errors import Language
@@ -64,13 +64,14 @@ def answers(key: Path, challenge: Challenge, typed: str, now_us: int) -> bool:
 async def reopen(desk: AccountDesk, key: Path, box: str, name: str, ask: Ask, tries: int = 1) -> str:
     """The password of one log-in. `tries`: codes that are taken for one request; one of no character gives up.
 
-    Raises NoSuchAccount, NoRecoveryKey, RecoveryRefused.
+    Raises NoAccountToRecover, NoRecoveryKey, RecoveryRefused.
     """
     if await desk.store.find(name) is None:
-        raise NoSuchAccount(name=name)
+        raise NoAccountToRecover(name=name)
     if not await asyncio.to_thread(key.exists):
         raise NoRecoveryKey
     challenge = Challenge(box, name, desk.draw(NONCE_BYTES), desk.clock.monotonic_us())
+    typed = ""
     for _ in range(tries):
         typed = await asyncio.to_thread(ask, challenge)
         if await asyncio.to_thread(answers, key, challenge, typed, desk.clock.monotonic_us()):
@@ -78,7 +79,7 @@ async def reopen(desk: AccountDesk, key: Path, box: str, name: str, ask: Ask, tr
         desk.tell("recovery-refused", {"account": name})
         if not typed:
             break
-    raise RecoveryRefused
+    raise refusal(challenge, typed, desk.clock.monotonic_us())
 
 
 def _shown(language: Language) -> Ask:
@@ -99,7 +100,7 @@ async def open_again(
     site = await asyncio.to_thread(load_site, site_file)
     file = folder / ACCOUNTS
     if not await asyncio.to_thread(file.exists):
-        raise NoSuchAccount(name=name)
+        raise NoAccountToRecover(name=name)
     journal = make_journal(site, PROCESS, clock)
     await begin(journal)
     desk = AccountDesk(file, clock, telling(journal), draw=secrets.token_bytes)
@@ -113,7 +114,7 @@ async def open_again(
 
 
 def recover_main(site: Path, folder: Path, key: Path, name: str, language: Language) -> int:
-    """0, with the password told once. Raises NoSuchAccount, NoRecoveryKey, RecoveryRefused."""
+    """0, with the password told once. Raises NoAccountToRecover, NoRecoveryKey, RecoveryRefused."""
     password = asyncio.run(open_again(site, folder, key, name, _shown(language), SystemClock()))
     words = ("Mot de passe d'une seule connexion", "Password for one log-in")
     print(f"{words[language != 'fr']} : {password}")

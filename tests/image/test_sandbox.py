@@ -188,9 +188,10 @@ def played(tree: Path, disk: str, links: list[str]) -> None:
     drop_in(tree, "appliance-interfaces.service", "[Unit]", "Requires=cards.service", "After=cards.service")
     drop_in(tree, "appliance-confirm.service", "[Service]", "ExecStart=", f"ExecStart={OWN.format(CONFIRM)}")
     drop_in(tree, "appliance-refused.service", "[Unit]", "ConditionPathExists=")
-    screen = tree / "etc/systemd/system/appliance-console.service"
-    screen.unlink(missing_ok=True)
-    screen.symlink_to("/dev/null")
+    for name in ("console", "desk"):
+        screen = tree / f"etc/systemd/system/appliance-{name}.service"
+        screen.unlink(missing_ok=True)
+        screen.symlink_to("/dev/null")
 
 
 @pytest.fixture(scope="module")

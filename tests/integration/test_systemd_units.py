@@ -145,6 +145,20 @@ def test_who_makes_pictures_has_its_socket_and_nothing_else() -> None:
     )
 
 
+def test_what_the_keyboard_reaches_is_the_accounts_and_nothing_else() -> None:
+    unit, page = settings("appliance-desk.service"), settings("appliance-web.service")
+    assert (unit["User"], unit["StateDirectory"]) == (page["User"], page["StateDirectory"]), "the page's own file"
+    assert (unit["PrivateNetwork"], unit["RestrictAddressFamilies"]) == (["yes"], ["AF_UNIX"])
+    assert {"-/srv/recordings", "-/run/appliance", "-/var/lib/appliance/front"} <= set(
+        unit["InaccessiblePaths"][0].split()
+    ), "a user has all of its groups, whatever a unit asks for"
+    assert unit["ReadWritePaths"] == ["/var/lib/appliance/recorder/journal"]
+    assert not {"LoadCredential", "SetCredential", "EnvironmentFile", "BindPaths"} & set(unit)
+    assert (unit["TTYPath"], unit["StandardInput"], unit["StandardOutput"]) == (["/dev/tty2"], ["tty"], ["tty"])
+    assert (unit["StandardError"], unit["TTYVTDisallocate"]) == (["journal"], ["yes"]), "nothing stays on the screen"
+    assert (unit["Restart"], unit["StartLimitIntervalSec"]) == (["always"], ["0"])
+
+
 def test_users_and_folders_are_made_and_each_may_what_it_must(root: Path) -> None:
     need("systemd-sysusers", "systemd-tmpfiles")
     need_root()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from appliance.accounts.challenge import LASTS_US, Challenge
-from appliance.accounts.errors import NoSuchAccount, RecoveryRefused
+from appliance.accounts.errors import NoSuchAccount, RecoveryMistyped, RecoveryRefused
 from appliance.core.clock import SimulatedClock
 from appliance.services.console_screen import COLUMNS, ROWS
-from appliance.services.desk import REST_MOST_S, SHOWN_S, Desk, rest_s
+from appliance.services.desk import DEAF_S, NOTHING_S, REST_MOST_S, SHOWN_S, Desk, rest_s
 from appliance.services.desk_keys import Kind, Typed
 from appliance.services.desk_words import of, wrapped
 from appliance.services.recovery import Ask
@@ -70,13 +70,15 @@ def test_the_password_is_shown_for_two_minutes_and_wiped(language: str) -> None:
         assert ask(challenge) == "R1GHT"
         return "ABCDE-FGHJK-MNPQR-S"
 
-    person = Person(SimulatedClock(), [b"qwerty", b";<durqnd", b"zrong", b"right", None])
+    person = Person(SimulatedClock(), [b"qwerty", b";<durqnd", b"zrong", b"\x15right", None])
     desk_of(person, attempt, language).visit()
     assert asked == ["m.durand"]
     said = of("fr" if language == "fr" else "en")
     assert re.search(rf"{BOX}.*\n.*m\.durand.*\n.*00000-00000-00000-0", person.seen[2])
-    assert said.wrong not in person.seen[2]
-    assert said.wrong.split(".")[0] in person.seen[3]
+    assert said.correct not in person.seen[2]
+    assert said.correct in " ".join(person.seen[3].split())
+    assert RecoveryMistyped(count=5, whole=103).sentence("fr" if language == "fr" else "en")[:40] in person.seen[3]
+    assert person.rests == [DEAF_S], "a second press of Enter wipes nothing"
     assert "ABCDE-FGHJK-MNPQR-S" in person.seen[4]
     assert person.kinds[-1] == (Kind.ENTER, SHOWN_S)
     assert person.wiped == 1
@@ -120,3 +122,14 @@ def test_another_keyboard_and_no_name_begin_again() -> None:
         desk.visit()
     assert len(person.rests) == 1
     assert not person.keys
+
+
+def test_it_waits_for_the_first_account() -> None:
+    def attempt(name: str, ask: Ask) -> str:
+        raise AssertionError
+
+    person = Person(SimulatedClock(), [b"azerty", None])
+    looks = iter([False, False, True])
+    Desk(person, attempt, BOX, "fr", person.clock, lambda: next(looks)).visit()
+    assert person.rests == [NOTHING_S, NOTHING_S]
+    assert "pas encore de compte" in person.seen[0]

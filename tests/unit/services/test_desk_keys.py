@@ -4,8 +4,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.accounts import codes
+from appliance.accounts.challenge import CODE_LENGTH
 from appliance.services.console_screen import COLUMNS, ROWS
-from appliance.services.desk_keys import CODE_LENGTH, FRENCH, PROBES, Kind, Typed
+from appliance.services.desk_keys import FRENCH, PROBES, Kind, Typed
 
 PRESSED = {printed: arrives for arrives, printed in FRENCH.items()}
 """What the kernel hands over when this key of an AZERTY keyboard is pressed."""
@@ -40,6 +41,24 @@ def test_digits_of_a_code_need_no_shift_key() -> None:
     found.feed(b"1234567890")
     assert found.text == "1234567890"
     assert typed(Kind.CODE, "1234567890", french=True).text == "1234567890"
+
+
+@given(st.binary(min_size=64, max_size=64), st.integers(0, CODE_LENGTH - 1), st.sampled_from(codes.ALPHABET))
+def test_one_wrong_character_is_reached_by_arrows_and_replaced(signature: bytes, at: int, wrong: str) -> None:
+    code = codes.encode(signature).replace("-", "")
+    found = Typed(Kind.CODE, {}, code[:at] + wrong + code[at + 1 :])
+    rows, columns = divmod(CODE_LENGTH - at, 30)
+    found.feed(b"\x1b[A" * rows + b"\x1b[D" * columns)
+    mark = next(row for row in found.rows() if "^" in row)
+    assert found.rows()[found.rows().index(mark) - 1][mark.index("^")] == wrong
+    found.feed(code[at].encode() + b"\x1b[B\x1b[C" * 9 + b"\r")
+    assert (found.text, found.done) == (code, True)
+
+
+def test_digits_beside_a_french_keyboard_and_capitals_are_taken_in_a_name() -> None:
+    found = Typed(Kind.NAME, FRENCH)
+    found.feed(b"DURQND12345789")
+    assert found.text == "durand12345789"
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyz.-0123456789", max_size=40), st.booleans())

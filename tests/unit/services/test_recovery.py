@@ -9,10 +9,10 @@ import pytest
 
 from appliance.accounts.challenge import LASTS_US, Challenge
 from appliance.accounts.desk import AccountDesk
-from appliance.accounts.errors import NoRecoveryKey, NoSuchAccount, RecoveryRefused
+from appliance.accounts.errors import NoRecoveryKey, NoSuchAccount, RecoveryLate, RecoveryMistyped, RecoveryRefused
 from appliance.core.chain import Facts
 from appliance.core.clock import SimulatedClock
-from appliance.services.recovery import answers, reopen, sign
+from appliance.services.recovery import Ask, answers, reopen, sign
 from tests.peers.need import need
 from tests.peers.sign_in import HOME, add_petit, make_staff
 
@@ -76,10 +76,17 @@ async def test_a_code_for_anything_else_or_too_late_opens_nothing(centre: Centre
         centre.clock.advance(LASTS_US / 1_000_000)
         return sign(centre.private, asked)
 
-    wrong = [lambda _: other(), lambda _: "", lambda _: "12345-ABCDE", late]
-    for ask in wrong:
-        with pytest.raises(RecoveryRefused):
+    mistyped = {"count": 10, "whole": 103}
+    wrong: list[tuple[Ask, RecoveryRefused]] = [
+        (lambda _: other(), RecoveryRefused()),
+        (lambda _: "", RecoveryMistyped(**(mistyped | {"count": 0}))),
+        (lambda _: "12345-ABCDE", RecoveryMistyped(**mistyped)),
+        (late, RecoveryLate()),
+    ]
+    for ask, told in wrong:
+        with pytest.raises(RecoveryRefused) as raised:
             await reopen(centre.desk, centre.public, BOX, "durand", ask)
+        assert raised.value.sentence("fr") == told.sentence("fr")
     assert [kind for kind, _ in centre.told].count("recovery-refused") == len(wrong)
     with pytest.raises(NoSuchAccount):
         await reopen(centre.desk, centre.public, BOX, "personne", lambda _: "")
