@@ -7,7 +7,10 @@ import {
 import { Refused, type State } from "./api";
 import { type Key, plural, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
-import { DAY, HOUR, dateField, midnight, moment, shortDate, timeField, typed } from "./time";
+import { DAY, HOUR, clock, dateField, midnight, moment, shortDate, timeField, typed } from "./time";
+
+/** An instant that is read without today's page beside it: on which day is part of it. */
+const whole = (us: number): string => `${shortDate(us)} ${clock(us)}`;
 
 const REFRESH_MS = 10_000;
 const GRANT_HOURS = [4, 12, 24, 48, 72]; // the longest that may be given at a time
@@ -145,7 +148,7 @@ export class AccountsElement extends LitElement {
   }
 
   private told(once: Once) {
-    return html`<section class="card once" tabindex="-1" role="alert"><h2>${t("access.onceTitle", { name: once.name })}</h2>
+    return html`<section class="card once" tabindex="-1" role="alert"><h2>${t("access.onceTitle", { name: this.person(once.name), login: once.name })}</h2>
       <p><code>${once.password}</code></p><p>${t("access.onceText")}</p>
       <button @click=${() => (this.once = null)}>${t("access.onceDone")}</button></section>`;
   }
@@ -173,8 +176,8 @@ export class AccountsElement extends LitElement {
 
   private grantOf(given: NewGrant) {
     return html`<span class="hint">${t("access.granted", {
-      cameras: given.cameras.map((each) => this.camera(each)).join(", "), from: moment(given.from_us, this.now), to: moment(given.to_us, this.now) })}
-      ${t(given.until_us > this.now ? "access.grantUntil" : "access.grantOver", { time: moment(given.until_us, this.now) })}</span>`;
+      cameras: given.cameras.map((each) => this.camera(each)).join(", "), from: whole(given.from_us), to: whole(given.to_us) })}
+      ${t(given.until_us > this.now ? "access.grantUntil" : "access.grantOver", { time: whole(given.until_us) })}</span>`;
   }
 
   private grantFields() {
@@ -217,14 +220,18 @@ export class AccountsElement extends LitElement {
       <button class="primary">${t("access.make")}</button></form></details>`;
   }
 
+  /** What a login is called by people. */
+  private person(name: string): string {
+    return this.rows?.find((each) => each.name === name)?.person ?? name;
+  }
+
   private sessions() {
-    const person = (name: string) => this.rows?.find((each) => each.name === name)?.person ?? name;
     return html`<section class="card"><h2>${t("access.sessions")}</h2><table class="stack"><thead><tr><th scope="col">${t("access.person")}</th><th scope="col">${t("access.address")}</th>
       <th scope="col">${t("access.opened")}</th><th scope="col">${t("access.used")}</th><td></td></tr></thead><tbody>${this.open.map((each) => html`<tr>
-        <th scope="row">${person(each.account)}${each.mine ? html`<span class="hint">${t("access.mine")}</span>` : nothing}</th>
+        <th scope="row">${this.person(each.account)}${each.mine ? html`<span class="hint">${t("access.mine")}</span>` : nothing}</th>
         <td data-label=${t("access.address")}>${each.address}</td><td data-label=${t("access.opened")}>${moment(each.opened_us, this.now)}</td>
         <td data-label=${t("access.used")}>${moment(each.used_us, this.now)}</td>
-        <td class="act">${each.mine ? nothing : html`<button aria-label=${t("access.endOf", { name: person(each.account) })} @click=${() => void this.try(() => endSession(each.id)).then(() => this.poll())}>${t("access.end")}</button>`}</td></tr>`)}</tbody></table></section>`;
+        <td class="act">${each.mine ? nothing : html`<button aria-label=${t("access.endOf", { name: this.person(each.account) })} @click=${() => void this.try(() => endSession(each.id)).then(() => this.poll())}>${t("access.end")}</button>`}</td></tr>`)}</tbody></table></section>`;
   }
 
   protected override render() {
