@@ -22,8 +22,9 @@ from tests.unit.web.conftest import Api
 NAME = "temoin.zola.exemple.fr"
 ADDRESS = "/api/v1/certificate"
 DAY_S = 86_400.0
-NOW_US = SystemClock().utc_us() + 60_000_000
-"""us: openssl dates what a test makes later by the machine's own clock."""
+NOW_US = SystemClock().utc_us() + 7200 * 1_000_000
+"""us: openssl dates what a test makes by the machine's own clock, and this is read when the tests are gathered, up to
+an hour before."""
 
 
 @pytest.fixture(scope="module")
