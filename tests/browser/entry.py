@@ -9,8 +9,9 @@ from tests.peers.sign_in import token_of
 
 async def sign_in(page: Page, base: str, staff: AccountDesk, who: Role | str | None = Role.MANAGER) -> None:
     """Give the browser a session of this role or account; None: take it away."""
-    await page.call("Network.clearBrowserCookies")
-    if who is not None:
+    if who is None:
+        await page.call("Network.clearBrowserCookies")
+    else:  # in the place of the one before: what the page asks meanwhile is somebody's
         token = await token_of(staff, who)
         attributes = {"secure": True, "httpOnly": True, "sameSite": "Strict", "path": "/"}
         done = await page.call("Network.setCookie", name=COOKIE, value=token, url=base, **attributes)
