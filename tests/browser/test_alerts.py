@@ -1,5 +1,7 @@
 """Alerts in a real browser: read, opened, played with what was seen drawn on it, answered; a fact; the watch."""
 
+import pytest
+
 from tests.browser.conftest import Desk
 from tests.browser.screen import SCREEN
 from tests.peers.fake_recorder import FIRST_RUN_S, START_US
@@ -69,6 +71,7 @@ async def test_the_watch_is_said_on_the_home_page_and_can_be_suspended_by_name(d
     assert "ménage du soir" in await desk.page.text("t-watch tbody tr")
 
 
+@pytest.mark.full
 async def test_without_detection_the_page_says_so_and_goes_on(desk: Desk) -> None:
     desk.page.expected = ("503 (Service Unavailable)",)
     desk.detector.down = True

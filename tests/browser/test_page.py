@@ -43,6 +43,7 @@ async def test_home_says_in_words_what_is_so(desk: Desk) -> None:
     await desk.page.until("document.querySelector('h1').innerText === 'All is well'")
 
 
+@pytest.mark.full
 async def test_a_recorder_that_is_down_is_said_and_recovers_by_itself(desk: Desk) -> None:
     await desk.home()
     desk.page.expected = ("503 (Service Unavailable)",)

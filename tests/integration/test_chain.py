@@ -125,6 +125,7 @@ async def test_sigkill_leaves_exactly_what_was_durable_and_recording_goes_on_in_
         assert await recorder.stop() == 0, recorder.errors
 
 
+@pytest.mark.full
 async def test_a_camera_that_fails_never_touches_the_others(tmp_path: Path) -> None:
     """One refuses the password, one refuses connections; the third misses nothing, and each failure is named."""
     clips = await asyncio.to_thread(small_clips)

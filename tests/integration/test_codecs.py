@@ -155,6 +155,7 @@ async def all_kept(wanted: Mapping[str, Clip]) -> dict[str, Taken]:
     return results
 
 
+@pytest.mark.full
 async def test_streams_of_three_forms_are_kept_whole_and_in_time() -> None:
     await all_kept(await asyncio.to_thread(made, QUICK))
 
