@@ -39,8 +39,8 @@ class DetectorUnreachable(ApplianceError):
     """The detector's socket does not answer; recording goes on without it."""
 
     code = "detector-unreachable"
-    fr = "La détection ne répond pas : elle redémarre, réessayez ; l'enregistrement continue."
-    en = "Detection does not answer: it is restarting, try again; recording goes on."
+    fr = "La détection ne répond pas ; l'enregistrement continue. Elle redémarre seule : prévenez le technicien si cela dure."
+    en = "Detection does not answer; recording goes on. It restarts by itself: tell the technician if this lasts."
 
 
 class DetectorRefused(ApplianceError):

@@ -17,8 +17,8 @@ class Reason(NamedTuple):
         return self.fr if language == "fr" else self.en
 
 
-_CONFIRM_FR: Final = "Vérifiez l'heure affichée, corrigez-la au besoin et confirmez-la."
-_CONFIRM_EN: Final = "Check the time shown, correct it if need be and confirm it."
+_CONFIRM_FR: Final = "Comparez l'heure affichée à une heure sûre, et confirmez-la si elle est juste."
+_CONFIRM_EN: Final = "Compare the time shown with one you trust, and confirm it if it is right."
 
 NTP: Final = Reason("ntp", "Heure vérifiée par le réseau.", "Time verified by the network.")
 CONTINUOUS: Final = Reason(

@@ -218,8 +218,8 @@ _WORDS: Final[dict[GateReason, tuple[str, str]]] = {
         "Detection is paused: the site is open.",
     ),
     GateReason.DISARMED: (
-        "Détection arrêtée par une personne ; elle reprendra seule.",
-        "Detection was stopped by a person; it will start again by itself.",
+        "Détection suspendue par une personne ; elle reprendra seule.",
+        "Detection is suspended by a person; it will start again by itself.",
     ),
     GateReason.OUTSIDE_HOURS: (
         "Détection en service : le site est fermé.",

@@ -49,7 +49,7 @@ async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk) -> None:
     await desk.home()
     await desk.page.until("document.querySelector('t-second button')")
     told = await desk.page.text("t-second")
-    assert "Mme Durand demande de ne plus surveiller\u202f: tout le site" in told
+    assert "Mme Durand demande de suspendre la détection\u202f: tout le site" in told
     assert "«\u202ftravaux dans toute la cour\u202f»" in told
     assert await barriers(desk.page, "Signer la demande de Mme Durand") == []
     await click(desk, "t-second button")

@@ -43,8 +43,10 @@ class Words:
                     "reason": "outside-hours" if armed else "disarmed",
                     "fr": "Détection en service : le site est fermé."
                     if armed
-                    else "Détection arrêtée par une personne.",
-                    "en": "Detection is on: the site is closed." if armed else "Detection was stopped by a person.",
+                    else "Détection suspendue par une personne ; elle reprendra seule.",
+                    "en": "Detection is on: the site is closed."
+                    if armed
+                    else "Detection is suspended by a person; it will start again by itself.",
                     "until_us": None if word is None else word["until_us"],
                     "word": word,
                 }

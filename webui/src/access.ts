@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type AccountRow, accounts } from "./accounts-api";
 import { type Look as Opened, Refused, type State, ask } from "./api";
 import { type Key, t } from "./i18n";
-import { DAY, moment, shortDate } from "./time";
+import { DAY, dated, moment, shortDate } from "./time";
 
 type Look = Opened & { person: string };
 
@@ -58,7 +58,7 @@ export class AccessElement extends LitElement {
 
   private ends(now: number) {
     const people = this.people.filter((each) => !each.revoked);
-    const grants = people.filter((each) => each.grant && each.grant.until_us > now).map((each) => t("home.grant", { name: each.person, time: moment(each.grant!.until_us, now) }));
+    const grants = people.filter((each) => each.grant && each.grant.until_us > now).map((each) => t("home.grant", { name: each.person, time: dated(each.grant!.until_us, now) }));
     const over = people.filter((each) => each.role !== "viewer" && each.until_us > now && each.until_us < now + SOON)
       .map((each) => t("home.authorisation", { name: each.person, date: shortDate(each.until_us - 1) }));
     return [...over, ...grants];

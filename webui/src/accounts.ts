@@ -4,13 +4,13 @@ import {
   type AccountRow, type NewGrant, type Once, ROLES, type Role, type SessionRow,
   accounts, authorise, endSession, grant, openAccount, resetPassword, revokeAccount, sessions,
 } from "./accounts-api";
-import { Refused, type State } from "./api";
+import { type State } from "./api";
 import { type Key, plural, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 import { DAY, HOUR, clock, dateField, midnight, moment, shortDate, timeField, typed } from "./time";
 
 /** An instant that is read without today's page beside it: on which day is part of it. */
-const whole = (us: number): string => `${shortDate(us)} ${clock(us)}`;
+const whole = (us: number): string => t("time.dated", { day: shortDate(us), time: clock(us) });
 
 const REFRESH_MS = 10_000;
 const GRANT_HOURS = [4, 12, 24, 48, 72]; // the longest that may be given at a time
@@ -72,14 +72,9 @@ export class AccountsElement extends LitElement {
 
   /** Do it, or say why not; true when it was done. */
   private async try(work: () => Promise<unknown>): Promise<boolean> {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-      return false;
-    }
+    const why = await refusalOf(work);
+    if (why) this.refusal = why;
+    return why === null;
   }
 
   private granted(fields: FormData): NewGrant {
@@ -203,7 +198,7 @@ export class AccountsElement extends LitElement {
     const names: Record<Deed, Key> = { revoke: "access.revoke", password: "access.password", authorise: "access.prolong", grant: "access.grant" };
     return html`<dialog aria-labelledby="deed" @close=${() => (this.asked = null)}><form class="stacked" @submit=${(event: SubmitEvent) => void this.act(event)}>
       <h2 id="deed">${t("access.deedOf", { deed: t(names[deed]), name: account.person })}</h2>${fields[deed]()}${this.said()}
-      <p class="buttons"><button type="button" @click=${() => this.dismiss()}>${t("access.cancel")}</button><button class="primary">${t(names[deed])}</button></p></form></dialog>`;
+      <p class="buttons"><button type="button" @click=${() => this.dismiss()}>${t("access.cancel")}</button><button class=${deed === "revoke" ? "grave" : "primary"}>${t(names[deed])}</button></p></form></dialog>`;
   }
 
   private form() {

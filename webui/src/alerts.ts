@@ -5,7 +5,7 @@ import { labelled, lasted, what } from "./alert-words";
 import { type Key, NO_WORDS, type Words, locale, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
 import "./review";
-import { SECOND, clock, longDate, moment } from "./time";
+import { SECOND, clock, longDate, moment, when } from "./time";
 
 const REFRESH_MS = 3000;
 const BEFORE = 3 * SECOND; // of the first sight: who enters is seen entering
@@ -140,7 +140,7 @@ export class AlertsElement extends LitElement {
     const given = alert.answer;
     return html`<form class="card judge" @submit=${(event: SubmitEvent) => void this.judge(event, alert)}>
       <h2>${t("judge.title")}</h2>
-      ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: moment(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` ${t("app.quote", { text: given.note })}` : ""}</p>` : nothing}
+      ${given ? html`<p>${t("judge.given", { verdict: t(`verdictOf.${given.verdict}`), by: given.by, time: when(given.utc_us, this.data!.now_utc_us) })}${given.note ? ` ${t("app.quote", { text: given.note })}` : ""}</p>` : nothing}
       <fieldset><legend>${t("judge.legend")}</legend>${VERDICTS.map((each) => html`<label><input type="radio" name="verdict" value=${each} required> ${t(`judge.${each}` as Key)}</label>`)}</fieldset>
       <label>${t("judge.note")} <input name="note" maxlength="500"></label>
       <button class="primary">${t("judge.send")}</button>

@@ -1,5 +1,5 @@
 // The contract of webui/openapi.yaml, as far as the page uses it.
-import { known, shut } from "./look";
+import { known, refresh, shut } from "./look";
 import { patiently } from "./patience";
 
 export type Quality = "main" | "sub";
@@ -383,7 +383,10 @@ export async function gop(id: string, quality: Quality, at: number, skip = 0): P
   await known();
   const problem = shut(id, at);
   if (problem) throw new Refused(problem);
-  const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1${skip ? `&skip=${skip}` : ""}`);
+  const response = await ask(`${camera(id)}/gop?t=${Math.floor(at)}&q=${quality}&init=1${skip ? `&skip=${skip}` : ""}`).catch((error: unknown) => {
+    if (error instanceof Refused && error.problem.code === "look-over") void refresh(); // its bar goes with the pictures
+    throw error;
+  });
   const figure = (name: string): number => Number(response.headers.get(name));
   const following = response.headers.get("Media-Next-Utc");
   return {

@@ -1,10 +1,10 @@
 // The certificate of this page: what is served now, a request for the département's authority, and what it gave.
 import { LitElement, html, nothing } from "lit";
-import { Refused, type State, ask } from "./api";
+import { type State, ask } from "./api";
 import en from "./certificate-en.json";
 import fr from "./certificate-fr.json";
 import { language, put, said, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 import { shortDate } from "./time";
 
 /** As in the contract's schema CertificateTold. Times: UTC microseconds. */
@@ -83,15 +83,8 @@ export class CertificateElement extends LitElement {
     if (this.busy) return;
     this.busy = true;
     this.refusal = this.done = null;
-    try {
-      await work();
-      this.done = done;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    } finally {
-      this.busy = false;
-    }
+    this.refusal = await refusalOf(work).finally(() => (this.busy = false));
+    if (!this.refusal) this.done = done;
     if (this.done || this.refusal) void this.updateComplete.then(() => this.querySelector("h1")?.scrollIntoView({ block: "nearest" })); // what came of it stands under it
   }
 

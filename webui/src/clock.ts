@@ -1,10 +1,10 @@
 // The recorder's time beside this device's, and a person's word that it is right.
 import { LitElement, html, nothing } from "lit";
-import { Refused, type State, ask } from "./api";
+import { type State, ask } from "./api";
 import en from "./clock-en.json";
 import fr from "./clock-fr.json";
 import { language, put, said } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 import { SECOND, clock, length, longDate } from "./time";
 
 const APART_US = 30 * SECOND; // less is how two clocks that are both right differ
@@ -60,15 +60,8 @@ export class ClockElement extends LitElement {
     if (this.busy) return;
     this.busy = true;
     this.refusal = null;
-    try {
-      await ask("/api/v1/clock/confirm", { shown_us: this.now() });
-      this.done = true;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    } finally {
-      this.busy = false;
-    }
+    this.refusal = await refusalOf(() => ask("/api/v1/clock/confirm", { shown_us: this.now() })).finally(() => (this.busy = false));
+    this.done = this.refusal === null;
   }
 
   protected override render() {

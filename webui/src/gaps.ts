@@ -3,7 +3,7 @@ import { html, nothing } from "lit";
 import type { Camera, Gap, Timeline } from "./api";
 import { plural, said, t } from "./i18n";
 import type { Stretch } from "./stretch";
-import { MINUTE, clock, length, moment } from "./time";
+import { MINUTE, clock, dated, length, moment } from "./time";
 
 const ROWS = 50; // of the table; more need a zoom
 
@@ -17,7 +17,7 @@ export function gapTable(history: Timeline | null, camera: Camera | undefined, s
   const main = camera?.streams.sub ? camera.streams.main?.first_utc_us ?? null : null;
   const first = history?.first_us ?? null;
   const start = (gap: Gap): string => gap.from_us <= history!.from_us
-    ? t("events.before", { time: moment(gap.from_us, now) }) : moment(gap.from_us, now);
+    ? t("events.before", { time: dated(gap.from_us, now) }) : moment(gap.from_us, now);
   const row = (gap: Gap) => html`<tr><td data-label=${t("events.from")}>${start(gap)}</td>
     <td data-label=${t("events.to")}>${gap.open ? t("events.ongoing") : moment(gap.to_us, now)}</td>
     <td data-label=${t("events.length")}>${length(gap.to_us - gap.from_us)}</td>
@@ -30,7 +30,7 @@ export function gapTable(history: Timeline | null, camera: Camera | undefined, s
       ${gaps.length > ROWS ? html`<p>${plural("events.more", gaps.length - ROWS)}</p>` : nothing}`}
     ${pauses.length === 0 ? nothing : html`<h2>${t("events.pauses")}</h2><ul class="pauses">${pauses.slice(0, ROWS).map((gap) => html`<li>${
       gap.open ? t("events.pauseNow", { from: start(gap) })
-        : t("events.pause", { from: start(gap), to: moment(gap.to_us, now), length: length(gap.to_us - gap.from_us) })}</li>`)}</ul>`}
-    ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: moment(first, now) })}${
-      main !== null && main - first > MINUTE ? html` ${t("events.firstMain", { time: moment(main, now) })}` : nothing}</p>`}</section>`;
+        : t("events.pause", { from: start(gap), to: dated(gap.to_us, now), length: length(gap.to_us - gap.from_us) })}</li>`)}</ul>`}
+    ${first === null ? nothing : html`<p class="hint">${t("events.first", { time: dated(first, now) })}${
+      main !== null && main - first > MINUTE ? html` ${t("events.firstMain", { time: dated(main, now) })}` : nothing}</p>`}</section>`;
 }

@@ -3,7 +3,7 @@ import { LitElement, html, nothing } from "lit";
 import { type Camera, type Disk, type Issue, type Note, type Pause, Refused, type State, type Stream, alerts } from "./api";
 import { locale, plural, said, t } from "./i18n";
 import { suggested } from "./jump";
-import { DAY, clock, length, moment } from "./time";
+import { DAY, clock, dated, length, moment } from "./time";
 import "./access";
 import "./watch";
 
@@ -11,17 +11,18 @@ const COUNT_MS = 10_000;
 const ICONS = { ok: "✓", starting: "…", attention: "!" } as const;
 
 export class HomeElement extends LitElement {
-  static override properties = { data: { attribute: false }, rights: { attribute: false }, waiting: { state: true } };
+  static override properties = { data: { attribute: false }, rights: { attribute: false }, waiting: { state: true }, suspended: { state: true } };
   declare data: State | null;
   declare rights: ReadonlySet<string> | null;
   declare waiting: number; // alerts that nobody has answered
+  declare suspended: number; // cameras on which a person has suspended detection
   private timer = 0;
   private start: number | null = null; // what the fields offer: set once, so that they never change under a hand
 
   constructor() {
     super();
     this.data = this.rights = null;
-    this.waiting = 0;
+    this.waiting = this.suspended = 0;
   }
 
   override connectedCallback(): void {
@@ -61,7 +62,7 @@ export class HomeElement extends LitElement {
       ${state.notes.length > 0 ? this.notes(state) : nothing}
       <section class="card"><h2>${t("jump.title")}</h2>
         <t-jump .cameras=${state.cameras} camera=${state.cameras[0]?.id ?? ""} .at=${this.start}></t-jump></section>
-      ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state} .rights=${this.rights}></t-watch>${this.disks(state)}
+      ${this.cameras(state)}<t-access .data=${state} .rights=${this.rights}></t-access><t-watch .data=${state} .rights=${this.rights} @suspended=${(event: CustomEvent<number>) => (this.suspended = event.detail)}></t-watch>${this.disks(state)}
       ${this.rights?.has("certificate") ? html`<p><a class="button" href="/certificat">${t("certificate.title")}</a></p>` : nothing}`;
   }
 
@@ -84,6 +85,7 @@ export class HomeElement extends LitElement {
       <span class="mark" aria-hidden="true">${ICONS[state.verdict]}</span>
       <div><div role="status"><h1>${words}</h1></div>
         <p>${plural("verdict.cameras", state.cameras.filter(whole).length, { all: state.cameras.length })}${aside}, ${plural("verdict.disks", working.length, { all: state.disks.length })}.</p>
+        ${this.suspended > 0 ? html`<p><b>${plural("verdict.unwatched", this.suspended)}</b></p>` : nothing}
         <p class="hint">${t("verdict.checked", { time: clock(state.now_utc_us) })}</p></div></section>`;
   }
 
@@ -93,7 +95,7 @@ export class HomeElement extends LitElement {
 
   private issues(state: State) {
     const row = (issue: Issue) => html`<li>
-      <p class="what">${said(issue)}${issue.since_us === null ? nothing : html` <span class="since">${t("issue.since", { time: moment(issue.since_us, state.now_utc_us) })}</span>`}</p>
+      <p class="what">${said(issue)}${issue.since_us === null ? nothing : html` <span class="since">${t("issue.since", { time: dated(issue.since_us, state.now_utc_us) })}</span>`}</p>
       ${issue.place ? html`<p class="hint">${issue.place}</p>` : nothing}
       <p><strong>${t("issue.todo")}</strong> ${said({ fr: issue.todo_fr, en: issue.todo_en })}</p></li>`;
     return html`<section class="card issues"><h2>${t("issues.title")}</h2><ul>${state.issues.map(row)}
@@ -102,7 +104,7 @@ export class HomeElement extends LitElement {
 
   private notes(state: State) {
     const row = (note: Note) => html`<li><p class="what">${said(note)} <span class="since">${t("events.pause", {
-      from: moment(note.from_us, state.now_utc_us), to: moment(note.to_us, state.now_utc_us), length: length(note.to_us - note.from_us) })}</span></p>
+      from: dated(note.from_us, state.now_utc_us), to: dated(note.to_us, state.now_utc_us), length: length(note.to_us - note.from_us) })}</span></p>
       <p>${said({ fr: note.todo_fr, en: note.todo_en })}</p></li>`;
     return html`<section class="card issues"><h2>${t("home.notes")}</h2><ul>${state.notes.map(row)}</ul></section>`;
   }
@@ -116,7 +118,7 @@ export class HomeElement extends LitElement {
     const row = (camera: Camera) => html`<tr>
       <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
       <td class="bare">${camera.pause ? this.pause(camera.pause) : this.streams(camera)}${camera.next_pause_us === null ? nothing
-        : html`<span class="hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, state.now_utc_us) })}</span>`}</td>
+        : html`<span class="hint">${t("cameras.nextPause", { time: dated(camera.next_pause_us, state.now_utc_us) })}</span>`}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>
       <td class="act">${this.rights?.has("aim") ? html`<a class="button" href="/cadrage?cam=${camera.id}" aria-label=${t("aim.of", { name: camera.name })}>${t("aim.title")}</a>` : nothing}${this.rights !== null && !this.rights.has("footage") ? nothing : html`<a class="button" href="/lecture?cam=${camera.id}" aria-label=${t("cameras.openOf", { name: camera.name })}>${t("cameras.open")}</a>`}</td></tr>`;

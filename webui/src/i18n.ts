@@ -52,7 +52,8 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
 
 /** Words of a screen that brings its own, `{name}` replaced. */
 export function put(words: string, values: Record<string, string | number>): string {
-  return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""));
+  return words.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""))
+    .replace(/(à|de) le (?=\d)/g, (_, before: string) => (before === "à" ? "au " : "du ")); // "à le 25" is "au 25" in French
 }
 
 /** A sentence that stays on screen: put together anew when the language changes. */

@@ -1,10 +1,9 @@
 // The journal of viewings: who looked at what, when and why, what was refused; and the proof that none was changed.
 import { LitElement, html, nothing } from "lit";
-import { Refused, type State, ask } from "./api";
-import type { Look } from "./api";
+import { type Look, type State, ask } from "./api";
 import { type Key, keyOr, locale, plural, said, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
-import { DAY, clock, midnight, moment, typed } from "./time";
+import { type Sentence, refusalOf, refused } from "./refused";
+import { DAY, clock, dated, midnight, moment, typed } from "./time";
 
 const SHOWN = 31 * DAY; // what is listed unless other days are asked for; three years are kept
 const MOST = 200; // of one answer
@@ -99,13 +98,7 @@ export class JournalElement extends LitElement {
   }
 
   private async try(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-      this.refusal = null;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(work);
   }
 
   private load = (): void => {
@@ -156,7 +149,7 @@ export class JournalElement extends LitElement {
 
   private row(look: Kept) {
     const now = this.data!.now_utc_us;
-    const span = look.to_us === null ? t("journal.followed", { from: moment(look.from_us, now) }) : this.between(look.from_us, look.to_us);
+    const span = look.to_us === null ? t("journal.followed", { from: dated(look.from_us, now) }) : this.between(look.from_us, look.to_us);
     const seen = look.seen.slice(0, STRETCHES).map((each) => html`<span class="hint">${this.camera(each.camera)} · ${this.between(each.from_us, each.to_us)}</span>`);
     return html`<tr><th scope="row">${look.person}<span class="hint">${look.function}</span></th>
       <td data-label=${t("review.when")}>${moment(look.opened_us, now)}${look.remaining_us > 0 ? html`<span class="hint">${t("journal.open")}</span>` : nothing}</td>

@@ -35,7 +35,7 @@ export function having(words: string, name: string) {
 
 export class LoginElement extends LitElement {
   static override properties = { mine: { attribute: false }, sheet: { state: true }, coded: { state: true }, keyed: { state: true }, refusal: { state: true }, needs: { state: true },
-    proposed: { state: true }, codes: { state: true }, busy: { state: true } };
+    proposed: { state: true }, codes: { state: true }, copied: { state: true }, busy: { state: true } };
   /** A log-in that is not finished; null: nobody is logged in. */
   declare mine: Session | null;
   declare sheet: boolean;
@@ -43,6 +43,7 @@ export class LoginElement extends LitElement {
   declare keyed: boolean; // a security key may answer instead
   declare refusal: Sentence | null;
   declare needs: Sentence | null; // what is to be given next
+  declare copied: boolean; // the secret is on the clipboard
   declare proposed: { secret: string; address: string } | null;
   declare codes: string[];
   declare busy: boolean;
@@ -134,6 +135,7 @@ export class LoginElement extends LitElement {
   });
 
   private propose = (event: Event) => this.attempt(event, async () => {
+    this.copied = false;
     this.proposed = await proposeSecondFactor();
   });
 
@@ -143,6 +145,11 @@ export class LoginElement extends LitElement {
     this.done = session;
     this.codes = codes;
   });
+
+  /** Thirty letters are not typed twice on one telephone. Where the browser refuses, they stand there to be typed. */
+  private copy = (): void => {
+    void navigator.clipboard?.writeText(this.proposed!.secret).then(() => (this.copied = true), () => (this.copied = false));
+  };
 
   private noted = (): void => {
     this.codes = [];
@@ -174,7 +181,8 @@ export class LoginElement extends LitElement {
       case "factor":
         return html`<h1>${t("login.factorTitle")}</h1><p>${t("login.factorText")}</p>
           ${this.proposed === null ? html`<form @submit=${this.propose}>${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.factorStart")}</button></form>`
-            : html`<p><b>${t("login.secret")}</b> <code class="secret">${this.proposed.secret.replace(/(.{4})(?=.)/g, "$1 ")}</code></p>
+            : html`<p><b>${t("login.secret")}</b> <code class="secret">${this.proposed.secret.replace(/(.{4})(?=.)/g, "$1 ")}</code>
+                <button type="button" @click=${this.copy}>${t("login.copy")}</button> <span class="hint" role="status">${this.copied ? t("login.copied") : ""}</span></p>
               <p><a href=${this.proposed.address} rel="external">${t("login.open")}</a></p>
               <form @submit=${this.confirm}><label>${t("login.six")} <input name="code" required inputmode="numeric" pattern="[0-9 ]{6,7}" autocomplete="one-time-code"></label>
               ${this.said()}<button class="primary" ?disabled=${this.busy}>${t("login.keep")}</button></form>`}`;

@@ -12,7 +12,7 @@ import { QUIET_MS, spread } from "./patience";
 import "./playback";
 import "./reason";
 import { NOWHERE, SCREENS, type Screen, allowed, screenOf } from "./screens";
-import { clock, dayAndTime, moment, setZone } from "./time";
+import { clock, dated, dayAndTime, moment, setZone } from "./time";
 import "./timeline";
 
 const REFRESH_MS = 2000;
@@ -221,7 +221,7 @@ class AppElement extends LitElement {
     const state = this.data;
     if (!state?.clock || state.clock.state === "verified") return nothing;
     const { state: how, since_us: since } = state.clock;
-    const head = since === null ? t("clock.unverified") : t("clock.since", { time: moment(since, state.now_utc_us) });
+    const head = since === null ? t("clock.unverified") : t("clock.since", { time: dated(since, state.now_utc_us) });
     return html`<p class="banner clock ${how}"><b role="status">${head}</b> ${said(state.clock)}
       ${t("clock.now", { time: dayAndTime(state.now_utc_us) })}${how === "doubtful" ? html` ${t("clock.hidden")}` : nothing}${this.rights.has("clock") && this.address.pathname !== "/heure" ? html` <a href="/heure">${t("clock.title")}</a>` : nothing}</p>`;
   }

@@ -1,8 +1,8 @@
 // Bookmarks: instants in a few words, to be found again. They hold no picture and keep none for longer.
 import { LitElement, html, nothing } from "lit";
-import { type State, Refused, ask } from "./api";
+import { type State, ask } from "./api";
 import { NO_WORDS, type Words, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 import { clock, moment } from "./time";
 
 const TEXT_MOST = 200; // characters
@@ -56,17 +56,9 @@ export class MarksElement extends LitElement {
   }
 
   private async change(how: () => Promise<Mark[]>, done: Words): Promise<boolean> {
-    try {
-      this.marks = await how();
-      this.refusal = null;
-      this.done = done;
-      return true;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-      this.done = NO_WORDS;
-      return false;
-    }
+    this.refusal = await refusalOf(async () => (this.marks = await how()));
+    this.done = this.refusal ? NO_WORDS : done;
+    return this.refusal === null;
   }
 
   private async set(event: SubmitEvent): Promise<void> {

@@ -39,7 +39,7 @@ export class NoticeElement extends LitElement {
     const lacks = new Intl.ListFormat(language()).format(told.missing.map((each) => t(NEEDS[each])));
     return html`<div class="screen-only"><h1>${t("notice.title")}</h1><p>${t("notice.intro")}</p>
         ${lacks ? html`<p class="refusal" role="alert">${t("notice.missing", { what: lacks })}</p>` : nothing}
-        <p><button class="primary" @click=${() => window.print()}>${t("notice.print")}</button></p></div>
+        <p><button class=${lacks ? "" : "primary"} @click=${() => window.print()}>${t("notice.print")}</button></p></div>
       ${told.panels.map((each) => this.panel(each, told, data))}`;
   }
 

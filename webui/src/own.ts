@@ -1,13 +1,13 @@
 // One's own account: until when, a recovery sheet to print, another telephone, another password, where it is open.
 import { LitElement, html, nothing } from "lit";
 import { type SessionRow, endSession, sessions } from "./accounts-api";
-import { Refused, type State } from "./api";
+import { type State } from "./api";
 import { type Session, changePassword, newSheet, session } from "./session-api";
 import { NO_WORDS, type Words, plural, t } from "./i18n";
 import { choosing, chosen, having } from "./login";
 import "./passkey";
-import { type Sentence, refused } from "./refused";
-import { moment } from "./time";
+import { type Sentence, refusalOf, refused } from "./refused";
+import { dated, when } from "./time";
 
 export class OwnElement extends LitElement {
   static override properties = { data: { attribute: false }, mine: { attribute: false }, open: { state: true }, sheet: { state: true },
@@ -49,12 +49,7 @@ export class OwnElement extends LitElement {
   private async try(work: () => Promise<unknown>): Promise<void> {
     this.refusal = null;
     this.done = NO_WORDS;
-    try {
-      await work();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(work);
   }
 
   private entered(session: Session): void {
@@ -102,14 +97,14 @@ export class OwnElement extends LitElement {
       this.open = await sessions();
     });
     return html`<section class="card"><h2>${t("access.sessions")}</h2><ul>${this.open.filter((each) => each.account === mine.name).map((each) => html`<li>
-      ${t("own.session", { address: each.address, opened: moment(each.opened_us, now), used: moment(each.used_us, now) })}
+      ${t("own.session", { address: each.address, opened: when(each.opened_us, now), used: when(each.used_us, now) })}
       ${each.mine ? html`<span class="hint">${t("access.mine")}</span>` : html`<button @click=${() => end(each)}>${t("access.end")}</button>`}</li>`)}</ul></section>`;
   }
 
   protected override render() {
     const { mine, data } = this;
     if (!mine || !data) return html`<h1>${t("own.title")}</h1>`;
-    return html`<h1>${t("own.title")}</h1><p><b>${mine.who}</b>, ${mine.function}. ${t("own.until", { time: moment(mine.until_us, data.now_utc_us) })}</p>
+    return html`<h1>${t("own.title")}</h1><p><b>${mine.who}</b>, ${mine.function}. ${t("own.until", { time: dated(mine.until_us, data.now_utc_us) })}</p>
       ${refused(this.refusal)}<p role="status">${this.done()}</p>
       ${this.sheet ? this.printed(mine) : nothing}${this.ways(mine)}
       ${mine.role === "viewer" ? nothing : html`<t-passkeys .account=${mine.name}></t-passkeys>`}${this.password(mine)}${this.sessions(mine, data.now_utc_us)}`;

@@ -4,8 +4,8 @@ import { type PasskeyAsked, Refused, ask } from "./api";
 import type { PasskeyAnswer } from "./session-api";
 import { type Key, NO_WORDS, type Words, said, t } from "./i18n";
 import { having } from "./login";
-import { type Sentence, refused } from "./refused";
-import { moment } from "./time";
+import { type Sentence, refusalOf, refused } from "./refused";
+import { when } from "./time";
 
 interface PasskeyCreation extends PasskeyAsked {
   user: { id: string; name: string; display: string };
@@ -110,15 +110,8 @@ export class PasskeysElement extends LitElement {
     this.busy = true;
     this.refusal = null;
     this.done = NO_WORDS;
-    try {
-      this.told = await work();
-      this.done = done;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    } finally {
-      this.busy = false;
-    }
+    this.refusal = await refusalOf(async () => (this.told = await work())).finally(() => (this.busy = false));
+    if (!this.refusal) this.done = done;
   }
 
   private add(event: SubmitEvent): void {
@@ -136,8 +129,8 @@ export class PasskeysElement extends LitElement {
 
   private row(each: PasskeyRow, now: number) {
     const remove = () => void this.try(() => t("passkey.removed"), async () => (await (await ask(`${PATH}/${each.id}`, {}, "DELETE")).json()) as Passkeys);
-    return html`<li><b>${each.name}</b>, ${t("passkey.made", { time: moment(each.made_us, now) })},
-      ${each.used_us === null ? t("passkey.unused") : t("passkey.used", { time: moment(each.used_us, now) })}
+    return html`<li><b>${each.name}</b>, ${t("passkey.made", { time: when(each.made_us, now) })},
+      ${each.used_us === null ? t("passkey.unused") : t("passkey.used", { time: when(each.used_us, now) })}
       ${each.here ? nothing : html`<span class="hint">${t("passkey.elsewhere", { name: each.party })}</span>`}
       <button ?disabled=${this.busy} @click=${remove}>${t("passkey.remove", { name: each.name })}</button></li>`;
   }

@@ -15,7 +15,7 @@ import { begin, follow, followed, shut } from "./look";
 import { type Notice, Player } from "./player";
 import type { Still } from "./still";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
-import { MINUTE, SECOND, clock, clockMillis, length, longDate, midnight, moment, period } from "./time";
+import { MINUTE, SECOND, clock, clockMillis, dated, length, longDate, midnight, moment, period } from "./time";
 import { chooser, numberOf, ofNumber } from "./tiles";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];
@@ -302,7 +302,6 @@ export class PlaybackElement extends LitElement {
     const playing = this.player?.playing ?? false;
     return html`<section class="play">
       <h1 ?hidden=${this.home !== ""}>${t("play.title")}${camera ? html` <span class="at-camera">${camera.name}</span>` : nothing}</h1>
-      ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>${state.cameras.length > 1 ? chooser(state, this.camera, this.also) : nothing}`}
       <div class="stage ${this.also.length > 0 ? "several" : ""}"><div class="screen ${this.at === null || this.notice.kind === "missing" ? "empty" : ""}">
         <video muted playsinline tabindex="-1" aria-label=${t("play.video", { name: camera?.name ?? "" })}></video>
         ${this.notice.kind === "unsupported" && this.picture ? html`<img class="still" src=${this.picture.picture} alt=${t("play.video", { name: camera?.name ?? "" })}>` : nothing}${drawn(this.boxes, this.at, this.camera, ...this.proportions())}${this.overlay()}${this.also.length > 0 && camera ? html`<span class="badge"><kbd>${numberOf(state, this.camera, this.also, this.camera)}</kbd> ${camera.name}</span>` : nothing}
@@ -322,6 +321,7 @@ export class PlaybackElement extends LitElement {
         <span class="quality">${this.quality()}</span>
       </div>
       <p class="notice" role="status">${this.words()}</p>
+      ${this.home ? nothing : html`<t-jump .cameras=${state.cameras} .camera=${this.camera} .at=${this.at ?? this.start ?? suggested(camera, state.now_utc_us)}></t-jump>${state.cameras.length > 1 ? chooser(state, this.camera, this.also) : nothing}`}
       ${this.band()}${this.home ? nothing : html`${gapTable(this.history, this.known, this, this.data!.now_utc_us, (at) => void this.goTo(at))}<t-marks .data=${state} .camera=${this.camera} .at=${this.at}></t-marks>${keyTable()}`}</section>`;
   }
 
@@ -404,7 +404,7 @@ export class PlaybackElement extends LitElement {
     const camera = this.known;
     if (camera?.pause) return html`<p class="calendar">${t("time.pauseNow", { pause: said(camera.pause) })}</p>`;
     if (camera == null || camera.next_pause_us === null) return nothing;
-    return html`<p class="calendar hint">${t("cameras.nextPause", { time: moment(camera.next_pause_us, this.data!.now_utc_us) })}</p>`;
+    return html`<p class="calendar hint">${t("cameras.nextPause", { time: dated(camera.next_pause_us, this.data!.now_utc_us) })}</p>`;
   }
 }
 

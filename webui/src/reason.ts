@@ -1,10 +1,10 @@
 // Opening pictures: the dialog that asks why, and the bar that says what is open and for how long.
 import { LitElement, html, nothing } from "lit";
-import { type Look, type LookReason, type State, Refused } from "./api";
+import { type Look, type LookReason, type State } from "./api";
 import { begin, end, follow, justify, opened, remaining, toJustify } from "./look";
 import { type Key, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
-import { HOUR, MINUTE, countdown, length, moment } from "./time";
+import { type Sentence, refusalOf, refused } from "./refused";
+import { HOUR, MINUTE, countdown, dated, length } from "./time";
 
 const REASONS: LookReason[] = ["doubt", "damage", "access", "judicial", "urgency"]; // an alert is its own reason
 const SPANS = [2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR];
@@ -44,18 +44,14 @@ export class ReasonElement extends LitElement {
     const fields = new FormData(form);
     const at = this.at ?? 0;
     const half = Number(fields.get("span")) / 2;
-    try {
-      await begin({
-        reason: this.reason, text: String(fields.get("text") ?? "").trim(), number: String(fields.get("number") ?? "").trim(),
-        cameras: fields.getAll("camera").map(String), from_us: Math.max(0, at - half), to_us: at + half,
-      });
-      form.reset();
-      this.reason = "doubt";
-      this.querySelector("dialog")?.close();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(() => begin({
+      reason: this.reason, text: String(fields.get("text") ?? "").trim(), number: String(fields.get("number") ?? "").trim(),
+      cameras: fields.getAll("camera").map(String), from_us: Math.max(0, at - half), to_us: at + half,
+    }));
+    if (this.refusal) return;
+    form.reset();
+    this.reason = "doubt";
+    this.querySelector("dialog")?.close();
   }
 
   protected override render() {
@@ -64,14 +60,14 @@ export class ReasonElement extends LitElement {
     if (!state) return nothing;
     return html`<dialog class="reason" aria-labelledby="reason-title"><form @submit=${(event: SubmitEvent) => void this.send(event)}>
       <h2 id="reason-title">${t("reason.title")}</h2>
+      <p class="hint">${t("reason.hint")}</p>
       <label>${t("reason.which")} <select name="reason" @change=${(event: Event) => (this.reason = (event.target as HTMLSelectElement).value as LookReason)}>
         ${REASONS.map((each) => html`<option value=${each} ?selected=${each === this.reason}>${t(`reason.${each}` as Key)}</option>`)}</select></label>
       <label>${t(urgent ? "reason.textLater" : "reason.text")} <textarea name="text" rows="3" minlength="10" maxlength="500" ?required=${!urgent}></textarea></label>
       ${this.reason === "judicial" ? html`<label>${t("reason.number")} <input name="number" required maxlength="64"></label>` : nothing}
       <fieldset><legend>${t("reason.cameras")}</legend>${state.cameras.map((each) => html`<label><input type="checkbox" name="camera" value=${each.id} .checked=${this.cameras.includes(each.id)}> ${each.name}</label>`)}</fieldset>
-      <label>${t("reason.span", { time: this.at === null ? "" : moment(this.at, state.now_utc_us) })} <select name="span">
+      <label>${t("reason.span", { time: this.at === null ? "" : dated(this.at, state.now_utc_us) })} <select name="span">
         ${SPANS.map((each) => html`<option value=${each} ?selected=${each === USUAL}>${length(each)}</option>`)}</select></label>
-      <p class="hint">${t("reason.hint")}</p>
       ${refused(this.refusal)}
       <p class="buttons"><button type="button" @click=${() => this.querySelector("dialog")?.close()}>${t("reason.cancel")}</button>
         <button class="primary">${t("reason.open")}</button></p></form></dialog>`;
@@ -107,13 +103,7 @@ export class LooksElement extends LitElement {
   }
 
   private async sure(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-      this.refusal = null;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(() => work);
   }
 
   private names(look: Look): string {
@@ -131,7 +121,7 @@ export class LooksElement extends LitElement {
   private urgent(look: Look) {
     const now = this.data!.now_utc_us;
     const before = look.justify_before_us ?? 0;
-    const words = t(now < before ? "look.justify" : "look.late", { number: look.number, time: moment(before, now) });
+    const words = t(now < before ? "look.justify" : "look.late", { number: look.number, time: dated(before, now) });
     return html`<details class="look urgent"><summary><b>${words}</b></summary>
       <form @submit=${(event: SubmitEvent) => {
         event.preventDefault();

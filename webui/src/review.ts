@@ -181,9 +181,9 @@ export class ReviewElement extends LitElement {
   private filters() {
     const views = Object.keys(VIEWS) as View[];
     const choose = (name: string) => (event: Event) => this.go({ [name]: (event.target as HTMLInputElement).value });
-    const waiting = this.found?.waiting ?? 0;
+    const waiting = this.found === null ? "" : ` (${this.found.waiting.toLocaleString(locale())})`; // not known is not none
     return html`<div class="filters"><div class="views" role="group" aria-label=${t("review.view")}>${views.map((each) => html`<button aria-pressed=${each === this.view}
-        @click=${() => this.go({ vue: each === "a-voir" ? "" : each })}>${t(NAMES[each])}${each === "a-voir" ? ` (${waiting.toLocaleString(locale())})` : ""}</button>`)}</div>
+        @click=${() => this.go({ vue: each === "a-voir" ? "" : each })}>${t(NAMES[each])}${each === "a-voir" ? waiting : ""}</button>`)}</div>
       <label>${t("jump.camera")} <select @change=${choose("cam")}><option value="">${t("review.any")}</option>${this.data!.cameras.map((each) => html`<option value=${each.id} ?selected=${each.id === this.asked.get("cam")}>${each.name}</option>`)}</select></label>
       <label>${t("report.kind")} <select @change=${choose("type")}><option value="">${t("review.any")}</option>${KINDS.map((each) => html`<option value=${each} ?selected=${each === this.asked.get("type")}>${t(`kind.${each}` as Key)}</option>`)}</select></label>
       <label>${t("review.from")} <input type="date" .value=${this.asked.get("du") ?? ""} @change=${choose("du")}></label>
@@ -224,7 +224,7 @@ export class ReviewElement extends LitElement {
     const none = this.view === "a-voir" ? t("review.noneTodo") : t("review.none");
     return html`${this.filters()}${refused(this.refusal)}
       ${this.found === null ? (this.refusal ? nothing : html`<p>${t("play.loading")}</p>`) : rows.length === 0 ? html`<p class="card">${none}</p>`
-        : html`<section class="card"><p class="hint">${plural("review.count", this.found.count)} <button class="plain" @click=${() => this.querySelector("dialog")?.showModal()}>${t("keys.title")} (?)</button></p>
+        : html`<section class="card"><p class="hint">${plural("review.count", this.found.count)} <button class="plain typing" @click=${() => this.querySelector("dialog")?.showModal()}>${t("keys.title")} (?)</button></p>
           <table class="stack review"><thead><tr><th scope="col">${t("review.what")}</th><td></td><th scope="col">${t("jump.camera")}</th><th scope="col">${t("review.when")}</th>
           <th scope="col">${t("review.gravity")}</th><th scope="col">${t("judge.title")}</th><td></td></tr></thead><tbody>${rows.map((each) => this.row(each))}</tbody></table>${this.pages()}</section>`}
       <p class="notice" role="status">${this.done()}</p>${this.keys()}`;

@@ -38,10 +38,15 @@ export async function seconds(): Promise<SecondRequest[]> {
   return ((await (await ask("/api/v1/second")).json()) as { requests: SecondRequest[] }).requests;
 }
 
+/** Told at the window when what was asked has been done from here: what is watched is read again at once. */
+export const SETTLED = "second-settled";
+
 export async function signSecond(number: number): Promise<void> {
   await ask(`/api/v1/second/${number}/signature`, {});
+  window.dispatchEvent(new Event(SETTLED));
 }
 
 export async function urgeSecond(number: number, witnesses: string[]): Promise<void> {
   await ask(`/api/v1/second/${number}/urgent`, { witnesses });
+  window.dispatchEvent(new Event(SETTLED));
 }

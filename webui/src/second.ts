@@ -2,9 +2,9 @@
 import { LitElement, html, nothing } from "lit";
 import { Refused, type State } from "./api";
 import { NO_WORDS, type Words, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 import { ASKED, type SecondRequest, seconds, signSecond, urgeSecond } from "./second-api";
-import { countdown, moment } from "./time";
+import { countdown, dated, when } from "./time";
 
 const REFRESH_MS = 2000;
 const LEFT_MS = 1000; // the time that remains is shown in seconds
@@ -69,15 +69,8 @@ export class SecondElement extends LitElement {
   }
 
   private async sure(work: Promise<void>, words: Words): Promise<void> {
-    try {
-      await work;
-      this.refusal = null;
-      this.done = words;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.done = NO_WORDS;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(() => work);
+    this.done = this.refusal ? NO_WORDS : words;
     await this.poll();
   }
 
@@ -110,8 +103,8 @@ export class SecondElement extends LitElement {
     const state = this.data;
     if (!state || (this.requests.length === 0 && !this.refusal)) return nothing;
     const now = state.now_utc_us;
-    const row = (each: SecondRequest) => html`<li><p class="what">${t("second.what", { asker: each.asker, what: this.what(each, state), time: moment(each.until_us, now) })}
-      <span class="since">${t("second.at", { time: moment(each.asked_us, now) })}</span></p><p class="hint">${t("app.quote", { text: each.why })}</p>${this.way(each)}</li>`;
+    const row = (each: SecondRequest) => html`<li><p class="what">${t("second.what", { asker: each.asker, what: this.what(each, state), time: dated(each.until_us, now) })}
+      <span class="since">${t("second.at", { time: when(each.asked_us, now) })}</span></p><p class="hint">${t("app.quote", { text: each.why })}</p>${this.way(each)}</li>`;
     return html`<section class="card issues"><h2>${t("second.title")}</h2><ul>${this.requests.map(row)}</ul>
       <p class="notice" role="status">${this.asked ? t("second.asked") : this.done()}</p>
       ${refused(this.refusal)}</section>`;

@@ -111,14 +111,21 @@ export function dayAndTime(us: number): string {
   return `${longDate(us)}, ${clock(us)}`;
 }
 
-/** Short where it is today, with the day otherwise. */
+const sameDay = (us: number, other: number): boolean => midnight(us) === midnight(other);
+
+/** Short where it is today, with the day otherwise: in a table. */
 export function moment(us: number, now: number): string {
-  const today = midnight(us) === midnight(now);
-  return today ? clock(us) : `${shortDate(us)} ${clock(us)}`;
+  return sameDay(us, now) ? clock(us) : `${shortDate(us)} ${clock(us)}`;
 }
 
-export function spoken(us: number): string {
-  return `${longDate(us)}, ${clock(us)}`;
+/** The same behind a preposition: "jusqu'à 14:05:12", "jusqu'au 25/11/2026 à 14:05:12". */
+export function dated(us: number, now: number): string {
+  return sameDay(us, now) ? clock(us) : t("time.dated", { day: shortDate(us), time: clock(us) });
+}
+
+/** The same behind what was done: "demandé à 14:05:12", "demandé le 25/11/2026 à 14:05:12". */
+export function when(us: number, now: number): string {
+  return t(sameDay(us, now) ? "time.today" : "time.otherDay", { day: shortDate(us), time: clock(us) });
 }
 
 /** A length in the two largest units that say it: "2 h 05 min", "24 h", "12 s", "0,8 s". */

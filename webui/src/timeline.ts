@@ -2,7 +2,7 @@
 import { LitElement, html, nothing, svg, type SVGTemplateResult } from "lit";
 import type { Gap, Timeline } from "./api";
 import { said, t } from "./i18n";
-import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, dayMonth, hourMinute, length, longDate, midnight, offset, spoken } from "./time";
+import { DAY, HOUR, MINUTE, SECOND, clock, clockMillis, dayAndTime, dayMonth, hourMinute, length, longDate, midnight, offset } from "./time";
 
 const HEIGHT = 76;
 const TRACK_TOP = 8;
@@ -113,7 +113,7 @@ export class TimelineElement extends LitElement {
     const span = this.to - this.from;
     if (span <= 0) return nothing;
     const at = this.at;
-    const instant = at === null ? "" : span < MINUTE ? `${longDate(at)}, ${clockMillis(at)}` : spoken(at);
+    const instant = at === null ? "" : span < MINUTE ? `${longDate(at)}, ${clockMillis(at)}` : dayAndTime(at);
     const text = at === null ? t("time.unset") : t("time.valuetext", { time: instant, what: this.what(at) });
     const seconds = (us: number): string => (us / SECOND).toFixed(span < MINUTE ? 3 : 0);
     return html`<svg

@@ -1,10 +1,9 @@
 // What is watched now, why the rest is not, and a person's word on it: on the home page.
 import { LitElement, html, nothing } from "lit";
-import { type Armed, Refused, arm, arming } from "./api";
-import type { State } from "./api";
+import { type Armed, type State, arm, arming } from "./api";
 import { said, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
-import { type Stop, askSecond } from "./second-api";
+import { type Sentence, refusalOf, refused } from "./refused";
+import { SETTLED, type Stop, askSecond } from "./second-api";
 import { HOUR, moment } from "./time";
 
 const REFRESH_MS = 5000;
@@ -31,26 +30,29 @@ export class WatchElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    window.addEventListener(SETTLED, this.poll);
     void this.poll();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    window.removeEventListener(SETTLED, this.poll);
     clearTimeout(this.timer);
   }
 
-  private async poll(): Promise<void> {
+  private poll = async (): Promise<void> => {
     clearTimeout(this.timer);
-    try {
-      this.cameras = await arming();
-      if (!this.alone) this.refusal = null;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.cameras = null;
-      this.refusal = error.problem;
-    } finally {
-      if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
-    }
+    const why = await refusalOf(async () => (this.cameras = await arming()));
+    if (why) this.cameras = null;
+    if (why || !this.alone) this.refusal = why;
+    if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+  };
+
+  /** Home says beside "all is well" on how many cameras a person has suspended detection. */
+  protected override updated(changed: Map<string, unknown>): void {
+    if (!changed.has("cameras") || this.cameras === null) return;
+    const suspended = this.cameras.filter((each) => each.word !== null && each.watch !== "persons").length;
+    this.dispatchEvent(new CustomEvent("suspended", { detail: suspended }));
   }
 
   private async say(event: SubmitEvent): Promise<void> {
@@ -62,29 +64,18 @@ export class WatchElement extends LitElement {
       cameras: camera ? [camera] : this.cameras?.map((each) => each.camera) ?? [], why: String(fields.get("why")).trim(),
       until_us: this.data!.now_utc_us + Number(fields.get("hours")) * HOUR,
     };
-    this.alone = null;
-    try {
-      this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes" });
-      this.refusal = null;
-      form.reset();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-      if (error.problem.code === "second-needed") this.alone = what;
-    }
+    const why = await refusalOf(async () => (this.cameras = await arm({ ...what, armed: fields.get("armed") === "yes" })));
+    this.refusal = why;
+    this.alone = why?.code === "second-needed" ? what : null;
+    if (!why) form.reset();
   }
 
   private async askSecond(what: Stop): Promise<void> {
-    try {
-      await askSecond(what);
-      this.alone = null;
-      this.refusal = null;
-      this.querySelector("form")?.reset();
-      window.scrollTo(0, 0);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    }
+    this.refusal = await refusalOf(() => askSecond(what));
+    if (this.refusal) return;
+    this.alone = null;
+    this.querySelector("form")?.reset();
+    window.scrollTo(0, 0);
   }
 
   protected override render() {
