@@ -39,7 +39,7 @@ class DetectorUnreachable(ApplianceError):
     """The detector's socket does not answer; recording goes on without it."""
 
     code = "detector-unreachable"
-    fr = "La détection ne répond pas ; l'enregistrement continue. Elle redémarre seule : prévenez le technicien si cela dure."
+    fr = "La détection ne répond pas : elle redémarre, l'enregistrement continue. Si cela dure, prévenez le technicien."
     en = "Detection does not answer; recording goes on. It restarts by itself: tell the technician if this lasts."
 
 

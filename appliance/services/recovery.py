@@ -103,13 +103,15 @@ async def open_again(
         raise NoAccountToRecover(name=name)
     journal = make_journal(site, PROCESS, clock)
     await begin(journal)
-    desk = AccountDesk(file, clock, telling(journal), draw=secrets.token_bytes)
-    desk.store.database.guest = True  # the page's service owns it, and has its copies
-    await desk.open()
     try:
-        return await reopen(desk, key, await asyncio.to_thread(box_number), name, ask, tries)
+        desk = AccountDesk(file, clock, telling(journal), draw=secrets.token_bytes)
+        desk.store.database.guest = True  # the page's service owns it, and has its copies
+        await desk.open()
+        try:
+            return await reopen(desk, key, await asyncio.to_thread(box_number), name, ask, tries)
+        finally:
+            await desk.close()
     finally:
-        await desk.close()
         await end(journal)
 
 

@@ -166,7 +166,7 @@ async def wrong(desk: Desk) -> None:
     now = desk.recorder.now_us
     desk.recorder.begun = {"cause": "POWER", "before_us": now - 17 * 60 * SECOND, "at_us": now - 60 * SECOND}
     await visited(desk)
-    desk.recorder.disk_error = "gone"
+    desk.recorder.disk_error = "gone", "débranché"
     desk.recorder.stopped["portail"] = GapCause.CAMERA_AUTH
     covered = Signal(desk.detector.clock.utc_us(), "cour", Source.CAMERA, Kind.TECHNICAL, "covered")
     await desk.detector.desk.signal(covered)

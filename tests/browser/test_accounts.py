@@ -25,6 +25,10 @@ async def type_secret(desk: Desk) -> None:
     """From the screen that offers a second factor to its recovery codes."""
     await send(desk)
     await desk.page.until("document.querySelector('t-login .secret')")
+    await desk.page.call("Emulation.setFocusEmulationEnabled", enabled=True)  # as in a window somebody looks at
+    await desk.page.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    await click(desk, "t-login .secret + button")
+    await desk.page.until("document.querySelector('t-login [role=status]').innerText === 'Copié.'")
     secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
     await send(desk, code=totp.hotp(secret, totp.step_of(desk.staff.clock.utc_us())))
     await desk.page.until("document.querySelectorAll('t-login .codes li').length > 4")

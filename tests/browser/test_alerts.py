@@ -78,6 +78,8 @@ async def test_without_detection_the_page_says_so_and_goes_on(desk: Desk) -> Non
     await desk.page.open(f"{desk.base}/alertes")
     await desk.page.until("document.querySelector('.refusal')")
     assert "La détection ne répond pas" in await desk.page.text(".refusal")
+    shown = await desk.page.text(".views button")
+    assert shown == "À vérifier", "how many wait is not known: none would be a lie"
     await desk.home()
     assert await desk.page.text("h1") == "Tout va bien"
     desk.detector.down = False

@@ -70,6 +70,7 @@ async def test_a_look_ends_in_mid_play_and_says_so(desk: Desk) -> None:
     desk.page.expected = ("403 (Forbidden)",)
     desk.clock.advance(LASTS_US / SECOND)
     await desk.page.until(f"({OVER}).includes('La consultation est terminée')", 10)
+    await desk.page.until("!document.querySelector('.look')", 3)  # much sooner than its next reading
     assert not await desk.page.run(f"{SCREEN}.player.playing")
     assert await desk.page.run("getComputedStyle(document.querySelector('video')).visibility") == "hidden"
     assert [each["why"] for each in desk.told.of("look-refused")] == ["look-over"]

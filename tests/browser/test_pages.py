@@ -75,14 +75,17 @@ async def test_home_tells_of_the_night_a_power_cut_a_dead_disk_a_blind_camera_wh
     assert await barriers(desk.page, "faites vérifier l'onduleur") == []
     await desk.page.run("document.querySelector('t-home').rights = new Set(['state', 'alerts', 'looks'])")
     await desk.page.until("document.querySelector('t-access').innerText.includes('fait signalé ou remarqué')")
-    desk.recorder.disk_error = "gone"
+    desk.recorder.disk_error = "gone", "débranché"
     covered = Signal(desk.detector.clock.utc_us(), "cour", Source.CAMERA, Kind.TECHNICAL, "covered")
     await desk.detector.desk.signal(covered)
     await desk.page.until("document.querySelector('h1').innerText === '2 points demandent votre attention'")
     told = await desk.page.text(".issues")
     assert "Cour\u202f: la caméra est masquée, elle ne voit plus rien" in told
     assert "Allez ôter ce qui la couvre" in told
+    assert "Disque /disques/a\u202f: n'enregistre plus (débranché)" in told
     assert "L'enregistrement continue sur un autre disque" in told
+    row = "[...document.querySelectorAll('t-home tbody tr')].find((each) => each.innerText.includes('Cour'))"
+    await desk.page.until(f'{row}.innerText.includes("N\'y voit pas bien")')
     assert await desk.page.run("document.querySelector('h1').getBoundingClientRect().bottom < 300")
 
 

@@ -54,6 +54,8 @@ async def test_another_manager_signs_on_a_page_of_their_own(desk: Desk) -> None:
     assert await barriers(desk.page, "Signer la demande de Mme Durand") == []
     await click(desk, "t-second button")
     await desk.page.until(f"({ROWS}).includes('contresigné par M. Petit')")
+    await desk.page.until("document.querySelector('t-watch tbody').innerText.includes('suspendue par')", 3)
+    assert "Détection suspendue par une personne sur 2 caméras" in await desk.page.text(".verdict.ok")
     assert unwatched(desk)
     (done,) = desk.told.of("second-done")
     assert (done["who"], done["signer"], done["countersigned"]) == ("durand", "petit", True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.image.vm import CAMERAS_MAC, HOST, UPLINK_MAC
+from tests.peers.central import central_pair
 
 USER: Final = "enregistreur"
 PASSWORD: Final = "banc"
@@ -48,10 +49,8 @@ def central_keys() -> tuple[Path, str]:
     """The central team's key pair for these trials: the private key's file, and the public one as PEM."""
     folder = Path(tempfile.mkdtemp(prefix="temoin-centre-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    private = folder / "private.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(private)], check=True, timeout=30)
-    command = ["openssl", "pkey", "-in", str(private), "-pubout"]
-    return private, subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
+    private, public = central_pair(folder)
+    return private, public.read_text(encoding="ascii")
 
 
 def provision(port: int, name: str = "Essai") -> str:

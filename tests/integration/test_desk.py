@@ -21,6 +21,7 @@ from appliance.accounts.codes import decode
 from appliance.core.clock import SystemClock
 from appliance.services.desk_keys import FRENCH
 from appliance.services.recovery import sign
+from tests.peers.central import central_pair
 from tests.peers.need import ROOT, need
 from tests.peers.sign_in import HOME, make_staff
 from tests.unit.services.test_recovery_console import site_of, written
@@ -68,16 +69,9 @@ def desk(site: Path, folder: Path, key: Path) -> Iterator[tuple[Seat, int]]:
             os.close(ours)
 
 
-def keys(folder: Path) -> tuple[Path, Path]:
-    private, public = folder / "private.pem", folder / "public.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(private)], check=True, timeout=30)
-    subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True, timeout=30)
-    return private, public
-
-
 def recover(site: Path, folder: Path) -> str:
     """The password of one log-in, as the person copies it. Blocks."""
-    private, public = keys(folder)
+    private, public = central_pair(folder)
     with desk(site, folder, public) as (seat, pid):
         os.kill(pid, 0)
         seat.see("tapez le mot azerty")

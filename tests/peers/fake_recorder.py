@@ -242,7 +242,7 @@ class FakeRecorder:
         self.freed: set[int] = set()  # numbers of chunks given to newer video, known to all
         self.reused: set[int] = set()  # the same, a moment before `ranges` knows it
         self.main_gap: tuple[int, int] | None = None  # us from the start, whole seconds: main alone was not recorded
-        self.disk_error = ""
+        self.disk_error = "", ""  # of the first disk, English and French
         self.reads = 0
         self.lost_from: int | None = None  # from this read of media on, zeros: freed meanwhile
         self.stopped: dict[str, GapCause] = {}  # camera: why
@@ -320,7 +320,8 @@ class FakeRecorder:
                     "backend": "O_DIRECT",
                     "tick_ms": 18.5,
                     "mark_utc_us": self.now_us - 300_000 if letter == "a" else 0,
-                    "error": self.disk_error if letter == "a" else "",
+                    "error": self.disk_error[0] if letter == "a" else "",
+                    "error_fr": self.disk_error[1] if letter == "a" else "",
                 }
                 for letter in "ab"
             ],

@@ -1,5 +1,6 @@
 """Faults of one disk of a running ring, injected where the product calls the system: flush, write, path."""
 
+import asyncio
 import errno
 import os
 import threading
@@ -98,3 +99,15 @@ def writes_fail(monkeypatch: pytest.MonkeyPatch, bad: Callable[[Path, int], bool
         return healthy(fd, data, offset)
 
     monkeypatch.setattr(os, "pwrite", pwrite)
+
+
+async def away(path: Path) -> Path:
+    """Take the disk out: something else lies where it was."""
+    aside = path.with_name(path.name + "-out")
+    await asyncio.to_thread(path.rename, aside)
+    return aside
+
+
+async def back(path: Path) -> None:
+    """Put it back where it was."""
+    await asyncio.to_thread(path.with_name(path.name + "-out").rename, path)

@@ -93,6 +93,11 @@ export class HomeElement extends LitElement {
     return state.issues.some((issue) => issue.code === "DISK" && issue.place === disk.path);
   }
 
+  /** Records, and shows nothing of use: covered, blurred, turned away, frozen. */
+  private blind(state: State, camera: Camera): boolean {
+    return state.issues.some((issue) => issue.camera === camera.id && issue.code.startsWith("SIGHT_"));
+  }
+
   private issues(state: State) {
     const row = (issue: Issue) => html`<li>
       <p class="what">${said(issue)}${issue.since_us === null ? nothing : html` <span class="since">${t("issue.since", { time: dated(issue.since_us, state.now_utc_us) })}</span>`}</p>
@@ -117,7 +122,7 @@ export class HomeElement extends LitElement {
     const time = (us: number | null | undefined) => (us == null ? "–" : moment(us, state.now_utc_us));
     const row = (camera: Camera) => html`<tr>
       <th scope="row"><span class="name">${camera.name}</span><span class="hint">${camera.place}</span></th>
-      <td class="bare">${camera.pause ? this.pause(camera.pause) : this.streams(camera)}${camera.next_pause_us === null ? nothing
+      <td class="bare">${camera.pause ? this.pause(camera.pause) : this.streams(camera)}${this.blind(state, camera) ? html`<span class="hint warn">${t("cameras.sight")}</span>` : nothing}${camera.next_pause_us === null ? nothing
         : html`<span class="hint">${t("cameras.nextPause", { time: dated(camera.next_pause_us, state.now_utc_us) })}</span>`}</td>
       <td data-label=${t("cameras.oldest")}>${time(oldest(camera))}</td>
       <td data-label=${t("cameras.newest")}>${time((camera.streams.main ?? camera.streams.sub)?.durable_utc_us)}</td>

@@ -146,8 +146,9 @@ export class LoginElement extends LitElement {
     this.codes = codes;
   });
 
-  /** Thirty letters are not typed twice on one telephone. Where the browser refuses, they stand there to be typed. */
+  /** Thirty letters are not typed twice on one telephone. Where the browser refuses, they stand there chosen. */
   private copy = (): void => {
+    getSelection()?.selectAllChildren(this.querySelector(".secret")!);
     void navigator.clipboard?.writeText(this.proposed!.secret).then(() => (this.copied = true), () => (this.copied = false));
   };
 

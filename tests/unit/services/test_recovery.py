@@ -1,6 +1,5 @@
 """The last way back in: the centre's code opens the very account that was asked for, once, in time, and is told."""
 
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from appliance.accounts.errors import NoRecoveryKey, NoSuchAccount, RecoveryLate
 from appliance.core.chain import Facts
 from appliance.core.clock import SimulatedClock
 from appliance.services.recovery import Ask, answers, reopen, sign
+from tests.peers.central import central_pair
 from tests.peers.need import need
 from tests.peers.sign_in import HOME, add_petit, make_staff
 
@@ -33,11 +33,7 @@ class Centre:
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     need("openssl")
-    folder = tmp_path_factory.mktemp("keys")
-    private, public = folder / "private.pem", folder / "public.pem"
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(private)], check=True, timeout=30)
-    subprocess.run(["openssl", "pkey", "-in", str(private), "-pubout", "-out", str(public)], check=True, timeout=30)
-    return private, public
+    return central_pair(tmp_path_factory.mktemp("keys"))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ async def test_state_is_well_and_names_the_site(api: Api) -> None:
 
 async def test_state_says_what_is_wrong_and_what_to_do(api: Api) -> None:
     api.recorder.stopped["cour"] = GapCause.CAMERA_AUTH
-    api.recorder.disk_error = "EIO"
+    api.recorder.disk_error = "EIO", "EIO"
     body = await api.json("state", "/api/v1/state")
     assert body["verdict"] == "attention"
     assert [issue["code"] for issue in body["issues"]] == ["CAMERA_AUTH", "DISK"]
