@@ -9,8 +9,8 @@ DAY_US: Final = 86_400_000_000
 HOUR_US: Final = 3_600_000_000
 
 _CLOCK_TODO: Final = (
-    " Un responsable ou le technicien peut aussi la confirmer\u202f: page de l'enregistreur, «\u202fHeure\u202f».",
-    " A manager of the site or the technician can confirm it, too: recorder's page, 'Time'.",
+    " Un responsable ou le technicien le fait ici\u202f: page «\u202fHeure\u202f».",
+    " A manager of the site or the technician does so here: page 'Time'.",
 )
 
 

@@ -71,7 +71,7 @@ async def test_home_says_that_a_camera_is_paused_and_that_all_is_well(school: De
     school.recorder.pauses.clear()
     school.recorder.next_pause_us = at("2026-11-25T07:45")
     await school.page.until("document.querySelector('table').innerText.includes('prochaine pause')")
-    assert "prochaine pause prévue\u202f: 25/11/2026 07:45:00" in await school.page.text("table")
+    assert "prochaine pause prévue\u202f: le 25/11/2026 à 07:45:00" in await school.page.text("table")
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -35,8 +35,8 @@ def test_only_a_doubtful_clock_is_a_thing_to_do(clock: str | None, verdict: str)
     if clock == "doubtful":
         (issue,) = body["issues"]
         assert (issue["code"], issue["since_us"]) == ("CLOCK", NOW - DAY_US)
-        assert "page de l'enregistreur" in issue["todo_fr"]
-        assert "Vérifiez l'heure affichée" in issue["todo_fr"]
+        assert "page «\u202fHeure\u202f»" in issue["todo_fr"]
+        assert "Comparez l'heure affichée" in issue["todo_fr"]
 
 
 def test_both_retention_alarms_name_the_camera_and_the_length() -> None:
