@@ -43,6 +43,14 @@ class RecorderAnswer(ApplianceError):
     en = "The recorder answered {status} to {path}: {why}."
 
 
+class DemonstrationRuns(ApplianceError):
+    """Another demonstration runs in the work folder: emptying it would take its disks away."""
+
+    code = "demo-running"
+    fr = "Une démonstration tourne déjà dans {folder} : l'arrêter par Ctrl-C dans sa fenêtre, puis recommencer."
+    en = "A demonstration runs in {folder} already: stop it with Ctrl-C in its window, then begin again."
+
+
 class NoDemonstration(ApplianceError):
     """No demonstration runs in the work folder."""
 

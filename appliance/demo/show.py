@@ -97,10 +97,17 @@ class Show:
             loop.add_signal_handler(number, self._stop.set)
         options = self._options
         try:
-            await asyncio.to_thread(fresh_folder, options.work)
+            ours = await asyncio.to_thread(fresh_folder, options.work)
         except FileExistsError:
             self._voice.say("foreign_folder", folder=options.work)
             return 2
+        try:
+            return await self._run()
+        finally:
+            os.close(ours)
+
+    async def _run(self) -> int:
+        options = self._options
         wanted = await self._clips()
         if self._stop.is_set():
             return 0

@@ -1,5 +1,6 @@
 """The demonstration's site: `site.toml`, its secrets and two small disks in a work folder."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+
+from appliance.demo.errors import DemonstrationRuns
 
 MARKER = ".appliance-demo"
 """A work folder is emptied only when this file says that a demonstration made it."""
@@ -58,14 +61,29 @@ NOTICE = {
 """Of the panel to print; telephone numbers that begin with 01 99 00 are kept for fiction by Arcep."""
 
 
-def fresh_folder(folder: Path) -> None:
-    """An empty work folder. Raises FileExistsError when something that is not ours stands there."""
+def fresh_folder(folder: Path) -> int:
+    """An empty work folder; the descriptor that keeps others out while it is open (flock(2)).
+
+    Raises DemonstrationRuns; FileExistsError when something that is not ours stands there.
+    """
     if folder.exists():
         if any(folder.iterdir()) and not (folder / MARKER).exists():
             raise FileExistsError(folder)
+        if (folder / MARKER).exists():
+            os.close(_kept(folder))  # nobody is in it
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    (folder / MARKER).touch()
+    return _kept(folder)
+
+
+def _kept(folder: Path) -> int:
+    fd = os.open(folder / MARKER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise DemonstrationRuns(folder=str(folder)) from error
+    return fd
 
 
 def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date, *, drawn: bool = False) -> Path:

@@ -17,7 +17,7 @@ from tests.unit.web.test_words import words
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "screens"
-SIZES: Final = {"phone": (360, 740), "desk": (1280, 900)}
+SIZES: Final = {"phone": (360, 740), "tablet": (820, 1100), "desk": (1280, 900)}
 KEYS: Final = words("fr")
 
 FAULTS: Final = r"""(() => {
@@ -52,7 +52,7 @@ def folder() -> Path:
 
 
 @pytest.mark.parametrize("name", SCENES)
-async def test_a_screen_is_whole_in_either_language_on_a_phone_and_a_desk(
+async def test_a_screen_is_whole_in_either_language_on_a_phone_a_tablet_and_a_desk(
     name: str, built_page: Path, tmp_path: Path, folder: Path
 ) -> None:
     scene = SCENES[name]
@@ -65,7 +65,7 @@ async def test_a_screen_is_whole_in_either_language_on_a_phone_and_a_desk(
                 await desk.page.resize(width, height)
                 word = json.dumps(scene.words[number])
                 await desk.page.until(f"document.querySelector('t-app').innerText.includes({word})")
-                for scheme in ("light", "dark"):
+                for scheme in ("light", "dark") if size != "tablet" else ("light",):
                     await desk.page.media(scheme)
                     await desk.page.run(DRAWN)
                     await desk.page.screenshot(folder / f"{name}-{language}-{size}-{scheme}.png", whole=True)

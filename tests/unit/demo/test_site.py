@@ -1,5 +1,6 @@
 """The demonstration's own files: read back by the product's strict reader."""
 
+import os
 import socket
 import stat
 from datetime import date
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.demo.errors import PortTaken
+from appliance.demo.errors import DemonstrationRuns, PortTaken
 from appliance.demo.scenes import SCENES
 from appliance.demo.show import PORTS_TRIED, free_port
 from appliance.demo.site import CAMERAS, MARKER, PASSWORD, USER, fresh_folder, write_site
@@ -17,7 +18,7 @@ from appliance.site.load import load_credentials, load_site
 
 
 def test_the_site_file_is_accepted_by_the_product(tmp_path: Path) -> None:
-    fresh_folder(tmp_path / "demo")
+    os.close(fresh_folder(tmp_path / "demo"))
     ports = {camera.scene: 20_000 + index for index, camera in enumerate(CAMERAS)}
     file = write_site(tmp_path / "demo", ports, 8080, date(2026, 11, 25))
     site = load_site(file)
@@ -36,7 +37,7 @@ def test_drawn_scenes_are_looked_at_by_the_model_that_knows_them(tmp_path: Path)
     ports = {camera.scene: 20_000 + index for index, camera in enumerate(CAMERAS)}
     for drawn in (True, False):
         folder = tmp_path / str(drawn)
-        fresh_folder(folder)
+        os.close(fresh_folder(folder))
         site = load_site(write_site(folder, ports, 8080, date(2026, 11, 25), drawn=drawn))
         found = models_in(folders(site.detector.models, {}), known_models())
         assert [one.description.name for one in found] == (["demo"] if drawn else [])
@@ -47,15 +48,27 @@ def test_drawn_scenes_are_looked_at_by_the_model_that_knows_them(tmp_path: Path)
 
 def test_only_our_own_folder_is_emptied(tmp_path: Path) -> None:
     own, foreign = tmp_path / "own", tmp_path / "foreign"
-    fresh_folder(own)
+    os.close(fresh_folder(own))
     (own / "old").touch()
-    fresh_folder(own)
+    os.close(fresh_folder(own))
     assert [path.name for path in own.iterdir()] == [MARKER]
     foreign.mkdir()
     (foreign / "holiday.jpg").touch()
     with pytest.raises(FileExistsError):
         fresh_folder(foreign)
     assert (foreign / "holiday.jpg").exists()
+
+
+def test_a_demonstration_that_runs_keeps_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    running = fresh_folder(folder)
+    (folder / "disk-a").mkdir()
+    with pytest.raises(DemonstrationRuns, match="demo"):
+        fresh_folder(folder)
+    assert (folder / "disk-a").exists()
+    os.close(running)
+    os.close(fresh_folder(folder))
+    assert not (folder / "disk-a").exists()
 
 
 def test_the_next_free_port_is_taken() -> None:
