@@ -25,8 +25,7 @@ async def type_secret(desk: Desk) -> None:
     """From the screen that offers a second factor to its recovery codes."""
     await send(desk)
     await desk.page.until("document.querySelector('t-login .secret')")
-    await desk.page.call("Emulation.setFocusEmulationEnabled", enabled=True)  # as in a window somebody looks at
-    await desk.page.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    await desk.page.tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await click(desk, "t-login .secret + button")
     await desk.page.until("document.querySelector('t-login [role=status]').innerText === 'Copié.'")
     secret = base64.b32decode((await desk.page.text("t-login .secret")).replace(" ", ""))
@@ -114,10 +113,10 @@ async def test_a_recovery_sheet_is_made_told_once_and_opens_the_account(desk: De
     await desk.page.until("document.querySelector('.sheet code')")
     sheet = await desk.page.text(".sheet code")
     await desk.page.until("document.querySelector('t-own').innerText.includes('Vous avez une fiche de secours')")
-    await desk.page.call("Emulation.setEmulatedMedia", media="print")
+    await desk.page.tab.emulate_media(media="print")
     shown = "[...document.querySelectorAll('t-own section')].filter((each) => each.checkVisibility()).length"
     assert await desk.page.run(shown) == 1, "the sheet alone is printed"
-    await desk.page.call("Emulation.setEmulatedMedia", media="")
+    await desk.page.tab.emulate_media(media="screen")
     await desk.sign_in(None)
     desk.page.expected = ("401 (Unauthorized)",)
     await desk.page.open(f"{desk.base}/")

@@ -1,7 +1,6 @@
 """The page's certificate by the page itself: asked for, signed by a real authority, installed, and then trusted."""
 
 import asyncio
-import base64
 import re
 from collections.abc import AsyncIterator
 from functools import partial
@@ -68,35 +67,31 @@ async def secure(built_page: Path, tmp_path: Path, authority: Authority) -> Asyn
 
 async def choose(desk: Desk, file: Path) -> None:
     """The file as a person chooses it, and sent."""
-    root = (await desk.page.call("DOM.getDocument"))["root"]["nodeId"]
-    found = await desk.page.call("DOM.querySelector", nodeId=root, selector="t-certificate input[type=file]")
-    await desk.page.call("DOM.setFileInputFiles", nodeId=found["nodeId"], files=[str(file)])
+    await desk.page.tab.locator("t-certificate input[type=file]").set_input_files(file)
     await click(desk, "t-certificate form button")
 
 
 async def printed(desk: Desk) -> str:
     """The text of the label, which alone is printed, on one page."""
     page = desk.page
-    await page.call("Emulation.setEmulatedMedia", media="print")
+    await page.tab.emulate_media(media="print")
     shown = "[...document.querySelectorAll('t-certificate > *, header, footer')].filter((e) => e.offsetHeight)"
     assert await page.run(f"{shown}.map((each) => each.className).join()") == "label"
-    sheet = base64.b64decode((await page.call("Page.printToPDF", preferCSSPageSize=True))["data"])
+    sheet = await page.tab.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", sheet)) == 1
     text = await page.text(".label")
-    await page.call("Emulation.setEmulatedMedia", media="")
+    await page.tab.emulate_media(media="screen")
     return text
 
 
 async def saved(desk: Desk, folder: Path) -> str:
     """The request as the browser saves it."""
-    await asyncio.to_thread(folder.mkdir)
-    await desk.page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    await click(desk, "t-certificate a[download]")
-    file = folder / "demande.csr"
-    for _ in range(100):
-        if await asyncio.to_thread(file.exists):
-            break
-        await asyncio.sleep(0.1)
+    async with desk.page.tab.expect_download() as saving:
+        await click(desk, "t-certificate a[download]")
+    download = await saving.value
+    assert download.suggested_filename == "demande.csr"
+    file = folder / download.suggested_filename
+    await download.save_as(file)
     return await asyncio.to_thread(file.read_text, "ascii")
 
 

@@ -19,7 +19,7 @@ async def point(desk: Desk, instant: int) -> None:
         const share = ({instant} - {SCREEN}.from) / ({SCREEN}.to - {SCREEN}.from);
         return [box.left + share * box.width, box.top + 25]; }})()"""
     )
-    await desk.page.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    await desk.page.tab.mouse.move(x, y)
 
 
 async def pointed(desk: Desk) -> int:

@@ -38,7 +38,7 @@ SEEN = """(() => { const e = document.activeElement, box = e.getBoundingClientRe
 
 
 async def write(desk: Desk, text: str) -> None:
-    await desk.page.call("Input.insertText", text=text)
+    await desk.page.tab.keyboard.insert_text(text)
 
 
 async def test_from_log_in_to_an_answered_alert_and_to_an_instant_with_a_reason(shut_desk: Desk) -> None:
@@ -73,9 +73,9 @@ async def test_from_log_in_to_an_answered_alert_and_to_an_instant_with_a_reason(
     await page.until(f"!document.querySelector('.over') && {SCREEN}.querySelector('video').readyState >= 2")
     await reach(desk, "button.wide")
     before = await page.run(f"{SCREEN}.player.at")
-    await page.press(" ", "Space")
+    await page.press("Space")
     await page.until(f"{SCREEN}.player.playing && {SCREEN}.player.at > {before} + {SECOND}")
-    await page.press(" ", "Space")
+    await page.press("Space")
     await page.until(f"!{SCREEN}.player.playing")
     await reach(desk, "input[type=radio]")
     await page.press("ArrowDown")

@@ -15,7 +15,7 @@ SECOND = 1_000_000
 async def set_one(desk: Desk, text: str) -> None:
     await desk.page.press("b")
     assert await desk.page.run("document.activeElement.name") == "text"
-    await desk.page.call("Input.insertText", text=text)
+    await desk.page.tab.keyboard.insert_text(text)
     await desk.page.run("document.querySelector('.marks form').requestSubmit()")
     await desk.page.until(f"document.querySelector('.marks table')?.innerText.includes({text!r})")
 

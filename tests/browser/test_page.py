@@ -110,12 +110,12 @@ async def test_playing_skips_the_gap_and_says_so_and_stops_at_the_mark(desk: Des
     """Check 7 of twenty: playing skips a gap and says so."""
     await desk.at(GAP_FROM - 1_500_000)
     await desk.page.run(f"{SCREEN}.player.setSpeed(2)")
-    await desk.page.press(" ", "Space")
+    await desk.page.press("Space")
     await desk.page.until(f"{SCREEN}.player.playing")
     await desk.page.until("document.querySelector('.notice').innerText.startsWith('Trou de 12 s sauté')", 20)
     assert "la caméra n'envoie plus d'image" in await desk.page.text(".notice")
     await desk.page.until(f"{SCREEN}.player.at > {GAP_TO + SECOND}")
-    await desk.page.press(" ", "Space")
+    await desk.page.press("Space")
     await desk.page.until(f"!{SCREEN}.player.playing")
     await desk.seek(START_US + LENGTH_US - 2 * SECOND)
     await desk.page.run(f"{SCREEN}.player.play()")
@@ -222,7 +222,7 @@ async def test_keys_and_zoom(desk: Desk) -> None:
     assert await desk.page.run("document.querySelector('details.keys').open")
     await desk.page.press("g")
     assert await desk.page.run("document.activeElement.type") == "date"
-    await desk.page.press(" ", "Space")
+    await desk.page.press("Space")
     assert not await desk.page.run(f"{SCREEN}.player.playing")
 
 

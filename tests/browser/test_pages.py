@@ -102,7 +102,7 @@ async def test_the_notice_panel_tells_what_really_holds_and_what_is_missing(desk
     assert "secrétariat, 04 99 00 00 00" in private
     assert "Il manque\u202f: le délégué à la protection des données." in await desk.page.text(".refusal")
     assert await barriers(desk.page, "Lieu sous vidéosurveillance") == []
-    await desk.page.call("Emulation.setEmulatedMedia", media="print")
+    await desk.page.tab.emulate_media(media="print")
     seen = "document.querySelector({!r}).checkVisibility()"
     assert not await desk.page.run(seen.format("t-app > header"))
     assert not await desk.page.run(seen.format(".screen-only"))
