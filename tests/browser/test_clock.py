@@ -35,7 +35,7 @@ async def test_a_doubtful_clock_shows_no_picture_and_says_what_to_do(desk: Desk,
     assert await desk.page.text("h1") == "2 points demandent votre attention"
     issues = await desk.page.text(".issues")
     assert "Heure non vérifiée\u202f: les images ne sont pas montrées" in issues
-    assert "page de l'enregistreur" in issues
+    assert "page «\u202fHeure\u202f»" in issues
     assert "Cour\u202f: des images sont gardées 3 jours de trop" in issues
     await desk.page.screenshot(tmp_path / "doubtful.png")
     desk.page.expected = ("503 (Service Unavailable)",)
