@@ -1,11 +1,12 @@
 // Alerts: the list, one alert played with what was seen drawn on it, a person's verdict, a fact reported by hand.
 import { LitElement, html, nothing } from "lit";
 import { type Alert, type Detection, type Sighting, type State, type Verdict, Refused, alert as fetchAlert, answer, detection as fetchDetection, report } from "./api";
-import { labelled, lasted, what } from "./alert-words";
+import { lasted, what } from "./alert-words";
 import { type Key, NO_WORDS, type Words, locale, t } from "./i18n";
 import { type Sentence, refused } from "./refused";
+import "./playback";
 import "./review";
-import { SECOND, clock, longDate, moment, when } from "./time";
+import { SECOND, longDate, moment, when } from "./time";
 
 const REFRESH_MS = 3000;
 const BEFORE = 3 * SECOND; // of the first sight: who enters is seen entering
@@ -183,23 +184,6 @@ export class AlertsElement extends LitElement {
   }
 }
 
-/** The boxes seen around an instant, drawn over the picture in its own proportions. */
-export function drawn(boxes: Sighting[], at: number | null, camera: string, width: number, height: number) {
-  if (at === null || boxes.length === 0) return nothing;
-  const nearest = new Map<string, Sighting>();
-  for (const each of boxes) {
-    if (each.camera !== camera || !each.box || Math.abs(each.utc_us - at) > 0.6 * SECOND) continue;
-    const name = `${each.label}${each.track}`;
-    const other = nearest.get(name);
-    if (!other || Math.abs(each.utc_us - at) < Math.abs(other.utc_us - at)) nearest.set(name, each);
-  }
-  const draw = (each: Sighting) => {
-    const [x, y, w, h] = each.box!;
-    return html`<svg class="boxes" viewBox="0 0 ${width} ${height}" role="img" aria-label=${t("alerts.box", { label: labelled(each.label), time: clock(each.utc_us) })}>
-      <rect x=${x * width} y=${y * height} width=${w * width} height=${h * height}></rect></svg>`;
-  };
-  return [...nearest.values()].map(draw);
-}
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -5,15 +5,12 @@ import type { State } from "./api";
 import type { Session } from "./session-api";
 import { Refused, follow, state as fetchState } from "./api";
 import { logOut, readNotices, session as fetchSession } from "./session-api";
-import "./alerts";
 import "./home";
 import { type Key, type Language, language, said, setLanguage, t } from "./i18n";
 import { QUIET_MS, spread } from "./patience";
-import "./playback";
 import "./reason";
 import { NOWHERE, SCREENS, type Screen, allowed, screenOf } from "./screens";
 import { clock, dated, dayAndTime, moment, setZone } from "./time";
-import "./timeline";
 
 const REFRESH_MS = 2000;
 const SILENT_MS = 6000; // without an event: the state is asked for
@@ -42,6 +39,12 @@ class AppElement extends LitElement {
 
   private get rights(): ReadonlySet<string> {
     return new Set(this.mine?.rights);
+  }
+
+  /** The screen's address; who has no home begins at the pictures. */
+  private get path(): string {
+    const { pathname } = this.address;
+    return pathname === "/" && this.inside && !this.rights.has("state") ? "/lecture" : pathname;
   }
 
   private get inside(): boolean {
@@ -228,9 +231,9 @@ class AppElement extends LitElement {
 
   protected override render() {
     const site = this.data?.site;
-    const screen = t(screenOf(this.address.pathname).title);
+    const screen = t(screenOf(this.path).title);
     document.title = site ? `${screen} · ${site.name} · ${t("app.name")}` : t("app.name");
-    void screenOf(this.address.pathname).load?.();
+    if (this.inside || !screenOf(this.path).right) void screenOf(this.path).load?.();
     if (this.mine !== undefined && !this.inside) void import("./login");
     const button = (each: Language) => html`<button lang=${each} aria-pressed=${language() === each} @click=${() => this.speak(each)}>${each === "fr" ? "Français" : "English"}</button>`;
     return html`<a class="skip" href="#content" @click=${() => this.querySelector<HTMLElement>("main")?.focus()}>${t("app.skip")}</a>
@@ -275,7 +278,7 @@ class AppElement extends LitElement {
     if (!this.inside && this.address.pathname !== "/accessibilite") {
       return this.mine === undefined ? html`<p class="verdict waiting">${t("login.checking")}</p>` : html`<t-login .mine=${this.mine}></t-login>`;
     }
-    const path = this.address.pathname === "/" && !this.rights.has("state") && this.inside ? "/lecture" : this.address.pathname;
+    const { path } = this;
     const screen = screenOf(path);
     if (screen === NOWHERE) return this.stop("nowhere.title", "nowhere.text");
     if (this.inside && !allowed(screen, this.rights)) return this.stop("notYours.title", "notYours.text");

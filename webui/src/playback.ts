@@ -1,7 +1,6 @@
 // Playback of one camera: picture, controls, time line, and the gaps as a table.
 import { LitElement, html, nothing } from "lit";
 import { MOST, playback } from "./address";
-import { drawn } from "./alerts";
 import type { Camera, ProblemBody, Sighting, State, Timeline } from "./api";
 import { Refused, timeline as fetchTimeline } from "./api";
 import { gapTable } from "./gaps";
@@ -13,9 +12,11 @@ import { JumpElement, suggested } from "./jump";
 import { keyTable } from "./keys";
 import { begin, follow, followed, shut } from "./look";
 import { type Notice, Player } from "./player";
+import { drawn } from "./sightings";
 import type { Still } from "./still";
 import { type Stretch, asked, daysOf, moved, part, scaled, stepped, wholeDays } from "./stretch";
 import { MINUTE, SECOND, clock, clockMillis, dated, length, longDate, midnight, moment, period } from "./time";
+import "./timeline";
 import { chooser, numberOf, ofNumber } from "./tiles";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];

@@ -15,8 +15,8 @@ export interface Screen {
 
 export const SCREENS: Screen[] = [
   { path: "/", title: "app.home", right: "state", menu: "top" },
-  { path: "/alertes", title: "app.alerts", right: "alerts", menu: "top" },
-  { path: "/lecture", title: "play.title", right: "footage", menu: null },
+  { path: "/alertes", title: "app.alerts", right: "alerts", menu: "top", load: () => import("./alerts") },
+  { path: "/lecture", title: "play.title", right: "footage", menu: null, load: () => import("./playback") },
   { path: "/acces", title: "access.title", right: "accounts", menu: "top", load: () => import("./accounts") },
   { path: "/consultations", title: "journal.title", right: "looks", menu: "top", load: () => import("./journal") },
   { path: "/cadrage", title: "aim.title", right: "aim", menu: null, load: () => import("./aim") },
