@@ -90,7 +90,7 @@ class Page:
     async def run(self, script: str) -> Any:
         """Value of an expression (promises are awaited), as JSON.
 
-        Not Playwright's `evaluate`: that one calls `eval`, which the page's Trusted Types refuse.
+        Not Playwright's `evaluate`: to the browser that one is a hand's gesture, which allows what only people may.
         """
         try:
             answer = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
