@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from appliance.core.clock_reason import CONTINUOUS, STEPPED
 from tests.browser.conftest import Desk
 from tests.peers.fake_recorder import START_US
@@ -27,6 +29,7 @@ async def test_a_held_clock_is_said_on_every_screen_and_pictures_are_shown(desk:
     await desk.page.until("document.querySelector('.banner.clock').innerText.startsWith('Time not verified since')")
 
 
+@pytest.mark.full
 async def test_a_doubtful_clock_shows_no_picture_and_says_what_to_do(desk: Desk, tmp_path: Path) -> None:
     desk.recorder.judged("doubtful", STEPPED, START_US - DAY_US)
     desk.recorder.retention = [{"camera": "cour", "longer_us": 3 * DAY_US, "shorter_us": 0}]

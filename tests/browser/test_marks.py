@@ -20,6 +20,7 @@ async def set_one(desk: Desk, text: str) -> None:
     await desk.page.until(f"document.querySelector('.marks table')?.innerText.includes({text!r})")
 
 
+@pytest.mark.full
 async def test_one_is_set_and_leads_back_to_its_camera_and_instant(desk: Desk) -> None:
     await desk.at(START_US + 5 * SECOND)
     await desk.page.until("document.querySelector('.marks form')")

@@ -78,6 +78,7 @@ async def test_full_definition_comes_when_the_hand_stops_and_shows_the_same_inst
     assert "08:00:38.5" in await desk.page.text(".instant")
 
 
+@pytest.mark.full
 async def test_steps_are_one_picture_over_gops_chunks_and_gaps(desk: Desk) -> None:
     starts = (START_US + 3_950_000, GAP_FROM - 200_000, GAP_TO + (CHUNK_BORDER_S * SECOND) - 200_000)
     for start in starts:
@@ -123,6 +124,7 @@ async def test_playing_skips_the_gap_and_says_so_and_stops_at_the_mark(desk: Des
     assert not await desk.page.run(f"{SCREEN}.player.playing")
 
 
+@pytest.mark.full
 async def test_playing_crosses_a_chunk_border_without_a_lost_picture(desk: Desk) -> None:
     border = GAP_TO + CHUNK_BORDER_S * SECOND
     await desk.at(border - 1_200_000)
@@ -257,6 +259,7 @@ async def test_an_instant_whose_place_was_reused_is_said_to_be_no_longer_kept(de
     )
 
 
+@pytest.mark.full
 async def test_where_full_definition_alone_is_missing_the_light_stream_plays_and_it_is_said(desk: Desk) -> None:
     desk.recorder.main_gap = (6 * SECOND, 10 * SECOND)
     await desk.at(START_US + 4_500_000)

@@ -99,6 +99,7 @@ async def test_an_instant_of_the_pause_says_when_recording_goes_on(school: Desk)
     assert slider == "mardi 24 novembre 2026, 12:00:00, pause prévue (site ouvert)"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_barrier_that_axe_can_see(school: Desk, scheme: str) -> None:
     await school.page.media(scheme)

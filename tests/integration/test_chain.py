@@ -161,7 +161,14 @@ async def gone(processes: list[int]) -> None:
     await until(lambda: not any(Path(f"/proc/{number}").exists() for number in processes))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.full),
+        pytest.param(signal.SIGINT, marks=pytest.mark.full),
+        signal.SIGKILL,
+    ],
+)
 async def test_run_leaves_no_child_however_it_ends(
     tmp_path: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

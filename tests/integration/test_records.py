@@ -200,6 +200,7 @@ async def brought(rig: Chain, *, size: int, sent: int) -> str:
     return rest if '"ok":true' in first else first
 
 
+@pytest.mark.full
 async def test_only_its_owner_brings_a_copy_and_gets_it_back(tmp_path: Path) -> None:
     async with chain(tmp_path, [await asyncio.to_thread(small_clips)]) as rig:
         recorder = await rig.recorder()

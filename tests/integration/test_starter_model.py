@@ -110,6 +110,7 @@ def unseen(model: Model, request: pytest.FixtureRequest) -> tuple[Tally, float]:
     return tally, 0.85 if wild else 0.9  # walls and floors of any colour: clothes are like them now and then
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("label", LABELS)
 def test_what_was_never_seen_before_is_found(label: str, unseen: tuple[Tally, float]) -> None:
     tally, share = unseen

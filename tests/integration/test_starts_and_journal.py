@@ -81,6 +81,7 @@ async def test_the_gap_before_a_start_has_its_true_cause(
         assert int(started[1]["seen_utc_us"]) > int(started[0]["seen_utc_us"]) == 0
 
 
+@pytest.mark.full
 async def test_the_disks_know_how_long_the_journal_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

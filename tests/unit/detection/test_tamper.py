@@ -58,7 +58,7 @@ def test_a_frozen_picture() -> None:
     assert [one[1:] for one in run(tamper, [noisy(yard(), n) for n in range(20)], LEARNT + 40)] == [(truth, False)]
 
 
-@pytest.mark.parametrize(("scale", "size"), [(1, 150), (3, 1300)])
+@pytest.mark.parametrize(("scale", "size"), [(1, 150), pytest.param(3, 1300, marks=pytest.mark.full)])
 def test_a_frozen_picture_that_each_keyframe_codes_anew_is_frozen_at_any_size(scale: int, size: int) -> None:
     """As a re-encoded freeze was measured: a keyframe differs by 0.02 levels, what follows it refines it."""
     still = np.kron(noisy(yard(), 5), np.ones((scale, scale), np.uint8))

@@ -121,6 +121,7 @@ async def test_urgent_data_go_first_and_all_of_it_is_done_in_order() -> None:
     assert queue.waiting() == 0
 
 
+@pytest.mark.full
 @given(
     sizes=st.lists(st.integers(1, 300), min_size=1, max_size=12),
     cuts=st.lists(st.integers(0, 8), min_size=60, max_size=60),
