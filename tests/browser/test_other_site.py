@@ -58,6 +58,7 @@ async def test_another_site_can_change_nothing_and_show_nothing(desk: Desk) -> N
         await desk.page.until("document.querySelector('[name=answer]').contentWindow.length === 0")
     assert desk.detector.words.said == {}, "nothing was changed"
     told, desk.page.troubles = desk.page.troubles, []  # the browser says of each attempt that it was refused
+    desk.page.expected = ("chrome-error://",)  # a frame that was refused says so once more, late on a busy machine
     assert len([each for each in told if "frame-ancestors 'none'" in each]) >= 2
     await desk.home()
     own = f"{{method: 'POST', headers: {{'Content-Type': 'application/json'}}, body: '{WORD}'}}"
