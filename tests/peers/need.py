@@ -178,14 +178,15 @@ def need_loop() -> None:
 def _namespaces_work() -> bool:
     name = f"test-{os.getpid()}-trial"
     made = _answers("ip", "netns", "add", name)
-    return made and _answers("ip", "netns", "delete", name)
+    entered = made and _answers("ip", "-n", name, "link", "set", "lo", "up")  # in a chroot it is made and not entered
+    return made and _answers("ip", "netns", "delete", name) and entered
 
 
 def need_network_namespaces() -> None:
     """The test needs networks of its own (ip netns). Needs root too."""
     need_root()
     if not _namespaces_work():
-        _absent("needs network namespaces (ip netns add fails)")
+        _absent("needs network namespaces (ip netns add or ip -n fails)")
     EVIDENCE.used["network namespaces"] += 1
 
 
