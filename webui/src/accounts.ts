@@ -7,10 +7,9 @@ import {
 import { type State } from "./api";
 import { type Key, plural, t } from "./i18n";
 import { type Sentence, refusalOf, refused } from "./refused";
-import { DAY, HOUR, clock, dateField, midnight, moment, shortDate, timeField, typed } from "./time";
+import { DAY, HOUR, dateField, midnight, moment, shortDate, timeField, typed, whole } from "./time";
 
 /** An instant that is read without today's page beside it: on which day is part of it. */
-const whole = (us: number): string => t("time.dated", { day: shortDate(us), time: clock(us) });
 
 const REFRESH_MS = 10_000;
 const GRANT_HOURS = [4, 12, 24, 48, 72]; // the longest that may be given at a time

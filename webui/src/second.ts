@@ -64,6 +64,7 @@ export class SecondElement extends LitElement {
     } catch (error) {
       if (!(error instanceof Refused)) throw error; // the frame says that the recorder is silent
     } finally {
+      clearTimeout(this.timer); // two readings may have crossed: one goes on
       if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
     }
   }

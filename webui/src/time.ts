@@ -118,9 +118,14 @@ export function moment(us: number, now: number): string {
   return sameDay(us, now) ? clock(us) : `${shortDate(us)} ${clock(us)}`;
 }
 
-/** The same behind a preposition: "jusqu'à 14:05:12", "jusqu'au 25/11/2026 à 14:05:12". */
+/** Day and time behind a preposition: "jusqu'au 25/11/2026 à 14:05:12". */
+export function whole(us: number): string {
+  return t("time.dated", { day: shortDate(us), time: clock(us) });
+}
+
+/** The same, short where it is today: "jusqu'à 14:05:12". */
 export function dated(us: number, now: number): string {
-  return sameDay(us, now) ? clock(us) : t("time.dated", { day: shortDate(us), time: clock(us) });
+  return sameDay(us, now) ? clock(us) : whole(us);
 }
 
 /** The same behind what was done: "demandé à 14:05:12", "demandé le 25/11/2026 à 14:05:12". */

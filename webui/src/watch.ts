@@ -42,10 +42,14 @@ export class WatchElement extends LitElement {
 
   private poll = async (): Promise<void> => {
     clearTimeout(this.timer);
-    const why = await refusalOf(async () => (this.cameras = await arming()));
-    if (why) this.cameras = null;
-    if (why || !this.alone) this.refusal = why;
-    if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+    try {
+      const why = await refusalOf(async () => (this.cameras = await arming()));
+      if (why) this.cameras = null;
+      if (why || !this.alone) this.refusal = why;
+    } finally {
+      clearTimeout(this.timer); // two readings may have crossed: one goes on
+      if (this.isConnected) this.timer = window.setTimeout(() => void this.poll(), REFRESH_MS);
+    }
   };
 
   /** Home says beside "all is well" on how many cameras a person has suspended detection. */
