@@ -9,7 +9,6 @@ file is cut to what was durable and a new one takes the lines, which the caller 
 
 import contextlib
 import errno
-import fcntl
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from appliance.core.chain import (
 from appliance.core.chain_errors import JournalDamaged, JournalFactsRefused, JournalInUse
 from appliance.core.chain_verify import FileScan, Findings, Problem, scan
 from appliance.core.durable import sync_directory
+from appliance.core.lock_file import lock_file
 
 ROTATE_BYTES: Final = 16 << 20
 """A file of about 60 000 lines: checked in 0.2 s at a start, and small enough to copy onto a stick."""
@@ -191,15 +191,10 @@ class ChainFile:
         directory = self.settings.directory
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{self.settings.process}.lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(fd)
-            if isinstance(error, BlockingIOError):
-                raise JournalInUse(path=str(path)) from error
-            raise
-        self._lock = fd
+            self._lock = lock_file(path)
+        except BlockingIOError as error:
+            raise JournalInUse(path=str(path)) from error
 
     def _recover(self) -> None:
         """Find where the journal ends, cut an unfinished line, set a damaged file aside."""

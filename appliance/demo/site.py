@@ -1,6 +1,5 @@
 """The demonstration's site: `site.toml`, its secrets and two small disks in a work folder."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from appliance.core.lock_file import lock_file
 from appliance.demo.errors import DemonstrationRuns
 
 MARKER = ".appliance-demo"
@@ -77,13 +77,10 @@ def fresh_folder(folder: Path) -> int:
 
 
 def _kept(folder: Path) -> int:
-    fd = os.open(folder / MARKER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_file(folder / MARKER)
     except BlockingIOError as error:
-        os.close(fd)
         raise DemonstrationRuns(folder=str(folder)) from error
-    return fd
 
 
 def write_site(folder: Path, ports: Mapping[str, int], port: int, today: date, *, drawn: bool = False) -> Path:

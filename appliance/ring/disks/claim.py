@@ -6,11 +6,11 @@ the disks that work. `flock` only guards the moment of looking and writing. The 
 the copy of a disk belongs to nobody.
 """
 
-import fcntl
 import os
 from pathlib import Path
 from typing import Final
 
+from appliance.core.lock_file import lock_file
 from appliance.ring.faults import DiskInUse
 
 RECORD: Final = "nvr-recorder"
@@ -58,16 +58,10 @@ def release(place: str) -> None:
 
 
 def _locked(disk: Path) -> int:
-    fd = os.open(disk / RECORD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock_file(disk / RECORD)
     except BlockingIOError as error:
-        os.close(fd)
         raise DiskInUse(path=str(disk), pid="?") from error
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
 
 
 def _holder(record: bytes, boot: str, place: str) -> int:
