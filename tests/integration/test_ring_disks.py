@@ -15,7 +15,7 @@ from appliance.ring.disks.member import Member
 from appliance.ring.disks.pool import ChunkState
 from appliance.ring.recording import Ring
 from tests.peers.pictures import Camera
-from tests.peers.ring_rig import KEY, Rig
+from tests.peers.ring_rig import KEY, Rig, recorded
 from tests.peers.sick_disk import away, back, disks_of, flush_fails, member_of, writes_fail
 
 SUB = StreamKey("cam", "sub")
@@ -29,12 +29,7 @@ def any_failed(ring: Ring) -> bool:
 async def test_a_flush_that_fails_costs_the_disks_past_and_nothing_else(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(30, camera)
+    async with recorded(tmp_path, 30) as (rig, ring, camera):
         before = await rig.held()
         assert before == camera.sent
         lost = member_of(ring)
@@ -86,12 +81,7 @@ async def test_a_stream_that_moves_to_another_disk_in_the_tick_that_fails_loses_
     both: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its newer parts are durable already, or fail as well: the older ones get a chunk of their own."""
-    rig = await Rig(tmp_path).format(disks=3, chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=3500)
-    async with rig.running():
-        camera.start()
-        await rig.record(6, camera)
+    async with recorded(tmp_path, 6, disks=3, size=3500) as (rig, ring, camera):
         moved = False
 
         def leaves(member: Member) -> bool:
@@ -158,12 +148,7 @@ async def test_without_any_disk_memory_is_bounded_and_recording_goes_on_with_the
 
 
 async def test_a_disk_absent_at_start_says_what_is_missing_without_it_and_comes_back(tmp_path: Path) -> None:
-    rig = await Rig(tmp_path).format(chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(40, camera)
+    async with recorded(tmp_path, 40) as (rig, ring, camera):
         gone = ring._members.all[1 - member_of(ring).index].disk.path
     await away(gone)
     ring = rig.new()
@@ -189,12 +174,7 @@ async def test_a_disk_absent_at_start_says_what_is_missing_without_it_and_comes_
 async def test_a_file_that_takes_no_writing_costs_no_picture_and_no_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(8, camera)
+    async with recorded(tmp_path, 8) as (rig, ring, camera):
         member = member_of(ring)
         chunk = ring._shared.lanes[KEY].chunk
         assert chunk is not None
@@ -218,12 +198,7 @@ async def test_a_file_that_takes_no_writing_costs_no_picture_and_no_disk(
 async def test_a_file_that_was_spoiled_is_used_no_more_when_its_footage_is_freed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(disks=1, chunks=16)
-    ring = rig.new()
-    camera = rig.camera(size=3000)
-    async with rig.running():
-        camera.start()
-        await rig.record(3, camera)
+    async with recorded(tmp_path, 3, disks=1, chunks=16, size=3000) as (rig, ring, camera):
         member = member_of(ring)
         chunk = ring._shared.lanes[KEY].chunk
         assert chunk is not None
@@ -239,12 +214,7 @@ async def test_a_file_that_was_spoiled_is_used_no_more_when_its_footage_is_freed
 async def test_a_disk_on_which_nothing_can_be_written_fails_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(8, camera)
+    async with recorded(tmp_path, 8) as (rig, ring, camera):
         member = member_of(ring)
         root = member.disk.path
         writes_fail(monkeypatch, lambda path, _offset: root in path.parents)

@@ -14,7 +14,7 @@ from appliance.ring.disks import arrivals, opening
 from appliance.ring.disks.member import Member
 from appliance.ring.recording import Ring
 from tests.peers.pictures import Camera
-from tests.peers.ring_rig import KEY, Rig
+from tests.peers.ring_rig import KEY, Rig, recorded
 from tests.peers.sick_disk import away, back, disks_of, flush_fails, flush_hangs, member_of, reading_hangs
 
 OTHER = StreamKey("hall", "main")
@@ -65,12 +65,7 @@ async def test_a_disk_that_hangs_on_its_way_in_keeps_no_other_one_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arrivals, "START_S", 0.1)
-    rig = await Rig(tmp_path).format(disks=3, chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(12, camera)
+    async with recorded(tmp_path, 12, disks=3) as (rig, ring, camera):
         first, second = (slot.path for slot in rig.disks[:2])
         await away(first)
         await away(second)
@@ -102,12 +97,7 @@ async def test_a_disk_that_hangs_on_its_way_in_keeps_no_other_one_out(
 async def test_a_disk_that_hung_and_answers_again_comes_back_by_itself_and_later_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(chunks=64)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(12, camera)
+    async with recorded(tmp_path, 12, chunks=64) as (rig, ring, camera):
         path = member_of(ring).disk.path
         for out_s in (60, 120):
             stuck = ring._members.at(path)
@@ -137,12 +127,7 @@ async def test_a_disk_that_hung_and_answers_again_comes_back_by_itself_and_later
 async def test_a_disk_that_hung_and_then_failed_waits_for_its_unmounting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = await Rig(tmp_path).format(chunks=32)
-    ring = rig.new()
-    camera = rig.camera(size=1500)
-    async with rig.running():
-        camera.start()
-        await rig.record(12, camera)
+    async with recorded(tmp_path, 12) as (rig, ring, camera):
         stuck = member_of(ring)
         flush_fails(stuck, monkeypatch)
         hanging = flush_hangs(stuck, monkeypatch)

@@ -115,3 +115,17 @@ def pictures(chunks: list[ChunkRanges]) -> list[bytes]:
                 found.append(data[at : at + sample.size])
                 at += sample.size
     return found
+
+
+@asynccontextmanager
+async def recorded(
+    base: Path, ticks: int, *, disks: int = 2, chunks: int = 32, size: int = 1500
+) -> AsyncIterator[tuple[Rig, Ring, Camera]]:
+    """A rig whose first ring runs and has recorded so many ticks of one camera."""
+    rig = await Rig(base).format(disks=disks, chunks=chunks)
+    ring = rig.new()
+    camera = rig.camera(size=size)
+    async with rig.running():
+        camera.start()
+        await rig.record(ticks, camera)
+        yield rig, ring, camera
