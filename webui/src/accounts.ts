@@ -4,7 +4,7 @@ import {
   type AccountRow, type NewGrant, type Once, ROLES, type Role, type SessionRow,
   accounts, authorise, endSession, grant, openAccount, resetPassword, revokeAccount, sessions,
 } from "./accounts-api";
-import { type State } from "./api";
+import type { State } from "./api";
 import { type Key, plural, t } from "./i18n";
 import { type Sentence, refusalOf, refused } from "./refused";
 import { DAY, HOUR, dateField, midnight, moment, shortDate, timeField, typed, whole } from "./time";

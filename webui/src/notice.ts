@@ -1,8 +1,8 @@
 // The notice panel: what people who are filmed must be told, from the settings in force, on a sheet to print.
 import { LitElement, html, nothing } from "lit";
-import { type Notice, type Panel, Refused, type State, notice } from "./api";
+import { type Notice, type Panel, type State, notice } from "./api";
 import { type Key, language, plural, t } from "./i18n";
-import { type Sentence, refused } from "./refused";
+import { type Sentence, refusalOf, refused } from "./refused";
 
 const NEEDS: Record<keyof Pick<Notice, "controller" | "authorisation" | "contact" | "dpo">, Key> = {
   controller: "notice.needController", authorisation: "notice.needAuthorisation", contact: "notice.needContact", dpo: "notice.needDpo",
@@ -26,10 +26,7 @@ export class NoticeElement extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    notice().then((told) => (this.told = told), (error: unknown) => {
-      if (!(error instanceof Refused)) throw error;
-      this.refusal = error.problem;
-    });
+    void refusalOf(async () => (this.told = await notice())).then((why) => (this.refusal = why));
   }
 
   protected override render() {

@@ -1,7 +1,7 @@
 // One's own account: until when, a recovery sheet to print, another telephone, another password, where it is open.
 import { LitElement, html, nothing } from "lit";
 import { type SessionRow, endSession, sessions } from "./accounts-api";
-import { type State } from "./api";
+import type { State } from "./api";
 import { type Session, changePassword, newSheet, session } from "./session-api";
 import { NO_WORDS, type Words, plural, t } from "./i18n";
 import { choosing, chosen, having } from "./login";
